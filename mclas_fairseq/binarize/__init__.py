@@ -1,0 +1,1 @@
+"""From a corpus to a data-bin: drives `fairseq-preprocess` and counts what belongs beside it."""

@@ -1,0 +1,1 @@
+"""Corpora: records and their checks, tokenizers, seeded subsets, the built-in corpus."""

@@ -1,0 +1,46 @@
+"""Language codes: the keys of a record's texts and a part of file names in a data-bin.
+
+Codes are BCP 47 tags (`en`, `de`, `zh`, `pt-BR`). Whether a code exists is looked up in the
+registry that the library `langcodes` brings along, without a network.
+"""
+
+import re
+from functools import lru_cache
+
+from langcodes import Language
+from langcodes.tag_parser import LanguageTagError
+
+from mclas_fairseq.errors import DataError
+
+# What a code may be made of, since it becomes a part of file names (`summary-de`).
+_PLAIN = re.compile(r"[A-Za-z0-9]+(-[A-Za-z0-9]+)*")
+
+# Written without spaces between words: lengths are counted in characters.
+UNSPACED_LANGUAGES = frozenset({"zh", "ja", "th", "lo", "km", "my", "yue", "wuu", "lzh"})
+
+
+def check_language(code: str) -> str:
+    """Return `code` if it is a known language code.
+
+    Raises:
+        DataError: it is not one.
+    """
+    if _PLAIN.fullmatch(code) and _is_known(code):
+        return code
+    raise DataError(
+        f"language code {code!r}: must be a known code such as en, de, zh or pt-BR; correct it"
+        " in --source-lang, --target-lang or the records"
+    )
+
+
+def is_unspaced(code: str) -> bool:
+    """Say whether the language is written without spaces between its words."""
+    return code.split("-")[0].lower() in UNSPACED_LANGUAGES
+
+
+@lru_cache(maxsize=1024)
+def _is_known(code: str) -> bool:
+    try:
+        return Language.get(code).is_valid()
+    except LanguageTagError:
+        return False

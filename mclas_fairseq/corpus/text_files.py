@@ -1,0 +1,115 @@
+"""Reading and writing text files line by line, plain or gzip, with errors that name file and line.
+
+The only place of the corpus code that opens files: records and parallel text are read through
+`read_lines`, and whatever is written goes beside its place first and is then renamed.
+"""
+
+import gzip
+import io
+import os
+import re
+import tempfile
+import unicodedata
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TextIO, cast
+
+from mclas_fairseq.errors import DataError
+
+# Unicode white space (line and paragraph separators among it) and control characters.
+_BLANKS = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
+
+
+def normalize_text(text: str) -> str:
+    """Put text into NFC, with every run of white space or control characters made one space.
+
+    The result has no line break of any kind and no space at its ends.
+    """
+    return _BLANKS.sub(" ", unicodedata.normalize("NFC", text)).strip(" ")
+
+
+def read_lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Yield (line number from 1, line without its end) of a UTF-8 file, `.gz` decompressed.
+
+    Lines end at a line feed only; a byte order mark before the first one is dropped.
+
+    Raises:
+        DataError: the file is missing, is not a file, is not UTF-8 or is a broken gzip file.
+    """
+    with _open_for_reading(path) as stream:
+        numbered = enumerate(stream, start=1)
+        while True:
+            try:
+                number, line = next(numbered)
+            except StopIteration:
+                return
+            except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+                raise DataError(
+                    f"{path}: a file that ends in .gz must be whole gzip data, but it is not"
+                    f" ({error}); compress it again"
+                ) from error
+            yield number, _decode(line, path, number)
+
+
+@contextmanager
+def write_beside(path: Path) -> Iterator[TextIO]:
+    """Open a UTF-8 file for writing that appears at `path` only once it is complete.
+
+    A name that ends in `.gz` is compressed, without a time stamp: the same text gives the same
+    bytes. When the block raises, nothing is left behind.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as raw:
+            if path.suffix == ".gz":
+                # An empty name and a zero time keep the header free of anything that varies.
+                with gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as packed:
+                    yield from _text(cast(IO[bytes], packed))
+            else:
+                yield from _text(raw)
+        _give_usual_mode(name)
+        os.replace(name, path)
+    except BaseException:
+        os.unlink(name)
+        raise
+
+
+def _text(stream: IO[bytes]) -> Iterator[TextIO]:
+    text = io.TextIOWrapper(stream, encoding="utf-8", newline="\n")
+    yield text
+    text.flush()
+    text.detach()
+
+
+def _give_usual_mode(name: str) -> None:
+    """`mkstemp` makes files only their owner can read; give them what `open` would."""
+    mask = os.umask(0)
+    os.umask(mask)
+    os.chmod(name, 0o666 & ~mask)
+
+
+def _open_for_reading(path: Path) -> IO[bytes]:
+    try:
+        if path.suffix == ".gz":
+            return cast(IO[bytes], gzip.open(path, "rb"))
+        return open(path, "rb")
+    except FileNotFoundError:
+        raise DataError(f"{path}: the file must exist, but does not; check the name") from None
+    except OSError as error:
+        raise DataError(
+            f"{path}: must be a readable file, but is not ({error.strerror}); check name and rights"
+        ) from error
+
+
+def _decode(line: bytes, path: Path, number: int) -> str:
+    try:
+        text = line.decode("utf-8-sig" if number == 1 else "utf-8")
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{path}:{number}: text must be UTF-8, but byte {error.start + 1} of the line is not"
+            f" ({error.reason}); convert the file to UTF-8"
+        ) from error
+    return text.removesuffix("\n").removesuffix("\r")
