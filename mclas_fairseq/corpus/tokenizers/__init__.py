@@ -1,0 +1,56 @@
+"""Tokenizers: `sentencepiece` (default), `bpe` and `words`, by name.
+
+Place in the pipeline: `mclas prepare` learns one with `train_tokenizer` and keeps it in the
+data-bin; everything later reads it back with `load_tokenizer`.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from mclas_fairseq.corpus.tokenizers.base import (
+    DESCRIPTION_FILE,
+    SEPARATOR,
+    UNKNOWN,
+    Tokenizer,
+    read_description,
+)
+from mclas_fairseq.corpus.tokenizers.bpe import BpeTokenizer
+from mclas_fairseq.corpus.tokenizers.subword_sentencepiece import SentencepieceTokenizer
+from mclas_fairseq.corpus.tokenizers.words import WordTokenizer
+from mclas_fairseq.errors import ConfigError, DataError
+
+_CLASSES: tuple[type[Tokenizer], ...] = (SentencepieceTokenizer, BpeTokenizer, WordTokenizer)
+TOKENIZERS: Mapping[str, type[Tokenizer]] = {kind.name: kind for kind in _CLASSES}
+
+__all__ = ["SEPARATOR", "TOKENIZERS", "UNKNOWN", "Tokenizer", "load_tokenizer", "train_tokenizer"]
+
+
+def train_tokenizer(
+    name: str, texts: Mapping[str, Sequence[str]], *, vocab_size: int, lowercase: bool
+) -> Tokenizer:
+    """Learn the tokenizer `name` from `texts` (language to lines), balanced over the languages.
+
+    `vocab_size` is the number of pieces for `sentencepiece`, of merges for `bpe`; `words`
+    ignores it. Raises `ConfigError` for an unknown name or a size below 1, `DataError` where the
+    text does not suffice.
+    """
+    if name not in TOKENIZERS:
+        raise ConfigError(
+            f"tokenizer: must be one of {', '.join(TOKENIZERS)}, found {name!r}; set --tokenizer"
+        )
+    if vocab_size < 1:
+        raise ConfigError(
+            f"vocabulary size: must be at least 1, found {vocab_size}; set --vocab-size"
+        )
+    return TOKENIZERS[name].train(texts, vocab_size=vocab_size, lowercase=lowercase)
+
+
+def load_tokenizer(folder: Path) -> Tokenizer:
+    """Read the tokenizer that was saved in `folder`. Raises `DataError` if there is none."""
+    name = read_description(folder).get("tokenizer")
+    if not isinstance(name, str) or name not in TOKENIZERS:
+        raise DataError(
+            f"{folder / DESCRIPTION_FILE}: 'tokenizer' must be one of {', '.join(TOKENIZERS)}, "
+            f"found {name!r}; prepare the data-bin again with mclas prepare"
+        )
+    return TOKENIZERS[name].load(folder)

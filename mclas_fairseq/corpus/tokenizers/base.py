@@ -1,0 +1,148 @@
+"""What every tokenizer promises, and the symbols that none of them may ever produce.
+
+A tokenizer turns a text into pieces that fairseq stores separated by spaces, and back. Two things
+must hold whatever the text says: no piece holds white space, and no piece is one of the symbols by
+which fairseq's dictionary or this package mean something else (`<s>`, `[LSEP]`, ...). Otherwise a
+document that talks about `</s>` would end its own summary.
+
+Place in the pipeline: learned by `mclas prepare`, kept in the data-bin's `tokenizer/` folder, and
+loaded again wherever text is read or written.
+"""
+
+import json
+import os
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import ClassVar, Optional, Self
+
+from mclas_fairseq.errors import DataError
+
+SEPARATOR = "[LSEP]"  # stands between the two summaries of an MCLAS target
+UNKNOWN = "<unk>"
+DESCRIPTION_FILE = "tokenizer.json"
+
+_SYMBOLS = frozenset({"<s>", "<pad>", "</s>", UNKNOWN, SEPARATOR})
+_FILLER = re.compile(r"madeupword\d{4,}")  # fairseq pads its dictionary with these
+
+# White space of any kind and control characters: fairseq splits lines and pieces at most of them.
+_BLANKS = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
+
+# Languages that tell dotted from dotless i, where `str.lower` would mix the two up.
+_DOTTED_I_LANGUAGES = frozenset({"tr", "az"})
+_DOTTED_I = str.maketrans({"I": "ı", "İ": "i"})
+
+
+def is_reserved(piece: str) -> bool:
+    """Tell whether fairseq's dictionary or this package give `piece` a meaning of its own."""
+    return piece in _SYMBOLS or _FILLER.fullmatch(piece) is not None
+
+
+def normalise_blanks(text: str) -> str:
+    """Return `text` with each run of white space or control characters as one space, trimmed."""
+    return _BLANKS.sub(" ", text).strip()
+
+
+def lower(text: str, language: str) -> str:
+    """Return `text` in lower case, by the rules of `language` for the letter i."""
+    if language.split("-")[0] in _DOTTED_I_LANGUAGES:
+        text = text.translate(_DOTTED_I)
+    return text.lower()
+
+
+class Tokenizer(ABC):
+    """Text to pieces and back, for all languages of a data-bin.
+
+    Args:
+        lowercase: whether `encode` lower-cases its text.
+    """
+
+    name: ClassVar[str]
+
+    def __init__(self, *, lowercase: bool) -> None:
+        self.lowercase = lowercase
+
+    def encode(self, text: str, language: str) -> list[str]:
+        """Return the pieces of `text`; none holds white space, none is a reserved symbol.
+
+        Characters that the tokenizer never saw come out as pieces of their own, which the
+        dictionary then does not know.
+        """
+        text = normalise_blanks(text)
+        return self._segment(lower(text, language) if self.lowercase else text, language)
+
+    @abstractmethod
+    def _segment(self, text: str, language: str) -> list[str]:
+        """Return the pieces of `text`, which is trimmed and in the wanted case."""
+
+    @abstractmethod
+    def decode(self, pieces: Sequence[str], language: str) -> str:
+        """Return the text of `pieces`; a piece `<unk>` stays visible as such."""
+
+    def entries(self) -> Optional[list[str]]:
+        """Return all pieces there are, in a fixed order; None if only counting can tell."""
+        return None
+
+    def save(self, folder: Path) -> None:
+        """Write the tokenizer into `folder`, which is made if it is missing."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self._save_model(folder)
+        # Last, so that a folder with a description is complete.
+        text = json.dumps(self._description(), indent=2, sort_keys=True) + "\n"
+        write_file(folder / DESCRIPTION_FILE, text.encode("utf-8"))
+
+    def _description(self) -> dict[str, object]:
+        """Return what `tokenizer.json` says."""
+        return {"tokenizer": self.name, "lowercase": self.lowercase}
+
+    @abstractmethod
+    def _save_model(self, folder: Path) -> None:
+        """Write the files beside `tokenizer.json`, if there are any."""
+
+    @classmethod
+    @abstractmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what `save` wrote. Raises `DataError` naming the file that is missing or broken."""
+
+    @classmethod
+    @abstractmethod
+    def train(cls, texts: Mapping[str, Sequence[str]], *, vocab_size: int, lowercase: bool) -> Self:
+        """Learn from `texts` (language to lines), balanced over the languages."""
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write `content` beside `path` and rename it, so that `path` is never half written."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        temporary.write_bytes(content)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def read_file(path: Path) -> bytes:
+    """Return the bytes of a tokenizer's file. Raises `DataError` if it cannot be read."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise DataError(
+            f"{path}: a tokenizer needs this file, and reading it failed ({error.strerror}); "
+            "prepare the data-bin again with mclas prepare"
+        ) from error
+
+
+def read_description(folder: Path) -> dict[str, object]:
+    """Return what a tokenizer's folder says of itself, checked for the keys all have."""
+    path = folder / DESCRIPTION_FILE
+    remedy = "prepare the data-bin again with mclas prepare"
+    try:
+        description = json.loads(read_file(path))
+    except ValueError as error:
+        raise DataError(f"{path}: must be JSON, but {error}; {remedy}") from error
+    if not isinstance(description, dict):
+        raise DataError(f"{path}: must hold a JSON object, found {description!r}; {remedy}")
+    if not isinstance(description.get("lowercase"), bool):
+        found = description.get("lowercase")
+        raise DataError(f"{path}: 'lowercase' must be true or false, found {found!r}; {remedy}")
+    return description

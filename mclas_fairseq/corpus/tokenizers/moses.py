@@ -1,0 +1,69 @@
+"""Words by the rules of Moses, and back: what the `bpe` and `words` tokenizers have in common.
+
+Scripts that are written without spaces (Chinese, Japanese, Thai, Lao, Khmer, Burmese) are cut into
+characters first, whatever the language of the text is, because Moses would take a whole sentence
+for one word. Joining words again restores the usual spacing, not always the original one; other
+than white space nothing is lost.
+
+Place in the pipeline: under the tokenizers of `mclas_fairseq.corpus.tokenizers`.
+"""
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+import regex
+from sacremoses import MosesDetokenizer, MosesTokenizer
+
+from mclas_fairseq.corpus.tokenizers.base import SEPARATOR, normalise_blanks
+
+_UNSPACED_SCRIPTS = (
+    r"\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}"
+    r"\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}"
+)
+# A character with the marks that belong to it.
+_UNSPACED_CHARACTER = regex.compile(rf"(?:(?=[{_UNSPACED_SCRIPTS}])\X)")
+# These scripts and the wide punctuation of East Asia stand without spaces around them.
+_TIGHT = rf"[{_UNSPACED_SCRIPTS}\u3000-\u303f\uff00-\uff65]"
+_SPACE_AT_TIGHT = regex.compile(rf"(?<={_TIGHT}) | (?={_TIGHT})")
+
+# Moses would cut these into pieces that cannot be joined again.
+_BRACKETED = regex.compile(rf"(</?s>|<pad>|<unk>|{regex.escape(SEPARATOR)})")
+
+
+def split_words(text: str, language: str) -> list[str]:
+    """Return the words, punctuation marks and (for unspaced scripts) characters of `text`."""
+    words: list[str] = []
+    for part in _BRACKETED.split(_UNSPACED_CHARACTER.sub(r" \g<0> ", text)):
+        if _BRACKETED.fullmatch(part):
+            words.append(part)
+        else:
+            words += _split_plain(part, language)
+    return words
+
+
+def join_words(words: Sequence[str], language: str) -> str:
+    """Return the text that `words` make up, with the spacing that is usual in `language`."""
+    detokenizer = _detokenizer(_moses_language(language))
+    text = detokenizer.detokenize(list(words), unescape=False) if words else ""
+    return normalise_blanks(_SPACE_AT_TIGHT.sub("", text))
+
+
+def _split_plain(text: str, language: str) -> list[str]:
+    tokenizer = _tokenizer(_moses_language(language))
+    tokens: list[str] = tokenizer.tokenize(text, aggressive_dash_splits=False, escape=False)
+    return tokens
+
+
+def _moses_language(language: str) -> str:
+    """Return the language code as Moses knows it, without script or country."""
+    return language.split("-")[0]
+
+
+@lru_cache(maxsize=64)
+def _tokenizer(language: str) -> MosesTokenizer:
+    return MosesTokenizer(lang=language)
+
+
+@lru_cache(maxsize=64)
+def _detokenizer(language: str) -> MosesDetokenizer:
+    return MosesDetokenizer(lang=language)

@@ -1,0 +1,174 @@
+"""Sentencepiece's unigram model: the default tokenizer, needs no words and decodes exactly.
+
+How the model is learned, and why:
+
+- from text balanced over the languages (`mclas_fairseq.corpus.balance`);
+- every character of that text becomes a piece (`character_coverage` 1): below 1 the rarest
+  characters are cut off, and those are the Chinese ones;
+- no normalisation (`identity`): NFKC would turn `ﬁ`, `²` or full-width punctuation into other
+  characters, so that references could never be written; records are NFC already;
+- digits are single pieces, so that numbers never seen in training can be copied;
+- one thread and a fixed order of the lines: the same text gives the same bytes.
+
+Kudo, "Subword Regularization" (2018, arXiv:1804.10959); Kudo and Richardson, "SentencePiece"
+(2018, arXiv:1808.06226). Place in the pipeline: see `mclas_fairseq.corpus.tokenizers.base`.
+"""
+
+import io
+import logging
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Self
+
+import sentencepiece
+
+from mclas_fairseq.corpus.balance import balance_by_repeating
+from mclas_fairseq.corpus.tokenizers.base import (
+    Tokenizer,
+    is_reserved,
+    lower,
+    normalise_blanks,
+    read_description,
+    read_file,
+    write_file,
+)
+from mclas_fairseq.errors import DataError
+
+logger = logging.getLogger(__name__)
+
+MODEL_FILE = "sentencepiece.model"
+BYTES_PER_LANGUAGE = 6_000_000  # more text changed German by under 0.01 pieces a word
+
+_SPACE = "\u2581"  # sentencepiece writes a space like this
+_ESCAPE = "\u241b"  # so this character has to mark one that stands in the text itself
+_ESCAPED = re.compile(f"{_ESCAPE}([{_ESCAPE}_])")
+_TOO_HIGH = re.compile(r"Vocabulary size too high \(\d+\).*?<= ?(\d+)", re.DOTALL)
+_TOO_LOW = re.compile(r"Vocabulary size is smaller than required_chars\. \d+ vs (\d+)")
+_UNKNOWN_PIECES = 1  # sentencepiece counts its own unknown symbol, we do not
+
+
+class SentencepieceTokenizer(Tokenizer):
+    """Pieces of a sentencepiece model.
+
+    Args:
+        model: the serialised sentencepiece model.
+        lowercase: whether `encode` lower-cases its text.
+    """
+
+    name = "sentencepiece"
+
+    def __init__(self, model: bytes, *, lowercase: bool) -> None:
+        super().__init__(lowercase=lowercase)
+        self._model = model
+        self._processor = sentencepiece.SentencePieceProcessor(model_proto=model)
+        ids = range(self._processor.get_piece_size())
+        unknown = self._processor.unk_id()
+        pieces = [self._processor.id_to_piece(index) for index in ids if index != unknown]
+        self._pieces = [piece for piece in pieces if not is_reserved(piece)]
+        self._known = frozenset(self._pieces)
+
+    def _segment(self, text: str, language: str) -> list[str]:
+        pieces: list[str] = []
+        for piece in self._processor.encode(_escape(text), out_type=str):
+            if piece in self._known:
+                pieces.append(piece)
+            else:
+                # A run of unknown characters, or a piece that would read as a special symbol.
+                # Single characters can be neither.
+                pieces.extend(piece)
+        return pieces
+
+    def decode(self, pieces: Sequence[str], language: str) -> str:
+        """Return the text of `pieces`, exactly as it was encoded."""
+        text = normalise_blanks("".join(pieces).replace(_SPACE, " "))
+        return _ESCAPED.sub(lambda match: match[1].replace("_", _SPACE), text)
+
+    def entries(self) -> list[str]:
+        """Return all pieces in the model's order."""
+        return list(self._pieces)
+
+    def _save_model(self, folder: Path) -> None:
+        write_file(folder / MODEL_FILE, self._model)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read `sentencepiece.model` and `tokenizer.json` from `folder`."""
+        lowercase = bool(read_description(folder)["lowercase"])
+        model = read_file(folder / MODEL_FILE)
+        try:
+            return cls(model, lowercase=lowercase)
+        except RuntimeError as error:
+            raise DataError(
+                f"{folder / MODEL_FILE}: must be a sentencepiece model, but cannot be read as one; "
+                "prepare the data-bin again with mclas prepare"
+            ) from error
+
+    @classmethod
+    def train(cls, texts: Mapping[str, Sequence[str]], *, vocab_size: int, lowercase: bool) -> Self:
+        """Learn `vocab_size` pieces from `texts`, balanced over the languages.
+
+        Raises `DataError` if the text is too small, or has too many characters, for `vocab_size`.
+        """
+        prepared = {
+            language: [_prepare(line, language, lowercase) for line in lines]
+            for language, lines in texts.items()
+        }
+        lines = balance_by_repeating(prepared, BYTES_PER_LANGUAGE)
+        return cls(_train_model(lines, vocab_size), lowercase=lowercase)
+
+
+def _escape(text: str) -> str:
+    """Return `text` with a mark for each character that means a space to sentencepiece."""
+    return text.replace(_ESCAPE, _ESCAPE * 2).replace(_SPACE, f"{_ESCAPE}_")
+
+
+def _prepare(line: str, language: str, lowercase: bool) -> str:
+    """Return `line` as `encode` will see it."""
+    line = normalise_blanks(line)
+    return _escape(lower(line, language) if lowercase else line)
+
+
+def _train_model(lines: list[str], vocab_size: int) -> bytes:
+    """Return the serialised model that sentencepiece learns from `lines`."""
+    model = io.BytesIO()
+    try:
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=iter(lines),
+            model_writer=model,
+            model_type="unigram",
+            vocab_size=vocab_size + _UNKNOWN_PIECES,
+            character_coverage=1.0,
+            normalization_rule_name="identity",
+            remove_extra_whitespaces=True,
+            split_digits=True,
+            byte_fallback=False,
+            unk_id=0,
+            bos_id=-1,
+            eos_id=-1,
+            pad_id=-1,
+            input_sentence_size=0,
+            shuffle_input_sentence=False,
+            # Longer lines would be dropped silently.
+            max_sentence_length=max(len(line.encode("utf-8")) for line in lines) + 1,
+            num_threads=1,
+            minloglevel=2,
+        )
+    except RuntimeError as error:
+        raise _training_error(str(error), vocab_size) from error
+    return model.getvalue()
+
+
+def _training_error(message: str, vocab_size: int) -> DataError:
+    """Turn sentencepiece's complaint into one that names our flag and a value that works."""
+    if found := _TOO_HIGH.search(message):
+        return DataError(
+            f"tokenizer: sentencepiece cannot make {vocab_size} pieces of this text; "
+            f"use --vocab-size {int(found[1]) - _UNKNOWN_PIECES} or less, or give more text"
+        )
+    if found := _TOO_LOW.search(message):
+        return DataError(
+            f"tokenizer: sentencepiece needs a piece for each character of the text and then some, "
+            f"{vocab_size} are too few; use --vocab-size {int(found[1]) + 1} or more"
+        )
+    return DataError(f"tokenizer: sentencepiece could not learn {vocab_size} pieces: {message}")
