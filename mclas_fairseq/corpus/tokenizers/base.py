@@ -17,6 +17,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar, Optional, Self
 
+from mclas_fairseq.corpus.text_files import normalize_text
 from mclas_fairseq.errors import DataError
 
 SEPARATOR = "[LSEP]"  # stands between the two summaries of an MCLAS target
@@ -25,9 +26,6 @@ DESCRIPTION_FILE = "tokenizer.json"
 
 _SYMBOLS = frozenset({"<s>", "<pad>", "</s>", UNKNOWN, SEPARATOR})
 _FILLER = re.compile(r"madeupword\d{4,}")  # fairseq pads its dictionary with these
-
-# White space of any kind and control characters: fairseq splits lines and pieces at most of them.
-_BLANKS = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
 
 # Languages that tell dotted from dotless i, where `str.lower` would mix the two up.
 _DOTTED_I_LANGUAGES = frozenset({"tr", "az"})
@@ -39,16 +37,17 @@ def is_reserved(piece: str) -> bool:
     return piece in _SYMBOLS or _FILLER.fullmatch(piece) is not None
 
 
-def normalise_blanks(text: str) -> str:
-    """Return `text` with each run of white space or control characters as one space, trimmed."""
-    return _BLANKS.sub(" ", text).strip()
-
-
 def lower(text: str, language: str) -> str:
     """Return `text` in lower case, by the rules of `language` for the letter i."""
     if language.split("-")[0] in _DOTTED_I_LANGUAGES:
         text = text.translate(_DOTTED_I)
     return text.lower()
+
+
+def prepare_text(text: str, language: str, *, lowercase: bool) -> str:
+    """Return `text` as tokenizers see it: NFC, single spaces, in lower case if that is asked."""
+    # Lower case first: it can take a letter apart ("İ" becomes "i" and a dot).
+    return normalize_text(lower(text, language) if lowercase else text)
 
 
 class Tokenizer(ABC):
@@ -69,12 +68,11 @@ class Tokenizer(ABC):
         Characters that the tokenizer never saw come out as pieces of their own, which the
         dictionary then does not know.
         """
-        text = normalise_blanks(text)
-        return self._segment(lower(text, language) if self.lowercase else text, language)
+        return self._segment(prepare_text(text, language, lowercase=self.lowercase), language)
 
     @abstractmethod
     def _segment(self, text: str, language: str) -> list[str]:
-        """Return the pieces of `text`, which is trimmed and in the wanted case."""
+        """Return the pieces of `text`, which `prepare_text` returned."""
 
     @abstractmethod
     def decode(self, pieces: Sequence[str], language: str) -> str:

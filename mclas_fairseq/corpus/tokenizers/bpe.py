@@ -22,8 +22,7 @@ from mclas_fairseq.corpus.balance import draw_languages, language_weights
 from mclas_fairseq.corpus.tokenizers.base import (
     Tokenizer,
     is_reserved,
-    lower,
-    normalise_blanks,
+    prepare_text,
     read_description,
     read_file,
     write_file,
@@ -86,10 +85,7 @@ class BpeTokenizer(Tokenizer):
         Fewer merges are learned, and a warning logged, where the text holds no more.
         """
         prepared = {
-            language: [
-                lower(line, language) if lowercase else line
-                for line in map(normalise_blanks, lines)
-            ]
+            language: [prepare_text(line, language, lowercase=lowercase) for line in lines]
             for language, lines in texts.items()
         }
         drawn = draw_languages(prepared, BYTES_PER_LANGUAGE)

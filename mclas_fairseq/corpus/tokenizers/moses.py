@@ -14,7 +14,8 @@ from functools import lru_cache
 import regex
 from sacremoses import MosesDetokenizer, MosesTokenizer
 
-from mclas_fairseq.corpus.tokenizers.base import SEPARATOR, normalise_blanks
+from mclas_fairseq.corpus.text_files import normalize_text
+from mclas_fairseq.corpus.tokenizers.base import SEPARATOR
 
 _UNSPACED_SCRIPTS = (
     r"\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}"
@@ -45,7 +46,7 @@ def join_words(words: Sequence[str], language: str) -> str:
     """Return the text that `words` make up, with the spacing that is usual in `language`."""
     detokenizer = _detokenizer(_moses_language(language))
     text = detokenizer.detokenize(list(words), unescape=False) if words else ""
-    return normalise_blanks(_SPACE_AT_TIGHT.sub("", text))
+    return normalize_text(_SPACE_AT_TIGHT.sub("", text))
 
 
 def _split_plain(text: str, language: str) -> list[str]:

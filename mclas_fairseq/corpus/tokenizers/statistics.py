@@ -7,7 +7,8 @@ much of a language unknown.
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 
-from mclas_fairseq.corpus.tokenizers.base import Tokenizer, normalise_blanks
+from mclas_fairseq.corpus.text_files import normalize_text
+from mclas_fairseq.corpus.tokenizers.base import Tokenizer
 
 # Written without spaces between words, so that characters are counted.
 UNSPACED_LANGUAGES = frozenset({"zh", "ja", "th", "lo", "km", "my"})
@@ -59,6 +60,6 @@ def _count(
         encoded = tokenizer.encode(text, language)
         pieces += len(encoded)
         unknown += sum(piece not in known for piece in encoded)
-        words = normalise_blanks(text).split(" ") if text else []
-        units += len("".join(words)) if unit == "character" else len([w for w in words if w])
+        words = normalize_text(text).split()
+        units += len("".join(words)) if unit == "character" else len(words)
     return TokenizerStatistics(pieces, unknown, units, unit)

@@ -24,11 +24,11 @@ from typing import Self
 import sentencepiece
 
 from mclas_fairseq.corpus.balance import balance_by_repeating
+from mclas_fairseq.corpus.text_files import normalize_text
 from mclas_fairseq.corpus.tokenizers.base import (
     Tokenizer,
     is_reserved,
-    lower,
-    normalise_blanks,
+    prepare_text,
     read_description,
     read_file,
     write_file,
@@ -81,7 +81,7 @@ class SentencepieceTokenizer(Tokenizer):
 
     def decode(self, pieces: Sequence[str], language: str) -> str:
         """Return the text of `pieces`, exactly as it was encoded."""
-        text = normalise_blanks("".join(pieces).replace(_SPACE, " "))
+        text = normalize_text("".join(pieces).replace(_SPACE, " "))
         return _ESCAPED.sub(lambda match: match[1].replace("_", _SPACE), text)
 
     def entries(self) -> list[str]:
@@ -111,7 +111,7 @@ class SentencepieceTokenizer(Tokenizer):
         Raises `DataError` if the text is too small, or has too many characters, for `vocab_size`.
         """
         prepared = {
-            language: [_prepare(line, language, lowercase) for line in lines]
+            language: [_escape(prepare_text(line, language, lowercase=lowercase)) for line in lines]
             for language, lines in texts.items()
         }
         lines = balance_by_repeating(prepared, BYTES_PER_LANGUAGE)
@@ -121,12 +121,6 @@ class SentencepieceTokenizer(Tokenizer):
 def _escape(text: str) -> str:
     """Return `text` with a mark for each character that means a space to sentencepiece."""
     return text.replace(_ESCAPE, _ESCAPE * 2).replace(_SPACE, f"{_ESCAPE}_")
-
-
-def _prepare(line: str, language: str, lowercase: bool) -> str:
-    """Return `line` as `encode` will see it."""
-    line = normalise_blanks(line)
-    return _escape(lower(line, language) if lowercase else line)
 
 
 def _train_model(lines: list[str], vocab_size: int) -> bytes:
