@@ -1,0 +1,1 @@
+"""Metrics with named protocols, intervals, significance, and the scorer that fairseq finds."""

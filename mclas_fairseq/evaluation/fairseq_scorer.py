@@ -1,0 +1,136 @@
+"""fairseq's scorer `rouge`: `fairseq-generate --task cross_lingual_summarization --scoring rouge`.
+
+The last station of decoding. The two strings that fairseq passes to a scorer are not used (see
+`evaluation/feed.py`); the scorer takes the documents that our task left on the feed of its target
+dictionary and prints one line for each language: `S^B` first, then `S^A`.
+"""
+
+# No `from __future__ import annotations` here, and `Optional` for `X | None`: fairseq reads the
+# field types when it builds the command line.
+import functools
+from dataclasses import dataclass, field
+from typing import Any, Optional
+
+from fairseq import scoring
+from fairseq.dataclass import FairseqDataclass
+from fairseq.scoring import BaseScorer, register_scorer
+
+from mclas_fairseq.errors import ConfigError
+from mclas_fairseq.evaluation.feed import ScoredDocument, ScoringFeed
+from mclas_fairseq.evaluation.protocols import get_protocol
+from mclas_fairseq.evaluation.report import NAMES, format_value, summarise
+from mclas_fairseq.evaluation.rouge import METRICS, RougeScores, score_rouge
+
+
+@dataclass
+class RougeScorerConfig(FairseqDataclass):
+    """Options of `--scoring rouge`."""
+
+    rouge_protocol: str = field(
+        default="default",
+        metadata={"help": "rules for tokens, stemming and sentences: default, ncls (en, zh)"},
+    )
+
+
+@register_scorer("rouge", dataclass=RougeScorerConfig)
+class SummaryRougeScorer(BaseScorer):
+    """ROUGE of each language's summaries against the raw references of the data-bin."""
+
+    def __init__(self, cfg: RougeScorerConfig) -> None:
+        super().__init__(cfg)
+        self._feed: Optional[ScoringFeed] = None
+        self._documents: list[ScoredDocument] = []
+
+    def connect(self, dictionary: Any) -> None:
+        """Take documents from the feed of this target dictionary from now on.
+
+        Raises:
+            ConfigError: it has none, so the task is not ours.
+        """
+        feed = getattr(dictionary, "scoring_feed", None)
+        if not isinstance(feed, ScoringFeed):
+            raise ConfigError(
+                "--scoring rouge: needs the raw references that only our tasks hand over, but the"
+                " task in use hands over none; give --task cross_lingual_summarization"
+            )
+        feed.attached = True
+        self._feed = feed
+
+    def add_string(self, ref: str, pred: str) -> None:
+        """Take the next document from the feed; both strings are fairseq's and are not used.
+
+        Raises:
+            ConfigError: the protocol does not exist for a language, or nothing was handed over.
+        """
+        if not self._feed:
+            raise ConfigError(
+                "--scoring rouge: the task must hand over every document it decodes, but handed"
+                " over none for this one; give --task cross_lingual_summarization"
+            )
+        document = self._feed.pop()
+        if not self._documents:  # a wrong protocol must not show after hours of decoding
+            for language in document.hypotheses:
+                get_protocol(self.cfg.rouge_protocol, language)
+        self._documents.append(document)
+
+    def score(self) -> float:
+        """ROUGE-1 F1 in points of the first language reported, `S^B`; 0 without references."""
+        scores = self.scores()
+        return next(iter(scores.values())).mean("rouge1") if scores else 0.0
+
+    def scores(self) -> dict[str, RougeScores]:
+        """Language -> scores of the documents with references in it, in the order of the report."""
+        languages = dict.fromkeys(
+            language
+            for document in self._documents
+            for language in reversed(tuple(document.hypotheses))
+        )
+        result = {}
+        for language in languages:
+            rows = [
+                (document.hypotheses[language], document.references[language])
+                for document in self._documents
+                if language in document.hypotheses and document.references.get(language)
+            ]
+            if rows:
+                hypotheses, references = zip(*rows, strict=True)
+                result[language] = score_rouge(
+                    hypotheses, references, language=language, protocol=self.cfg.rouge_protocol
+                )
+        return result
+
+    def result_string(self) -> str:
+        """One line for each language: its scores with intervals, and their signature."""
+        scores = self.scores()
+        if not scores:
+            return "ROUGE: nothing to score, no document has references"
+        return "ROUGE F1" + "".join(
+            f"\n{language}: {_one_line(value)}" for language, value in scores.items()
+        )
+
+
+def _one_line(scores: RougeScores) -> str:
+    result = summarise(scores.protocol.language, scores)
+    values = "  ".join(f"{NAMES[name]} {format_value(result.values[name])}" for name in METRICS)
+    return f"{values}  ({len(scores)} documents)  {scores.signature()}"
+
+
+def _hand_over_dictionary() -> None:
+    """Let fairseq's `build_scorer` give our scorer the target dictionary, which it otherwise drops.
+
+    The dictionary is the one object that both the task and fairseq's generation loop hold: without
+    it the scorer would need a feed hidden on a module.
+    """
+    build = scoring.build_scorer
+
+    @functools.wraps(build)
+    def build_scorer(choice: Any, tgt_dict: Any) -> Any:
+        scorer = build(choice, tgt_dict)
+        if isinstance(scorer, SummaryRougeScorer):
+            scorer.connect(tgt_dict)
+        return scorer
+
+    scoring.build_scorer = build_scorer
+
+
+_hand_over_dictionary()

@@ -1,0 +1,77 @@
+"""What a ROUGE protocol is: the rules that turn a text into the tokens that ROUGE compares.
+
+The same output scores 20 or 42 ROUGE-1 points depending on these rules, so they have a name, and
+every number is shown with the signature of its protocol. A protocol is one small class; the n-gram
+engine (`evaluation/rouge.py`) is the same for all of them.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from typing import ClassVar, Optional
+from unicodedata import normalize
+
+import regex
+
+_LETTER = regex.compile(r"\p{L}")
+
+
+class RougeProtocol(ABC):
+    """Tokenisation, stemming and sentence splitting for one language.
+
+    Args:
+        language: code of the language of the texts.
+
+    Attributes:
+        name: what `--protocol` calls it.
+        languages: the codes it is defined for; None: every language.
+        language: as given.
+        token_kind: the signature's `tok`: what a token is.
+        stemming: the signature's `stem`: the stemmer, or "no".
+        splitting: the signature's `split`: where a text is cut into sentences for ROUGE-Lsum.
+    """
+
+    name: ClassVar[str]
+    languages: ClassVar[Optional[tuple[str, ...]]] = None
+    token_kind: str
+    stemming: str = "no"
+    splitting: str
+
+    def __init__(self, language: str) -> None:
+        self.language = language
+
+    @classmethod
+    def serves(cls, language: str) -> bool:
+        """Say whether the protocol is defined for the language (its regional variants included)."""
+        return cls.languages is None or language.split("-")[0].lower() in cls.languages
+
+    @abstractmethod
+    def split_sentences(self, text: str) -> list[str]:
+        """Cut a text into its sentences; marks that only end sentences may be left out."""
+
+    @abstractmethod
+    def words(self, sentence: str) -> list[str]:
+        """The tokens of a sentence before stemming; no token holds white space."""
+
+    def stem(self, token: str) -> str:
+        """Reduce a token to what is compared; here: the token itself."""
+        return token
+
+    def tokenise(self, text: str) -> list[list[str]]:
+        """The tokens of a text, sentence by sentence; sentences without tokens are left out."""
+        sentences = (self.words(sentence) for sentence in self.split_sentences(text))
+        return [[self.stem(token) for token in sentence] for sentence in sentences if sentence]
+
+    def lost_share(self, texts: Iterable[str]) -> float:
+        """Share in [0, 1] of the texts' letters that end up in no token.
+
+        Near 0 for texts in a script that the protocol reads, near 1 for another one.
+        """
+        before = after = 0
+        for text in texts:
+            before += len(_LETTER.findall(normalize("NFKC", text)))
+            after += sum(
+                len(_LETTER.findall(token))
+                for sentence in self.split_sentences(text)
+                for token in self.words(sentence)
+            )
+        return max(0.0, 1.0 - after / before) if before else 0.0

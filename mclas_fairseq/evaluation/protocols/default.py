@@ -1,0 +1,64 @@
+"""Protocol `default`: for every language, and the only one for languages without a published one.
+
+Tokens are runs of letters, with their combining marks, and digits, lower-cased by the language's
+rules; nothing is stemmed. Languages written without spaces between words are cut into characters (a
+letter with its marks), while runs of Latin, Greek or Cyrillic letters and digits stay whole.
+Compatibility forms (full-width letters, ligatures) count as the letters that they stand for, and
+invisible characters (soft hyphens, joiners) as nothing.
+
+Sentences, for ROUGE-Lsum, end in the same places in every language: at a line break; at `.`, `!`,
+`?` or an ellipsis before white space; at any other mark that Unicode calls a sentence terminator
+(the Chinese full stop, the danda, the Arabic question mark, ...), with or without white space.
+Abbreviations such as "Dr. Jones" are therefore cut, and Thai or Lao, which have no such mark, are
+cut at line breaks only.
+"""
+
+from typing import ClassVar
+from unicodedata import normalize
+
+import regex
+
+from mclas_fairseq.corpus.languages import is_unspaced
+from mclas_fairseq.evaluation.protocols.base import RougeProtocol
+
+_SENTENCE_END = regex.compile(
+    r"""(?V1)
+      [.!?…]+ [\p{Pe}\p{Pf}"']* (?=\s|$)    # needs white space: 3.5 and z.B. are not cut
+    | [\p{Sentence_Break=STerm}--[!?]]+     # 。 ！ ？ । ؟ ۔ ...
+    | [\r\n\u2028\u2029]+
+    """,
+    regex.VERBOSE,
+)
+_WORD = regex.compile(r"[\p{L}\p{M}\p{N}]+")
+_CHARACTER = regex.compile(
+    r"[\p{Latin}\p{Greek}\p{Cyrillic}\p{Nd}][\p{Latin}\p{Greek}\p{Cyrillic}\p{Nd}\p{M}]*"
+    r"|[\p{L}\p{N}]\p{M}*"
+)
+# A zero width space separates words; every other invisible character stands inside one.
+_INVISIBLE = regex.compile(r"(?V1)[\p{Default_Ignorable_Code_Point}--\u200b]")
+# Languages that tell dotted from dotless i.
+_DOTTED_I_LANGUAGES = frozenset({"tr", "az"})
+_DOTTED_I = str.maketrans({"I": "ı", "İ": "i"})
+
+
+class DefaultProtocol(RougeProtocol):
+    """Lower-cased words, or characters where words are not separated; no stemming."""
+
+    name: ClassVar[str] = "default"
+    splitting = "marks"
+
+    def __init__(self, language: str) -> None:
+        super().__init__(language)
+        self.token_kind = "char" if is_unspaced(language) else "word"
+        self._case = _DOTTED_I if language.split("-")[0].lower() in _DOTTED_I_LANGUAGES else {}
+        self._token = _CHARACTER if is_unspaced(language) else _WORD
+
+    def split_sentences(self, text: str) -> list[str]:
+        """Cut at sentence marks and line breaks; see the module for the rule."""
+        return [sentence for sentence in _SENTENCE_END.split(text) if sentence]
+
+    def words(self, sentence: str) -> list[str]:
+        """Lower-cased words or characters; punctuation is dropped."""
+        # Folding comes after splitting: it would turn the full-width "？" into a plain "?".
+        text = _INVISIBLE.sub("", normalize("NFKC", sentence)).replace("\u200b", " ")
+        return self._token.findall(text.translate(self._case).lower())

@@ -1,0 +1,60 @@
+"""Protocol `ncls`: what ROUGE-1.5.5 through `files2rouge` did to the outputs of NCLS, ATS and VHM.
+
+Zhu et al., "NCLS: Neural Cross-Lingual Summarization" (2019) and the papers that compare themselves
+with it print such numbers for Zh2EnSum (into English) and En2ZhSum (into Chinese). English: runs of
+`[a-z0-9]`, Porter-stemmed, sentences cut at a free-standing full stop. Chinese: characters, with
+runs of Latin letters and of digits kept whole and punctuation counted; the Chinese full stop only
+cuts sentences, and the marks `<t>` and `</t>` of the published files count as nothing. What these
+papers call ROUGE-L is `rougeLsum` here.
+"""
+
+from typing import ClassVar
+
+import regex
+
+from mclas_fairseq.evaluation.protocols.base import RougeProtocol
+
+_FREE_FULL_STOP = regex.compile(r"(?<!\S)\.(?!\S)|\n")
+_LATIN = regex.compile(r"[a-z0-9]+")
+_CHINESE_FULL_STOP = regex.compile(r"[。\n]")
+_CHINESE = regex.compile(r"[a-z]+|[0-9]+|\S")
+_SENTENCE_TAG = regex.compile(r"</?t>")
+# ROUGE-1.5.5 leaves shorter words as they are.
+_SHORTEST_STEMMED = 4
+
+
+class NclsProtocol(RougeProtocol):
+    """The published protocol of Zh2EnSum and En2ZhSum."""
+
+    name: ClassVar[str] = "ncls"
+    languages: ClassVar[tuple[str, ...]] = ("en", "zh")
+
+    def __init__(self, language: str) -> None:
+        super().__init__(language)
+        self._chinese = language.split("-")[0].lower() == "zh"
+        self.token_kind = "char+punct" if self._chinese else "a-z0-9"
+        self.stemming = "no" if self._chinese else "porter"
+        self.splitting = "fullstop"
+        # Imported here because nltk takes a second, and every fairseq command imports this module.
+        from nltk.stem.porter import PorterStemmer
+
+        self._stemmer = PorterStemmer()
+        self._stems: dict[str, str] = {}  # stemming takes ten times as long as everything else
+
+    def split_sentences(self, text: str) -> list[str]:
+        """Cut at the Chinese full stop, or at a full stop between spaces."""
+        if self._chinese:
+            return _CHINESE_FULL_STOP.split(_SENTENCE_TAG.sub(" ", text))
+        return _FREE_FULL_STOP.split(text)
+
+    def words(self, sentence: str) -> list[str]:
+        """Lower-cased tokens before stemming."""
+        return (_CHINESE if self._chinese else _LATIN).findall(sentence.lower())
+
+    def stem(self, token: str) -> str:
+        """The Porter stem of an English word; a Chinese token as it is."""
+        if self._chinese or len(token) < _SHORTEST_STEMMED:
+            return token
+        if token not in self._stems:
+            self._stems[token] = self._stemmer.stem(token)
+        return self._stems[token]
