@@ -1,0 +1,41 @@
+# make demo   train, summarize and score a small cross-lingual summarizer, from nothing
+# make test   lint, type check and test
+# Both create .venv on their first call and install nothing on later ones.
+
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON ?= $(shell for p in python3.11 python3.12 python3; do \
+	$$p -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' 2>/dev/null \
+	&& { command -v $$p; break; }; done)
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+.PHONY: setup demo test lint clean
+.DEFAULT_GOAL := help
+
+help:
+	@sed -n '1,3s/^# //p' Makefile
+
+setup: $(VENV)/.ready
+
+$(VENV)/.ready: setup.py requirements/build.txt requirements/fairseq.txt requirements/pins.txt
+	@test -n "$(PYTHON)" || { echo "make: Python 3.11 or 3.12 is needed; give it with PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@echo "set-up: creating $(VENV) with $(PYTHON) (about three minutes and 1.5 GB; once)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) -c requirements/pins.txt -r requirements/build.txt
+	$(PIP) --no-build-isolation --no-deps -r requirements/fairseq.txt
+	$(PIP) -c requirements/pins.txt --no-build-isolation -e '.[dev]'
+	@touch $@
+
+lint: $(VENV)/.ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+test: lint
+	$(BIN)/python -m pytest
+
+demo: $(VENV)/.ready
+	PATH="$(CURDIR)/$(BIN):$$PATH" bash examples/demo/run.sh
+
+clean:
+	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,93 @@
+"""The `mclas` command: what fairseq has no command for.
+
+Each subcommand is one module with `NAME`, `HELP`, `add_arguments(parser)` and `run(args)`.
+"""
+
+import argparse
+import importlib
+import logging
+import sys
+from collections.abc import Sequence
+from typing import Protocol, cast
+
+import mclas_fairseq
+from mclas_fairseq.errors import MclasError, SetupError
+
+COMMANDS = ("prepare", "synthetic", "extract", "summarize", "score", "doctor")
+
+_DESCRIPTION = """\
+Cross-lingual summarization for fairseq.
+
+The way from documents to scored summaries:
+
+  mclas prepare       records (JSON lines) to a data-bin
+  fairseq-train       --user-dir ... --task cross_lingual_summarization --arch mclas_small ...
+  fairseq-generate    a data-bin's split to a log, then mclas extract: log to summaries
+  mclas summarize     or straight from text to summaries
+  mclas score         ROUGE with a named protocol and intervals
+"""
+
+
+class Command(Protocol):
+    """What a module of this package offers."""
+
+    NAME: str
+    HELP: str
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Add options, description and an example."""
+
+    def run(self, args: argparse.Namespace) -> int:
+        """Do the work; return the exit code."""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of `mclas` with all subcommands."""
+    parser = argparse.ArgumentParser(
+        prog="mclas",
+        description=_DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=mclas_fairseq.__version__)
+    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name in COMMANDS:
+        command = cast(Command, importlib.import_module(f"mclas_fairseq.cli.{name}"))
+        subparser = subparsers.add_parser(
+            command.NAME,
+            help=command.HELP,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        command.add_arguments(subparser)
+        subparser.set_defaults(run=command.run)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the `mclas` command.
+
+    Returns:
+        The exit code: 0 done, 1 a check said no, 2 an error that the user can mend, 130 stopped.
+    """
+    args = build_parser().parse_args(argv)
+    logging.basicConfig(
+        format="%(asctime)s | %(levelname)s | %(name)s | %(message)s",
+        datefmt="%Y-%m-%d %H:%M:%S",
+        level=logging.INFO,
+        stream=sys.stderr,
+    )
+    try:
+        if mclas_fairseq.registration_error is not None and args.command != "doctor":
+            raise SetupError(
+                f"installation: fairseq and what it needs must be importable, "
+                f"{mclas_fairseq.registration_error}; run mclas doctor"
+            )
+        return int(args.run(args))
+    except MclasError as error:
+        print(f"mclas {args.command}: error: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 0
+    except KeyboardInterrupt:
+        print(f"mclas {args.command}: stopped", file=sys.stderr)
+        return 130

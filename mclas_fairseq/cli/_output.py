@@ -1,0 +1,31 @@
+"""Writing results of commands: to a file, beside and then renamed, or to standard output."""
+
+import json
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TextIO
+
+
+@contextmanager
+def open_output(name: str) -> Iterator[TextIO]:
+    """Open `name` for writing; `-` is standard output. A file appears once it is complete."""
+    from mclas_fairseq.corpus.text_files import write_beside
+
+    if name == "-":
+        yield sys.stdout
+        sys.stdout.flush()
+    else:
+        with write_beside(Path(name)) as stream:
+            yield stream
+
+
+def write_json_lines(name: str, records: Iterable[Mapping[str, Any]]) -> int:
+    """Write one JSON object a line; returns how many."""
+    count = 0
+    with open_output(name) as stream:
+        for record in records:
+            stream.write(json.dumps(record, ensure_ascii=False) + "\n")
+            count += 1
+    return count

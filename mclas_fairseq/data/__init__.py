@@ -1,0 +1,1 @@
+"""What a data-bin is and how it becomes batches, hypotheses and summaries again."""

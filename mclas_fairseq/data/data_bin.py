@@ -1,0 +1,174 @@
+"""A data-bin on disk: `fairseq-preprocess` output for each side, and what belongs to it.
+
+    dict.txt                                   one dictionary for all sides, `[LSEP]` in it
+    SPLIT.SIDE-None.SIDE.{bin,idx}             sides: document, summary-LANG, translation-LANG;
+                                               an absent summary is a lone EOS
+    tokenizer/                                 the tokenizer's files
+    vocabulary.LANG.txt                        the language vocabulary of each summary language
+    ids.SPLIT.txt                              the records' ids in row order
+    references.SPLIT.jsonl                     raw references of validation and test, in row order
+    manifest.json                              written last
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from fairseq.data import Dictionary, data_utils
+from fairseq.data.fairseq_dataset import FairseqDataset
+
+from mclas_fairseq.corpus.tokenizers import SEPARATOR, Tokenizer, load_tokenizer
+from mclas_fairseq.data.language_vocabulary import LanguageVocabulary
+from mclas_fairseq.data.manifest import Manifest
+from mclas_fairseq.errors import DataError
+
+DICTIONARY_FILE = "dict.txt"
+TOKENIZER_FOLDER = "tokenizer"
+DOCUMENT_SIDE = "document"
+SPLITS = ("train", "valid", "test")
+
+
+def summary_side(language: str) -> str:
+    """Name of the side that holds the summaries in `language`."""
+    return f"summary-{language}"
+
+
+def translation_side(language: str) -> str:
+    """Name of the side that holds the documents' translations into `language`."""
+    return f"translation-{language}"
+
+
+def side_prefix(split: str, side: str) -> str:
+    """File name, without suffix, that `fairseq-preprocess --only-source` gives to a side."""
+    return f"{split}.{side}-None.{side}"
+
+
+def vocabulary_file(language: str) -> str:
+    """File name of a language vocabulary."""
+    return f"vocabulary.{language}.txt"
+
+
+def ids_file(split: str) -> str:
+    """File name of a split's record ids."""
+    return f"ids.{split}.txt"
+
+
+def references_file(split: str) -> str:
+    """File name of a split's raw references."""
+    return f"references.{split}.jsonl"
+
+
+def dictionary_fingerprint(dictionary: Dictionary) -> str:
+    """SHA-256 over the dictionary's symbols in order: same size in another order differs."""
+    joined = "\n".join(dictionary.symbols)
+    return hashlib.sha256(joined.encode("utf-8")).hexdigest()
+
+
+@dataclass(frozen=True)
+class DataBin:
+    """An opened data-bin. What is large is read when it is asked for."""
+
+    folder: Path
+    manifest: Manifest
+    _kept: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    @classmethod
+    def open(cls, folder: Path) -> "DataBin":
+        """Open a data-bin.
+
+        Raises:
+            DataError: it is not one, is not whole, or its dictionary was exchanged.
+        """
+        data_bin = cls(folder, Manifest.load(folder))
+        found = dictionary_fingerprint(data_bin.dictionary)
+        if found != data_bin.manifest.dictionary_sha256:
+            raise DataError(
+                f"data-bin {folder}: {DICTIONARY_FILE} must be the one it was made with "
+                f"({data_bin.manifest.dictionary_sha256[:12]}), found {found[:12]}; prepare it again"
+            )
+        return data_bin
+
+    @cached_property
+    def dictionary(self) -> Dictionary:
+        """The one dictionary of all sides."""
+        path = self.folder / DICTIONARY_FILE
+        if not path.is_file():
+            raise DataError(f"data-bin {self.folder}: {DICTIONARY_FILE} is missing; prepare it again")
+        dictionary = Dictionary.load(str(path))
+        if SEPARATOR not in dictionary:
+            raise DataError(
+                f"data-bin {self.folder}: the dictionary must hold the separator {SEPARATOR}, "
+                "it does not; prepare it again with mclas prepare"
+            )
+        return dictionary
+
+    @property
+    def separator(self) -> int:
+        """Dictionary id of `[LSEP]`."""
+        return int(self.dictionary.index(SEPARATOR))
+
+    @cached_property
+    def tokenizer(self) -> Tokenizer:
+        """The tokenizer that made the data-bin."""
+        return load_tokenizer(self.folder / TOKENIZER_FOLDER)
+
+    def vocabulary(self, language: str) -> LanguageVocabulary:
+        """The language vocabulary counted over all training summaries.
+
+        Raises:
+            DataError: there is none for this language.
+        """
+        return LanguageVocabulary.load(self.folder / vocabulary_file(language), language)
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """Splits that are there."""
+        return tuple(split for split in SPLITS if (self.folder / ids_file(split)).is_file())
+
+    def ids(self, split: str) -> list[str]:
+        """The records' ids of a split, in row order.
+
+        Raises:
+            DataError: the split is not there.
+        """
+        path = self.folder / ids_file(split)
+        if not path.is_file():
+            raise DataError(
+                f"data-bin {self.folder}: split {split!r} is not in it, it has "
+                f"{', '.join(self.splits) or 'none'}; give --{split} to mclas prepare"
+            )
+        return path.read_text(encoding="utf-8").split("\n")[:-1]
+
+    def references(self, split: str) -> list[dict[str, tuple[str, ...]]]:
+        """Raw references of each record of a split, language -> references, in row order.
+
+        Raises:
+            DataError: no references are kept for this split (training has none).
+        """
+        if split not in self._kept:
+            self._kept[split] = self._read_references(split)
+        kept: list[dict[str, tuple[str, ...]]] = self._kept[split]
+        return kept
+
+    def _read_references(self, split: str) -> list[dict[str, tuple[str, ...]]]:
+        path = self.folder / references_file(split)
+        if not path.is_file():
+            raise DataError(
+                f"data-bin {self.folder}: raw references are kept for valid and test, "
+                f"not for {split!r}"
+            )
+        with path.open(encoding="utf-8") as lines:
+            rows = [json.loads(line) for line in lines]
+        return [
+            {language: tuple(texts) for language, texts in row["summary"].items()} for row in rows
+        ]
+
+    def side(self, split: str, side: str) -> FairseqDataset | None:
+        """One binarised side of a split; None when the corpus has no such texts."""
+        prefix = self.folder / side_prefix(split, side)
+        if not prefix.with_name(prefix.name + ".idx").is_file():
+            return None
+        return data_utils.load_indexed_dataset(str(prefix), self.dictionary)

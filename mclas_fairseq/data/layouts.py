@@ -1,0 +1,97 @@
+"""Target layouts: how summaries become one target sequence, and a hypothesis its summaries again.
+
+Bai et al. (2021), "Cross-Lingual Abstractive Summarization with Limited Parallel Resources"
+(ACL 2021): MS trains on the summary in the document's language, NCLS on the one in the target
+language (Eq. 1), MCLAS on `[BOS] S^A [LSEP] S^B [EOS]` (Eqs. 3 and 4). Layouts are put together
+when a batch is made, so that one data-bin serves them all.
+"""
+
+from collections.abc import Sequence
+from enum import Enum
+
+import torch
+from torch import Tensor
+
+from mclas_fairseq.errors import DataError
+
+
+class Layout(str, Enum):
+    """Which summaries a target holds."""
+
+    MS = "ms"
+    NCLS = "ncls"
+    MCLAS = "mclas"
+
+    def languages(self, source_lang: str, target_lang: str) -> tuple[str, ...]:
+        """Languages of the summaries that a target of this layout holds, in order."""
+        if self is Layout.MS:
+            return (source_lang,)
+        if self is Layout.NCLS:
+            return (target_lang,)
+        return (source_lang, target_lang)
+
+
+def build_target(summaries: Sequence[Tensor], *, separator: int, eos: int, limit: int) -> Tensor:
+    """Join one or two summaries to a training target (Eq. 3 without its BOS).
+
+    Args:
+        summaries: token ids of each summary, shape (T_i,), without EOS.
+        separator: id of the separator `[LSEP]` that stands between two summaries.
+        eos: id of EOS, which closes the target.
+        limit: longest target, EOS included; each summary is cut to its share of it.
+
+    Returns:
+        Token ids, shape (T_tgt,), T_tgt <= limit.
+    """
+    share = summary_limit(limit, len(summaries))
+    pieces: list[Tensor] = []
+    for position, summary in enumerate(summaries):
+        if position > 0:
+            pieces.append(summary.new_tensor([separator]))
+        pieces.append(summary[:share])
+    pieces.append(summaries[0].new_tensor([eos]))
+    return torch.cat(pieces)
+
+
+def summary_limit(limit: int, summaries: int) -> int:
+    """How many tokens each summary of a target of `limit` tokens may hold."""
+    return (limit - summaries) // summaries
+
+
+def split_tokens(
+    tokens: Sequence[int], *, separator: int, eos: int, summaries: int
+) -> list[list[int]]:
+    """Split a target or hypothesis into its summaries: the inverse of `build_target`.
+
+    Raises:
+        DataError: the number of separators is not the one that the layout has.
+    """
+    content = [token for token in tokens if token != eos]
+    found = content.count(separator)
+    if found != summaries - 1:
+        raise DataError(
+            f"hypothesis: {summaries} summaries need {summaries - 1} separator(s), found {found}; "
+            "was it written with another --target-layout?"
+        )
+    halves: list[list[int]] = [[]]
+    for token in content:
+        if token == separator:
+            halves.append([])
+        else:
+            halves[-1].append(token)
+    return halves
+
+
+def first_summary_mask(target: Tensor, separator: int) -> Tensor:
+    """Positions of a target that belong to its first summary, the separator included.
+
+    Args:
+        target: token ids, shape (B, T_tgt), at most one separator a row.
+        separator: id of the separator.
+
+    Returns:
+        Bool, shape (B, T_tgt): True up to and including the separator. Padding is not excluded.
+    """
+    is_separator = target.eq(separator).long()
+    written_before = is_separator.cumsum(dim=1) - is_separator
+    return written_before.eq(0)

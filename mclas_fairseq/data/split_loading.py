@@ -1,0 +1,157 @@
+"""Loading a split of a data-bin: which rows serve a layout, which make a low-resource subset."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mclas_fairseq.corpus.subsets import draw_subset
+from mclas_fairseq.data.data_bin import DOCUMENT_SIDE, DataBin, summary_side
+from mclas_fairseq.data.language_vocabulary import LanguageVocabulary
+from mclas_fairseq.data.summary_dataset import (
+    LayoutDataset,
+    RowsDataset,
+    SummaryDataset,
+    TargetSpec,
+)
+from mclas_fairseq.errors import ConfigError, DataError
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class TrainSubset:
+    """A random choice of triples: how many, and with which seed."""
+
+    size: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class LoadedSplit:
+    """A dataset and the ids of its records, in the dataset's order."""
+
+    dataset: SummaryDataset
+    ids: list[str]
+
+
+def rows_with_summaries(data_bin: DataBin, split: str, languages: Sequence[str]) -> np.ndarray:
+    """Rows of a split that have a summary in each of the languages, ascending, shape (N,)."""
+    present = np.ones(len(data_bin.ids(split)), dtype=bool)
+    for language in languages:
+        side = data_bin.side(split, summary_side(language))
+        if side is None:
+            present[:] = False
+        else:
+            present &= np.asarray(side.sizes) > 1  # a lone EOS stands for an absent summary
+    return np.flatnonzero(present)
+
+
+def load_split(
+    data_bin: DataBin,
+    split: str,
+    *,
+    languages: Sequence[str],
+    triple: tuple[str, str],
+    max_source_positions: int,
+    target_spec: TargetSpec,
+    subset: TrainSubset | None = None,
+) -> LoadedSplit:
+    """Load the documents of a split with targets in `languages`.
+
+    Records without one of the summaries are left out and counted; a split in which no record has
+    them (documents to summarize, without references) is loaded without targets, training excepted.
+
+    Args:
+        data_bin: where from.
+        split: train, valid or test.
+        languages: languages of the summaries of the layout, in order.
+        triple: source and target language; a subset is drawn from records that have both summaries.
+        max_source_positions: longest document in tokens, EOS included.
+        target_spec: symbols and longest target.
+        subset: the low-resource sample to train on.
+
+    Raises:
+        DataError: the split is missing, or training has no record that serves the layout.
+        ConfigError: the subset is larger than what there is.
+    """
+    ids = data_bin.ids(split)
+    rows = rows_with_summaries(data_bin, split, languages)
+    if subset is not None:
+        rows = _subset_rows(data_bin, split, triple, subset)
+    without_targets = len(rows) == 0
+    if without_targets:
+        if split == "train":
+            raise DataError(_no_target_message(data_bin, languages))
+        logger.warning("%s: no record has summaries in %s", split, ", ".join(languages))
+        rows = np.arange(len(ids))
+    elif subset is None and len(rows) < len(ids):
+        logger.warning(
+            "%s: %d of %d records have no summary in %s and are left out",
+            *(split, len(ids) - len(rows), len(ids), " and ".join(languages)),
+        )
+    documents = data_bin.side(split, DOCUMENT_SIDE)
+    if documents is None:
+        raise DataError(f"data-bin {data_bin.folder}: split {split!r} has no documents")
+    sources = RowsDataset(documents, rows, max_source_positions, target_spec.eos)
+    targets = None
+    if not without_targets:
+        sides = [data_bin.side(split, summary_side(language)) for language in languages]
+        targets = LayoutDataset([side for side in sides if side is not None], rows, target_spec)
+    _log_truncation(split, sources, targets, target_spec)
+    dataset = SummaryDataset(sources, targets, data_bin.dictionary, shuffle=split == "train")
+    return LoadedSplit(dataset, [ids[row] for row in rows])
+
+
+def count_vocabulary(
+    data_bin: DataBin, language: str, rows: Sequence[int] | np.ndarray
+) -> LanguageVocabulary:
+    """Language vocabulary counted from the training summaries of the given rows alone."""
+    side = data_bin.side("train", summary_side(language))
+    seen: set[int] = set()
+    if side is not None:
+        for row in rows:
+            seen.update(side[int(row)].tolist())
+    return LanguageVocabulary.from_counts(language, seen, data_bin.dictionary)
+
+
+def _subset_rows(
+    data_bin: DataBin, split: str, triple: tuple[str, str], subset: TrainSubset
+) -> np.ndarray:
+    """Rows of the drawn triples, the same whatever the layout."""
+    ids = data_bin.ids(split)
+    complete = rows_with_summaries(data_bin, split, triple)
+    if subset.size > len(complete):
+        raise ConfigError(
+            f"--train-subset-size {subset.size}: the data-bin {data_bin.folder} has "
+            f"{len(complete)} training triples; ask for at most so many"
+        )
+    drawn = set(draw_subset([ids[row] for row in complete], subset.size, subset.seed))
+    return np.asarray([row for row in complete if ids[row] in drawn], dtype=np.int64)
+
+
+def _no_target_message(data_bin: DataBin, languages: Sequence[str]) -> str:
+    counts = data_bin.manifest.counts.get("train", {})
+    have = [f"{counts.get(summary_side(code), 0)} have one in {code}" for code in languages]
+    remedy = "prepare records with summaries in " + " and ".join(languages)
+    if len(languages) == 2:
+        remedy += ", or train with --target-layout ncls, which needs no source-language summaries"
+    return (
+        f"data-bin {data_bin.folder}: training needs records with summaries in "
+        f"{' and '.join(languages)}, none has them all ({'; '.join(have)}); {remedy}"
+    )
+
+
+def _log_truncation(
+    split: str, sources: RowsDataset, targets: LayoutDataset | None, spec: TargetSpec
+) -> None:
+    logger.info(
+        "%s: %d of %d documents are cut to %d tokens (%d tokens of theirs are not read)",
+        *(split, sources.truncated, len(sources), sources.max_tokens, sources.truncated_tokens),
+    )
+    if targets is not None and targets.truncated:
+        logger.warning(
+            "%s: %d of %d training targets are cut to %d tokens; references for scoring are not",
+            *(split, targets.truncated, len(targets), spec.max_positions),
+        )

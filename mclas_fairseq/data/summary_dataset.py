@@ -1,0 +1,132 @@
+"""The dataset of a split: documents with the target that a layout makes of their summaries."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from fairseq.data import Dictionary, FairseqDataset, LanguagePairDataset, data_utils
+from torch import Tensor
+
+from mclas_fairseq.data.layouts import build_target, summary_limit
+
+logger = logging.getLogger(__name__)
+
+# The order in which batches are built must not depend on the epoch in which a run was started:
+# fairseq seeds it with seed + epoch and then keeps the batches, so that a resumed run would see
+# others (fairseq/tasks/fairseq_task.py). Shuffling of the batches themselves stays fairseq's.
+_ORDER_SEED = 20210801
+
+
+@dataclass(frozen=True)
+class TargetSpec:
+    """What a target is made with: ids of the symbols and the longest target, EOS included."""
+
+    bos: int
+    eos: int
+    separator: int
+    max_positions: int
+
+
+class RowsDataset(FairseqDataset):
+    """Chosen rows of a binarised side, cut to `max_tokens` tokens with EOS kept at the end."""
+
+    def __init__(self, side: FairseqDataset, rows: Sequence[int], max_tokens: int, eos: int):
+        super().__init__()
+        self.side = side
+        self.rows = np.asarray(rows, dtype=np.int64)
+        self.max_tokens = max_tokens
+        self.eos = eos
+        full = np.asarray(side.sizes)[self.rows]
+        self.sizes = np.minimum(full, max_tokens)
+        self.truncated = int((full > max_tokens).sum())
+        self.truncated_tokens = int((full - self.sizes).sum())
+
+    def __getitem__(self, index: int) -> Tensor:
+        """Token ids of one row, shape (T,), T <= max_tokens, closed by EOS."""
+        tokens: Tensor = self.side[int(self.rows[index])].long()
+        if len(tokens) > self.max_tokens:
+            tokens = torch.cat([tokens[: self.max_tokens - 1], tokens.new_tensor([self.eos])])
+        return tokens
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+class LayoutDataset(FairseqDataset):
+    """Targets put together from the chosen rows of one or two summary sides."""
+
+    def __init__(self, sides: Sequence[FairseqDataset], rows: Sequence[int], spec: TargetSpec):
+        super().__init__()
+        self.sides = sides
+        self.rows = np.asarray(rows, dtype=np.int64)
+        self.spec = spec
+        # Sizes of a side count its EOS; in a target that place is the separator's or the EOS's.
+        lengths = [np.asarray(side.sizes)[self.rows] - 1 for side in sides]
+        share = summary_limit(spec.max_positions, len(sides))
+        self.sizes = np.sum([np.minimum(length, share) + 1 for length in lengths], axis=0)
+        self.truncated = int(np.any([length > share for length in lengths], axis=0).sum())
+
+    def __getitem__(self, index: int) -> Tensor:
+        """Token ids of one target, shape (T_tgt,), see `layouts.build_target`."""
+        row = int(self.rows[index])
+        return build_target(
+            [side[row].long()[:-1] for side in self.sides],
+            separator=self.spec.separator,
+            eos=self.spec.eos,
+            limit=self.spec.max_positions,
+        )
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+class SummaryDataset(LanguagePairDataset):
+    """Documents and targets. `id` of a sample is its row in the data-bin's split."""
+
+    def __init__(
+        self,
+        documents: RowsDataset,
+        targets: LayoutDataset | None,
+        dictionary: Dictionary,
+        *,
+        shuffle: bool,
+    ):
+        super().__init__(
+            documents,
+            documents.sizes,
+            dictionary,
+            tgt=targets,
+            tgt_sizes=None if targets is None else targets.sizes,
+            tgt_dict=None if targets is None else dictionary,
+            shuffle=shuffle,
+        )
+        self.rows = documents.rows
+        self.bos = dictionary.bos()
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        example: dict[str, Any] = super().__getitem__(index)
+        example["id"] = int(self.rows[index])
+        return example
+
+    def collater(
+        self, samples: list[dict[str, Any]], pad_to_length: dict[str, int] | None = None
+    ) -> dict[str, Any]:
+        """Merge samples to a batch; decoder input starts with BOS (Eq. 3), not with fairseq's EOS.
+
+        Returns:
+            fairseq's batch: `id` (B,), `net_input.src_tokens` (B, T_src) padded on the left,
+            `net_input.src_lengths` (B,), `net_input.prev_output_tokens` and `target` (B, T_tgt).
+        """
+        batch: dict[str, Any] = super().collater(samples, pad_to_length)
+        if batch and "prev_output_tokens" in batch["net_input"]:
+            batch["net_input"]["prev_output_tokens"][:, 0] = self.bos
+        return batch
+
+    def ordered_indices(self) -> np.ndarray:
+        """Indices sorted by length, ties in an order that is the same in every epoch and run."""
+        with data_utils.numpy_seed(_ORDER_SEED):
+            indices: np.ndarray = super().ordered_indices()
+        return indices

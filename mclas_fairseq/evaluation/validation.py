@@ -1,0 +1,131 @@
+"""ROUGE of decoded validation documents, as sums that can be added over batches and workers."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from fairseq.logging import metrics
+from torch import Tensor
+
+from mclas_fairseq.errors import ConfigError
+from mclas_fairseq.evaluation.rouge import score_rouge
+
+REPORTED = ("rouge1", "rouge2", "rougeL")
+_PARTS = ("", "ms_")  # the target summary (the last one), and the source-language summary
+_DEFAULTS: dict[str, Any] = {"beam": 1, "max_len_a": 0.0, "max_len_b": 100, "min_len": 1}
+
+
+class HypothesisText(Protocol):
+    """What turns a hypothesis to summaries."""
+
+    languages: tuple[str, ...]
+
+    def summaries(self, tokens: Sequence[int]) -> dict[str, str]:
+        """Text of each summary, by language."""
+
+
+@dataclass(frozen=True)
+class ValidationRouge:
+    """Decodes and scores a capped number of validation documents, spread evenly over the split.
+
+    Attributes:
+        options: generation options as fairseq names them.
+        documents: at most so many documents, 0 for all.
+    """
+
+    options: dict[str, Any]
+    documents: int
+
+    @classmethod
+    def from_json(cls, options: str, documents: int) -> "ValidationRouge":
+        """Read generation options.
+
+        Raises:
+            ConfigError: they are not a JSON object.
+        """
+        try:
+            given = json.loads(options)
+        except json.JSONDecodeError as error:
+            raise ConfigError(
+                f"--eval-rouge-args: it must be a JSON object, {options!r} is not ({error}); "
+                "write e.g. '{\"beam\": 4}'"
+            ) from error
+        if not isinstance(given, dict):
+            raise ConfigError(f"--eval-rouge-args: it must be a JSON object, found {options!r}")
+        return cls({**_DEFAULTS, **given}, documents)
+
+    def chosen(self, row: int, total: int) -> bool:
+        """Whether the document of this row is decoded: every k-th one of the split."""
+        if self.documents <= 0 or self.documents >= total:
+            return True
+        return (row * self.documents) // total != ((row - 1) * self.documents) // total
+
+    def score(
+        self,
+        sample: Mapping[str, Any],
+        decode: Callable[[dict[str, Any]], list[list[dict[str, Any]]]],
+        *,
+        text: HypothesisText,
+        references: Sequence[Mapping[str, Sequence[str]]],
+    ) -> dict[str, float]:
+        """Decode the chosen documents of a batch.
+
+        Args:
+            sample: a batch of the validation split, `id` being rows of the split.
+            decode: maps a batch to its hypotheses, best first.
+            text: turns hypotheses to summaries.
+            references: raw references of every row, by language.
+
+        Returns:
+            Sums of F1 in points over the decoded documents, and how many they are.
+        """
+        sums = {f"_{part}{name}_sum": 0.0 for part in _PARTS for name in REPORTED}
+        sums.update({f"_{part}rouge_documents": 0.0 for part in _PARTS})
+        rows: list[int] = sample["id"].tolist()
+        places = [i for i, row in enumerate(rows) if self.chosen(row, len(references))]
+        if not places:
+            return sums
+        hypotheses = decode(_take(sample, torch.tensor(places)))
+        written = [text.summaries(candidates[0]["tokens"].tolist()) for candidates in hypotheses]
+        for part, language in zip(_PARTS, reversed(text.languages), strict=False):
+            pairs = [
+                (summary[language], references[rows[place]].get(language, ()))
+                for summary, place in zip(written, places, strict=True)
+            ]
+            pairs = [(summary, refs) for summary, refs in pairs if refs]
+            if pairs:
+                scores = score_rouge(
+                    [p[0] for p in pairs], [p[1] for p in pairs], language=language
+                )
+                sums[f"_{part}rouge_documents"] += len(pairs)
+                for name in REPORTED:
+                    sums[f"_{part}{name}_sum"] += 100.0 * float(scores.f1[name].sum())
+        return sums
+
+
+def reduce_rouge(logging_outputs: Sequence[Mapping[str, Any]]) -> None:
+    """Log mean F1 in points over the decoded documents of all batches and workers."""
+    for part in _PARTS:
+        count = _total(logging_outputs, f"_{part}rouge_documents")
+        if count > 0:
+            for name in REPORTED:
+                value = _total(logging_outputs, f"_{part}{name}_sum") / count
+                metrics.log_scalar(f"{part}{name}", value, count, round=2)
+
+
+def _total(logging_outputs: Sequence[Mapping[str, Any]], key: str) -> float:
+    return float(sum(float(log.get(key, 0.0)) for log in logging_outputs))
+
+
+def _take(sample: Mapping[str, Any], places: Tensor) -> dict[str, Any]:
+    """The rows `places` of a batch's ids and encoder input."""
+    net_input = sample["net_input"]
+    chosen = places.to(net_input["src_tokens"].device)
+    return {
+        "id": sample["id"].index_select(0, places.to(sample["id"].device)),
+        "net_input": {
+            name: net_input[name].index_select(0, chosen) for name in ("src_tokens", "src_lengths")
+        },
+    }

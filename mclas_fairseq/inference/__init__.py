@@ -1,0 +1,1 @@
+"""A loaded system that summarizes, apart from fairseq's own commands."""

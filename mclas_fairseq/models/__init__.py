@@ -1,0 +1,1 @@
+"""fairseq models of the plugin; importing this package registers them."""

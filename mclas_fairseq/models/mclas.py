@@ -1,0 +1,234 @@
+"""MCLAS: one Transformer decoder that writes both summaries, or one of them.
+
+Bai et al. (2021), ACL 2021, sections 4 and 5.2: the decoder of a plain Transformer writes
+`S^A [LSEP] S^B` (Eq. 3); NCLS (Eq. 1) and the monolingual summarizer are the same network with
+another target layout, so that one architecture serves pre-training, fine-tuning and baselines.
+Pre-norm layers, GELU, sinusoidal positions and embeddings scaled by sqrt(C) follow the released
+code; one embedding is shared by encoder, decoder and output projection.
+"""
+
+import logging
+from argparse import ArgumentParser, Namespace
+from collections.abc import Mapping
+from typing import Any, Optional, cast
+
+import torch
+from fairseq.models import register_model, register_model_architecture
+from fairseq.models.transformer import (
+    TransformerConfig,
+    TransformerDecoderBase,
+    TransformerEncoderBase,
+    TransformerModel,
+)
+from fairseq.models.transformer.transformer_legacy import base_architecture
+from omegaconf import OmegaConf
+from torch import Tensor, nn
+
+from mclas_fairseq.errors import ConfigError
+from mclas_fairseq.modules.copy_attention import CopyGate, mixture_log_probs
+from mclas_fairseq.modules.fingerprint import Fingerprinted
+
+logger = logging.getLogger(__name__)
+
+_COPY_HEADS = 1  # one head of the last layer points; the others are free to attend elsewhere
+
+
+class SummaryEncoder(TransformerEncoderBase):
+    """fairseq's encoder; it also hands on the source ids, which copying needs."""
+
+    def forward(
+        self,
+        src_tokens: Tensor,
+        src_lengths: Optional[Tensor] = None,
+        return_all_hiddens: bool = False,
+        token_embeddings: Optional[Tensor] = None,
+    ) -> dict[str, list[Tensor]]:
+        """Encode src_tokens (B, T_src); see fairseq's encoder for the returned dictionary."""
+        encoder_out: dict[str, list[Tensor]] = super().forward(
+            src_tokens,
+            src_lengths=src_lengths,
+            return_all_hiddens=return_all_hiddens,
+            token_embeddings=token_embeddings,
+        )
+        # `src_tokens` is a key that fairseq's reorder_encoder_out keeps in step with the beam.
+        encoder_out["src_tokens"] = [src_tokens]
+        return encoder_out
+
+
+class SummaryDecoder(TransformerDecoderBase):
+    """fairseq's decoder, with a gate for copying from the document when asked for."""
+
+    def __init__(
+        self, cfg: TransformerConfig, dictionary: Any, embed_tokens: nn.Embedding, copy: bool
+    ):
+        super().__init__(cfg, dictionary, embed_tokens, no_encoder_attn=cfg.no_cross_attention)
+        self.copy_gate = CopyGate(self.output_embed_dim) if copy else None
+
+    def forward(
+        self,
+        prev_output_tokens: Tensor,
+        encoder_out: Optional[dict[str, list[Tensor]]] = None,
+        incremental_state: Optional[dict[str, Any]] = None,
+        features_only: bool = False,
+        full_context_alignment: bool = False,
+        alignment_layer: Optional[int] = None,
+        alignment_heads: Optional[int] = None,
+        src_lengths: Optional[Tensor] = None,
+        return_all_hiddens: bool = False,
+    ) -> tuple[Tensor, dict[str, Any]]:
+        """Decode prev_output_tokens (B, T_tgt).
+
+        Returns:
+            Logits (B, T_tgt, V), or features (B, T_tgt, C) with `features_only`, and fairseq's
+            extra dictionary; with copying also `copy_gate` (B, T_tgt, 1) and `src_tokens`
+            (B, T_src), from which `MclasModel.get_normalized_probs` makes the mixture.
+        """
+        if self.copy_gate is not None and alignment_heads is None:
+            alignment_heads = _COPY_HEADS
+        features, extra = self.extract_features(
+            prev_output_tokens,
+            encoder_out=encoder_out,
+            incremental_state=incremental_state,
+            full_context_alignment=full_context_alignment,
+            alignment_layer=alignment_layer,
+            alignment_heads=alignment_heads,
+        )
+        if self.copy_gate is not None:
+            assert encoder_out is not None
+            extra["copy_gate"] = self.copy_gate(features)
+            extra["src_tokens"] = encoder_out["src_tokens"][0]
+        return (features if features_only else self.output_layer(features)), extra
+
+
+@register_model("mclas")
+class MclasModel(TransformerModel, Fingerprinted):
+    """The Transformer of MS, NCLS and MCLAS; which of them it is, the task's layout decides."""
+
+    @classmethod
+    def add_args(cls, parser: ArgumentParser) -> None:
+        """Add fairseq's Transformer options and ours."""
+        TransformerModel.add_args(parser)
+        parser.add_argument(
+            "--copy-attention",
+            action="store_true",
+            help="mix the vocabulary's distribution with the attention over the document "
+            "(pointer-generator, See et al. 2017): helps to carry names, numbers and terms over "
+            "when there are few training examples",
+        )
+
+    @classmethod
+    def build_model(cls, args: Namespace, task: Any) -> "MclasModel":
+        """Build the model for one of this plugin's tasks.
+
+        Raises:
+            ConfigError: the task is another one; its decoding would not know the layouts.
+        """
+        fingerprint = getattr(task, "dictionary_sha256", None)
+        if fingerprint is None:
+            raise ConfigError(
+                "architecture mclas: it needs a task that knows its target layouts, the task "
+                f"given is {type(task).__name__}; add --task cross_lingual_summarization"
+            )
+        if OmegaConf.is_config(args):
+            # From hydra; fairseq's legacy classes carry options of ours over from a Namespace only.
+            args = Namespace(**cast(dict[str, Any], OmegaConf.to_container(args)))
+        model: MclasModel = super().build_model(args, task)
+        model.set_fingerprint(fingerprint)
+        return model
+
+    @classmethod
+    def build_encoder(cls, args: Any, src_dict: Any, embed_tokens: nn.Embedding) -> SummaryEncoder:
+        """Build the encoder; `embed_tokens` is shared with the decoder."""
+        return SummaryEncoder(TransformerConfig.from_namespace(args), src_dict, embed_tokens)
+
+    @classmethod
+    def build_decoder(cls, args: Any, tgt_dict: Any, embed_tokens: nn.Embedding) -> SummaryDecoder:
+        """Build the decoder."""
+        cfg = TransformerConfig.from_namespace(args)
+        copy = bool(getattr(args, "copy_attention", False))
+        return SummaryDecoder(cfg, tgt_dict, embed_tokens, copy=copy)
+
+    @property
+    def softmax_of_logits(self) -> bool:
+        """Whether probabilities are the softmax of the logits; with copying they are a mixture."""
+        return self.decoder.copy_gate is None
+
+    def get_normalized_probs(
+        self,
+        net_output: tuple[Tensor, Optional[dict[str, Any]]],
+        log_probs: bool,
+        sample: Optional[dict[str, Tensor]] = None,
+    ) -> Tensor:
+        """(Log-)probabilities over the dictionary, shape (B, T_tgt, V), fp32; nats if logs."""
+        logits, extra = net_output
+        if extra is None or "copy_gate" not in extra:
+            plain: Tensor = super().get_normalized_probs(net_output, log_probs, sample)
+            return plain
+        mixed = mixture_log_probs(
+            logits.float().softmax(dim=-1),
+            extra["attn"][0].float(),
+            extra["copy_gate"].float(),
+            extra["src_tokens"],
+        )
+        return mixed if log_probs else mixed.exp()
+
+    def load_state_dict(
+        self,
+        state_dict: Mapping[str, Any],
+        strict: bool = True,
+        model_cfg: Any = None,
+        args: Optional[Namespace] = None,
+    ) -> Any:
+        """Load weights after checking that they belong to this dictionary."""
+        self.check_fingerprint(state_dict)
+        return super().load_state_dict(state_dict, strict, model_cfg, args)
+
+    def prepare_for_inference_(self, cfg: Any) -> None:
+        """Make the model ready for decoding; `--bf16` casts it, which fairseq does for fp16 only."""
+        super().prepare_for_inference_(cfg)
+        if getattr(cfg.common, "bf16", False):
+            self.to(torch.bfloat16)
+
+
+def _set_default(args: Namespace, name: str, value: object) -> None:
+    # `args` is a Namespace on the command line and an omegaconf node under hydra.
+    if not hasattr(args, name):
+        setattr(args, name, value)
+
+
+def _sizes(args: Namespace, *, embed_dim: int, ffn_dim: int, layers: int, heads: int) -> None:
+    for side in ("encoder", "decoder"):
+        _set_default(args, f"{side}_embed_dim", embed_dim)
+        _set_default(args, f"{side}_ffn_embed_dim", ffn_dim)
+        _set_default(args, f"{side}_layers", layers)
+        _set_default(args, f"{side}_attention_heads", heads)
+
+
+@register_model_architecture("mclas", "mclas_base")
+def mclas_base(args: Namespace) -> None:
+    """6+6 layers, C 512, FFN 2048, 8 heads."""
+    _sizes(args, embed_dim=512, ffn_dim=2048, layers=6, heads=8)
+    for side in ("encoder", "decoder"):
+        _set_default(args, f"{side}_normalize_before", True)
+    _set_default(args, "share_all_embeddings", True)
+    _set_default(args, "activation_fn", "gelu")
+    _set_default(args, "copy_attention", False)
+    if getattr(args, "bf16", False):
+        # fairseq's command line takes --bf16 for a TPU (fairseq/options.py); with this plugin it
+        # means bf16 on the device at hand.
+        args.tpu = False
+    base_architecture(args)
+
+
+@register_model_architecture("mclas", "mclas_small")
+def mclas_small(args: Namespace) -> None:
+    """3+3 layers, C 256, FFN 1024, 4 heads: a few thousand examples, or two cores."""
+    _sizes(args, embed_dim=256, ffn_dim=1024, layers=3, heads=4)
+    mclas_base(args)
+
+
+@register_model_architecture("mclas", "mclas_tiny")
+def mclas_tiny(args: Namespace) -> None:
+    """2+2 layers, C 128, FFN 512, 4 heads: demonstrations and tests."""
+    _sizes(args, embed_dim=128, ffn_dim=512, layers=2, heads=4)
+    mclas_base(args)

@@ -1,0 +1,1 @@
+"""Plain tensor code of the models, without registration."""

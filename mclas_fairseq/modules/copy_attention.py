@@ -1,0 +1,48 @@
+"""Copying from the document: a mixture of the vocabulary and the attention over the source.
+
+See, Liu and Manning (2017), "Get To The Point: Summarization with Pointer-Generator Networks"
+(ACL 2017, arXiv:1704.04368), Eqs. 8 and 9, with one dictionary for documents and summaries, so
+that no extended vocabulary is needed:
+
+    P(w) = g * P_vocab(w) + (1 - g) * sum over source positions i with x_i = w of a_i
+
+The MCLAS paper has no such part; it is an option (`--copy-attention`) for small data, where a
+decoder without it learns the corpus's phrases long before it learns to carry content over.
+"""
+
+import torch
+from torch import Tensor, nn
+
+
+class CopyGate(nn.Module):
+    """Probability g of generating rather than copying, from the decoder's features."""
+
+    def __init__(self, embed_dim: int):
+        super().__init__()
+        self.projection = nn.Linear(embed_dim, 1)
+        nn.init.xavier_uniform_(self.projection.weight)
+        nn.init.zeros_(self.projection.bias)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Map features (B, T_tgt, C) to g in (0, 1), shape (B, T_tgt, 1)."""
+        return torch.sigmoid(self.projection(features))
+
+
+def mixture_log_probs(
+    vocabulary_probs: Tensor, attention: Tensor, gate: Tensor, src_tokens: Tensor
+) -> Tensor:
+    """Log-probabilities of the mixture.
+
+    Args:
+        vocabulary_probs: P_vocab, shape (B, T_tgt, V), fp32.
+        attention: weights over the source, rows sum to 1 and are 0 on padding, (B, T_tgt, T_src).
+        gate: g, shape (B, T_tgt, 1).
+        src_tokens: source ids, shape (B, T_src).
+
+    Returns:
+        log P in nats, shape (B, T_tgt, V), finite also where P is 0.
+    """
+    probs = vocabulary_probs * gate
+    index = src_tokens.unsqueeze(1).expand(-1, attention.size(1), -1)  # B x T_tgt x T_src
+    probs = probs.scatter_add(2, index, ((1.0 - gate) * attention).to(probs))
+    return probs.clamp_min(torch.finfo(probs.dtype).tiny).log()

@@ -1,0 +1,51 @@
+"""Packaging of mclas-fairseq: a fairseq plugin for cross-lingual summarization."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+HERE = Path(__file__).parent
+
+# fairseq itself is installed beside this package, without its dependencies (see the Makefile and
+# README, "Installation"): it declares torchaudio, which text does not need and which cannot be
+# imported beside a CPU build of torch. What fairseq needs for text is listed here by name.
+FAIRSEQ_NEEDS = [
+    "bitarray",
+    "cffi",
+    "cython",
+    "hydra-core==1.3.2",
+    "numpy>=1.26",
+    "omegaconf==2.3.0",
+    "packaging",
+    "regex",
+    "sacrebleu>=2.4",
+    "scikit-learn",
+    "tqdm",
+]
+
+setup(
+    name="mclas-fairseq",
+    version="0.1.0",
+    description="Cross-lingual summarization with few examples: a fairseq plugin",
+    long_description=(HERE / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="MIT",
+    python_requires=">=3.11,<3.13",
+    packages=find_packages(include=["mclas_fairseq", "mclas_fairseq.*"]),
+    package_data={"mclas_fairseq": ["py.typed", "corpus/synthetic_news/*.json"]},
+    install_requires=[
+        "torch==2.13.0",
+        *FAIRSEQ_NEEDS,
+        "langcodes",
+        "nltk",
+        "rouge-score",
+        "sacremoses",
+        "sentencepiece",
+        "subword-nmt",
+        "tabulate",
+    ],
+    extras_require={
+        "dev": ["hypothesis", "mypy", "pytest", "pytest-xdist", "ruff", "types-regex", "types-tabulate", "types-tqdm"],
+    },
+    entry_points={"console_scripts": ["mclas=mclas_fairseq.cli:main"]},
+)
