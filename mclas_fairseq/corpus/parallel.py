@@ -24,20 +24,7 @@ def read_parallel(prefix: Path, source_lang: str, target_langs: Sequence[str]) -
         DataError: the source file or every target file is missing, a line is empty, or the files
             differ in their numbers of lines.
     """
-    found = {language: _find(prefix, language) for language in (source_lang, *target_langs)}
-    source = found[source_lang]
-    targets = {
-        language: path
-        for language, path in found.items()
-        if path is not None and language != source_lang
-    }
-    if source is None or not targets:
-        raise DataError(
-            f"{prefix}: must be a file of records, or the prefix of parallel text with the files"
-            f" {prefix}.{source_lang} and {prefix}.{'|'.join(target_langs)} (also with .gz), but"
-            " there are none; check the name"
-        )
-    paths = {source_lang: source, **targets}
+    paths = parallel_files(prefix, source_lang, target_langs)
     lines = zip_longest(*(read_lines(path) for path in paths.values()))
     for number, row in enumerate(lines, start=1):
         texts = {}
@@ -49,9 +36,28 @@ def read_parallel(prefix: Path, source_lang: str, target_langs: Sequence[str]) -
             id=f"{normalize_text(prefix.name)}:{number}",
             document={source_lang: (texts[source_lang],)},
             summary={},
-            translation={language: (texts[language],) for language in targets},
-            origin=f"{source}:{number}",
+            translation={
+                language: (text,) for language, text in texts.items() if language != source_lang
+            },
+            origin=f"{paths[source_lang]}:{number}",
         )
+
+
+def parallel_files(prefix: Path, source_lang: str, target_langs: Sequence[str]) -> dict[str, Path]:
+    """Find the files that belong to a prefix of parallel text: language -> file, source first.
+
+    Raises:
+        DataError: the source file or every target file is missing.
+    """
+    found = {language: _find(prefix, language) for language in (source_lang, *target_langs)}
+    paths = {language: path for language, path in found.items() if path is not None}
+    if source_lang not in paths or len(paths) < 2:
+        raise DataError(
+            f"{prefix}: must be a file of records, or the prefix of parallel text with the files"
+            f" {prefix}.{source_lang} and {prefix}.{'|'.join(target_langs)} (also with .gz), but"
+            " there are none; check the name"
+        )
+    return paths
 
 
 def _find(prefix: Path, language: str) -> Optional[Path]:

@@ -12,12 +12,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from mclas_fairseq.corpus.languages import check_language
-from mclas_fairseq.corpus.parallel import read_parallel
+from mclas_fairseq.corpus.parallel import parallel_files, read_parallel
 from mclas_fairseq.corpus.record import Record, parse_record
 from mclas_fairseq.corpus.text_files import read_lines, write_beside
 from mclas_fairseq.errors import DataError
 
-__all__ = ["Record", "read_corpus", "read_parallel", "read_records", "write_records"]
+__all__ = ["Record", "input_files", "read_corpus", "read_parallel", "read_records", "write_records"]
 
 
 def read_records(path: Path, *, translation_key: str = "translation") -> Iterator[Record]:
@@ -47,6 +47,17 @@ def write_records(path: Path, records: Iterable[Mapping[str, object]]) -> int:
             stream.write(json.dumps(record, ensure_ascii=False) + "\n")
             count += 1
     return count
+
+
+def input_files(path: Path, *, source_lang: str, target_langs: Sequence[str]) -> list[Path]:
+    """Name the files that `read_corpus` reads for one of its paths.
+
+    Raises:
+        DataError: there are none.
+    """
+    if path.exists():
+        return [path]
+    return list(parallel_files(path, source_lang, target_langs).values())
 
 
 def read_corpus(

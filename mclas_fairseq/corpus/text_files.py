@@ -6,10 +6,9 @@ The only place of the corpus code that opens files: records and parallel text ar
 
 import gzip
 import io
-import os
 import re
-import tempfile
 import unicodedata
+import uuid
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -61,20 +60,18 @@ def write_beside(path: Path) -> Iterator[TextIO]:
     bytes. When the block raises, nothing is left behind.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.unfinished")
     try:
-        with os.fdopen(handle, "wb") as raw:
+        with temporary.open("xb") as raw:
             if path.suffix == ".gz":
                 # An empty name and a zero time keep the header free of anything that varies.
                 with gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as packed:
                     yield from _text(cast(IO[bytes], packed))
             else:
                 yield from _text(raw)
-        _give_usual_mode(name)
-        os.replace(name, path)
-    except BaseException:
-        os.unlink(name)
-        raise
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def _text(stream: IO[bytes]) -> Iterator[TextIO]:
@@ -82,13 +79,6 @@ def _text(stream: IO[bytes]) -> Iterator[TextIO]:
     yield text
     text.flush()
     text.detach()
-
-
-def _give_usual_mode(name: str) -> None:
-    """`mkstemp` makes files only their owner can read; give them what `open` would."""
-    mask = os.umask(0)
-    os.umask(mask)
-    os.chmod(name, 0o666 & ~mask)
 
 
 def _open_for_reading(path: Path) -> IO[bytes]:

@@ -1,0 +1,74 @@
+"""The tokenizer of a data-bin: learned from the training text, or an earlier data-bin's."""
+
+import shutil
+from collections.abc import Iterable, Iterator
+from itertools import compress
+from pathlib import Path
+
+from mclas_fairseq.binarize.options import TokenizerOptions
+from mclas_fairseq.binarize.spool import SpooledSplit
+from mclas_fairseq.corpus.subsets import draw_subset
+from mclas_fairseq.corpus.tokenizers import Tokenizer, load_tokenizer, train_tokenizer
+from mclas_fairseq.data.data_bin import DICTIONARY_FILE, TOKENIZER_FOLDER, DataBin
+
+
+def learn_tokenizer(
+    train: SpooledSplit,
+    sides: dict[str, str],
+    options: TokenizerOptions,
+    learned: list[bool],
+    folder: Path,
+) -> Tokenizer:
+    """Learn a tokenizer from the training text and save it into a data-bin.
+
+    Args:
+        train: the training split.
+        sides: side -> language; all of them are learned from.
+        options: which tokenizer, of what size.
+        learned: whether it may learn from each row.
+        folder: of the data-bin.
+
+    Returns:
+        The tokenizer as read back from the folder, the very one that later readers get.
+    """
+    texts: dict[str, list[str]] = {}
+    for side, language in sides.items():
+        texts.setdefault(language, []).extend(_texts(train.raw_file(side), learned))
+    tokenizer = train_tokenizer(
+        options.name, texts, vocab_size=options.vocab_size, lowercase=options.lowercase
+    )
+    tokenizer.save(folder / TOKENIZER_FOLDER)
+    return load_tokenizer(folder / TOKENIZER_FOLDER)
+
+
+def take_over(like: DataBin, folder: Path) -> Tokenizer:
+    """Copy tokenizer and dictionary of an earlier data-bin, byte for byte."""
+    shutil.copytree(like.folder / TOKENIZER_FOLDER, folder / TOKENIZER_FOLDER)
+    shutil.copyfile(like.folder / DICTIONARY_FILE, folder / DICTIONARY_FILE)
+    return load_tokenizer(folder / TOKENIZER_FOLDER)
+
+
+def learned_rows(train: SpooledSplit, options: TokenizerOptions) -> list[bool]:
+    """Mark the training rows that the tokenizer may learn from.
+
+    All, or with a subset: the drawn triples, and what is no complete triple (a monolingual corpus
+    is at hand in the low-resource setting too).
+
+    Raises:
+        DataError: there are fewer complete triples than asked for.
+    """
+    if options.subset_size is None:
+        return [True] * len(train.ids)
+    triples = list(compress(train.ids, train.is_triple))
+    drawn = set(draw_subset(triples, options.subset_size, options.subset_seed))
+    return [
+        not is_triple or item in drawn
+        for item, is_triple in zip(train.ids, train.is_triple, strict=True)
+    ]
+
+
+def _texts(raw_file: Path, learned: Iterable[bool]) -> Iterator[str]:
+    with raw_file.open(encoding="utf-8", newline="\n") as lines:
+        for line in compress(lines, learned):
+            if text := line.removesuffix("\n"):
+                yield text

@@ -1,0 +1,91 @@
+"""What a user asks of `mclas prepare`, checked before the first file is read."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Optional
+
+from mclas_fairseq.corpus.languages import check_language
+from mclas_fairseq.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class TokenizerOptions:
+    """How the tokenizer is learned; of no use when an earlier data-bin's is taken over.
+
+    Attributes:
+        name: "sentencepiece", "bpe" or "words".
+        vocab_size: at most this many dictionary entries, reserved symbols apart.
+        lowercase: whether all text is lower-cased.
+        subset_size: number of complete triples that the tokenizer may learn from; None for all.
+        subset_seed: which random triples these are.
+    """
+
+    name: str = "sentencepiece"
+    vocab_size: int = 8000
+    lowercase: bool = False
+    subset_size: Optional[int] = None
+    subset_seed: int = 1
+
+
+@dataclass(frozen=True)
+class PrepareOptions:
+    """One call of `mclas prepare`.
+
+    Attributes:
+        source_lang: language of the documents.
+        target_langs: languages of the cross-lingual summaries; the first defines complete triples.
+        out: the data-bin to make.
+        inputs: split ("train", "valid", "test") -> files of records or prefixes of parallel text.
+        tokenizer: how to learn the tokenizer.
+        like: data-bin whose tokenizer and dictionary are taken over instead.
+        workers: processes that tokenise and binarise.
+        overwrite: whether an existing data-bin at `out` is replaced.
+        translation_key: key of the records that holds translations of the document.
+        exclude_ids: file with ids, one a line, to leave out of training.
+    """
+
+    source_lang: str
+    target_langs: tuple[str, ...]
+    out: Path
+    inputs: Mapping[str, tuple[Path, ...]]
+    tokenizer: TokenizerOptions = field(default_factory=TokenizerOptions)
+    like: Optional[Path] = None
+    workers: int = 1
+    overwrite: bool = False
+    translation_key: str = "translation"
+    exclude_ids: Optional[Path] = None
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """All summary languages, the source language first."""
+        return (self.source_lang, *self.target_langs)
+
+    def check(self) -> None:
+        """Check what can be checked without reading the corpus.
+
+        Raises:
+            ConfigError: the options contradict one another or a number is out of range.
+            DataError: a language code is unknown.
+        """
+        for language in self.languages:
+            check_language(language)
+        if len(set(self.languages)) < len(self.languages) or not self.target_langs:
+            raise ConfigError(
+                "--source-lang and --target-lang: must name different languages, at least one"
+                f" target, but are {self.source_lang} and {','.join(self.target_langs) or 'none'}"
+            )
+        if not any(self.inputs.values()) or not (self.inputs.get("train") or self.like):
+            raise ConfigError(
+                "--train: training data are needed to learn a tokenizer and vocabularies from, but"
+                " none are given; give --train, or take an earlier data-bin's with --like"
+            )
+        _check_at_least_one("--workers", self.workers)
+        _check_at_least_one("--vocab-size", self.tokenizer.vocab_size)
+        if self.tokenizer.subset_size is not None:
+            _check_at_least_one("--tokenizer-subset", self.tokenizer.subset_size)
+
+
+def _check_at_least_one(flag: str, value: int) -> None:
+    if value < 1:
+        raise ConfigError(f"{flag}: must be at least 1, but is {value}")

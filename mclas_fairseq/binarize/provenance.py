@@ -1,0 +1,97 @@
+"""What a data-bin's manifest says of its making: inputs by their hash, counts, versions."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from importlib import metadata
+
+from fairseq.data import Dictionary
+
+from mclas_fairseq.binarize.options import PrepareOptions
+from mclas_fairseq.binarize.spool import SpooledSplit
+from mclas_fairseq.corpus.records import input_files
+from mclas_fairseq.corpus.tokenizers import Tokenizer
+from mclas_fairseq.data.data_bin import dictionary_fingerprint
+from mclas_fairseq.data.manifest import Manifest
+from mclas_fairseq.errors import DataError
+
+# The distributions whose version can change what a data-bin holds.
+_DISTRIBUTIONS = (
+    "mclas-fairseq",
+    "fairseq-fixed",
+    "fairseq",
+    "numpy",
+    "sacremoses",
+    "sentencepiece",
+    "subword-nmt",
+    "torch",
+)
+
+
+def hash_inputs(options: PrepareOptions) -> dict[str, str]:
+    """SHA-256 of every input file by "split/number/name": folders are left out, they vary.
+
+    Raises:
+        DataError: a file is missing or cannot be read.
+    """
+    hashes = {}
+    for split, paths in options.inputs.items():
+        files = [
+            file
+            for path in paths
+            for file in input_files(
+                path, source_lang=options.source_lang, target_langs=options.target_langs
+            )
+        ]
+        for number, file in enumerate(files, start=1):
+            try:
+                with file.open("rb") as stream:
+                    digest = hashlib.file_digest(stream, "sha256")
+            except OSError as error:
+                raise DataError(
+                    f"{file}: must be a readable file, but is not ({error.strerror}); check name"
+                    " and rights"
+                ) from error
+            hashes[f"{split}/{number}/{file.name}"] = digest.hexdigest()
+    return hashes
+
+
+def make_manifest(
+    options: PrepareOptions,
+    splits: Sequence[SpooledSplit],
+    sides: Mapping[str, str],
+    inputs: dict[str, str],
+    tokenizer: Tokenizer,
+    dictionary: Dictionary,
+) -> Manifest:
+    """Put the manifest together, to be written last."""
+    subset = options.tokenizer.subset_size if options.like is None else None
+    return Manifest(
+        source_lang=options.source_lang,
+        target_langs=options.target_langs,
+        tokenizer=tokenizer.name,
+        lowercase=tokenizer.lowercase,
+        counts={
+            split.name: {
+                "documents": len(split.ids),
+                **{side: split.filled[side] for side in sides},
+            }
+            for split in splits
+        },
+        inputs=inputs,
+        dictionary_sha256=dictionary_fingerprint(dictionary),
+        versions=_versions(),
+        tokenizer_subset=None
+        if subset is None
+        else {"size": subset, "seed": options.tokenizer.subset_seed},
+    )
+
+
+def _versions() -> dict[str, str]:
+    """Versions of what is installed; fairseq goes by either of two names."""
+    versions = {}
+    for name in _DISTRIBUTIONS:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return versions
