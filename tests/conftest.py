@@ -1,0 +1,37 @@
+"""Options and fixtures of the whole test suite."""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+_NO_DATA = "needs the real data: give --data DIR or set MCLAS_DATA"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--data",
+        default=os.environ.get("MCLAS_DATA"),
+        metavar="DIR",
+        help="folder of real data (xscitldr, published_outputs, ...); default: $MCLAS_DATA",
+    )
+
+
+@pytest.fixture(scope="session")
+def data_dir(pytestconfig: pytest.Config) -> Path:
+    """The folder of real data; the test is skipped where there is none."""
+    given = pytestconfig.getoption("--data")
+    if not given:
+        pytest.skip(_NO_DATA)
+    folder = Path(given)
+    assert folder.is_dir(), f"--data: {folder} is not a folder"
+    return folder
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say at the end what was skipped for want of data: a silent skip looks like a pass."""
+    skipped: Iterable[pytest.TestReport] = terminalreporter.stats.get("skipped", [])
+    names = [report.nodeid for report in skipped if _NO_DATA in str(report.longrepr)]
+    if names:
+        terminalreporter.write_line(f"{len(names)} tests skipped, {_NO_DATA}")
