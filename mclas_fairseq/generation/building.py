@@ -123,4 +123,3 @@ def _lengths(args: Any, *, unlimited: bool, longest: int) -> dict[str, Any]:
         "max_len_a": getattr(args, "max_len_a", 0.0),
         "max_len_b": getattr(args, "max_len_b", 200),
     }
-

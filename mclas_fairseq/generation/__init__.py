@@ -1,0 +1,1 @@
+"""Search under constraints: language vocabularies, separator, n-gram blocking, length penalties."""

@@ -1,0 +1,168 @@
+"""Beam search for summaries: fairseq's, under a grammar.
+
+fairseq's `SequenceGenerator` does the search; this class gives it the restricted models, an n-gram
+blocker that blocks, limits of its own that never cut a hypothesis before the grammar ends it, and
+ranks what it finds by a named length penalty. A task builds it by
+`build_generator(..., seq_gen_cls=SummaryGenerator, extra_gen_cls_kwargs={"grammar": ...})`.
+"""
+
+import logging
+from typing import Any, Optional
+
+from fairseq.sequence_generator import SequenceGenerator
+from torch import Tensor, nn
+
+from mclas_fairseq.errors import ConfigError
+from mclas_fairseq.generation.grammar import SummaryGrammar
+from mclas_fairseq.generation.length_penalty import LengthPenalty
+from mclas_fairseq.generation.ngram_blocking import NGramBlocker
+from mclas_fairseq.generation.restricted_ensemble import RestrictedEnsemble
+
+logger = logging.getLogger(__name__)
+
+Hypothesis = dict[str, Tensor]
+
+
+class SummaryGenerator(SequenceGenerator):
+    """Generates hypotheses of a `SummaryGrammar`; every document gets at least one.
+
+    The positional arguments and their names are those that `FairseqTask.build_generator` passes.
+    Lengths come from the grammar, which the task made from the same flags: `max_len_a`,
+    `max_len_b` and `min_len` are taken and left. `unk_penalty` has no effect, as UNK is never
+    generated.
+
+    Args:
+        grammar: which sequences are hypotheses.
+        length_penalty: "fairseq" or "gnmt", with the exponent `len_penalty`.
+        ngram_block_scope: "summary" or "sequence".
+        bos: first decoder input; the dictionary's BOS when None.
+
+    Raises:
+        ConfigError: an option of fairseq's that restricted search cannot follow, or lengths that
+            the decoder's positions cannot hold.
+    """
+
+    def __init__(
+        self,
+        models: list[nn.Module],
+        tgt_dict: Any,
+        beam_size: int = 1,
+        max_len_a: float = 0,
+        max_len_b: int = 200,
+        min_len: int = 1,
+        normalize_scores: bool = True,
+        len_penalty: float = 1.0,
+        unk_penalty: float = 0.0,
+        temperature: float = 1.0,
+        match_source_len: bool = False,
+        no_repeat_ngram_size: int = 0,
+        search_strategy: Optional[nn.Module] = None,
+        symbols_to_strip_from_output: Optional[set[int]] = None,
+        lm_model: Optional[nn.Module] = None,
+        lm_weight: float = 1.0,
+        *,
+        grammar: SummaryGrammar,
+        length_penalty: str = "fairseq",
+        ngram_block_scope: str = "summary",
+        bos: Optional[int] = None,
+    ):
+        _refuse_what_breaks_the_grammar(lm_model, match_source_len)
+        ensemble = RestrictedEnsemble(models, grammar, tgt_dict.pad())
+        _check_positions(grammar, ensemble.max_positions)
+        # Separators and EOS apart, a hypothesis holds `summaries` times the limit of its row. The
+        # batch's width, from which fairseq computes its limit, is no less than the row's length.
+        most = max(grammar.max_len_b, grammar.floor)
+        super().__init__(
+            ensemble,
+            tgt_dict,
+            beam_size=beam_size,
+            max_len_a=grammar.summaries * grammar.max_len_a,
+            max_len_b=grammar.summaries * most + grammar.summaries - 1,
+            min_len=1,
+            normalize_scores=False,  # `_generate` applies the length penalty
+            temperature=temperature,
+            no_repeat_ngram_size=0,  # fairseq's blocker is not wanted
+            search_strategy=search_strategy,
+            eos=grammar.eos,
+            symbols_to_strip_from_output=symbols_to_strip_from_output,
+        )
+        # A document that has fewer hypotheses than the beam is wide never collects `beam` of
+        # them; search then ends at fairseq's limit instead of asserting that it did.
+        self.search.stop_on_max_len = True
+        self.bos: int = tgt_dict.bos() if bos is None else bos
+        self.length_penalty = LengthPenalty(length_penalty, len_penalty if normalize_scores else 0)
+        if no_repeat_ngram_size > 0:
+            self.repeat_ngram_blocker = NGramBlocker(
+                size=no_repeat_ngram_size,
+                pad=self.pad,
+                eos=grammar.eos,
+                separator=grammar.separator,
+                fewest_choices=min(int(mask.sum()) for mask in grammar.allowed),
+                scope=ngram_block_scope,
+            )
+
+    def _generate(
+        self,
+        sample: dict[str, Any],
+        prefix_tokens: Optional[Tensor] = None,
+        constraints: Optional[Tensor] = None,
+        bos_token: Optional[int] = None,
+    ) -> list[list[Hypothesis]]:
+        """Search; see fairseq's method of this name.
+
+        Returns:
+            For each document (B) its hypotheses, best first: `tokens` (T_tgt,) with EOS,
+            `positional_scores` (T_tgt,) and `score`, the penalised sum of them, in nats.
+        """
+        found: list[list[Hypothesis]] = super()._generate(
+            sample,
+            prefix_tokens,
+            constraints,
+            bos_token=self.bos if bos_token is None else bos_token,
+        )
+        return [self._rank(hypotheses, prefix_tokens is not None) for hypotheses in found]
+
+    def _rank(self, hypotheses: list[Hypothesis], prefixed: bool) -> list[Hypothesis]:
+        if not hypotheses:
+            # Search alone always finds one: each hypothesis has a next token until it ends.
+            assert prefixed, "search found no hypothesis"
+            raise ConfigError(
+                "prefix tokens: they must be the beginning of a hypothesis, a document's are not "
+                "(tokens outside the summary's vocabulary, or a wrong number of separators); "
+                "leave out --prefix-size or use --restrict-vocab none"
+            )
+        for hypothesis in hypotheses:
+            length = hypothesis["tokens"].numel()
+            hypothesis["score"] = self.length_penalty(hypothesis["score"], length)
+        return sorted(hypotheses, key=lambda one: float(one["score"]), reverse=True)
+
+
+def _refuse_what_breaks_the_grammar(lm_model: Optional[nn.Module], match_source_len: bool) -> None:
+    if lm_model is not None:
+        raise ConfigError(
+            "--lm-path: a language model's scores cannot be added to restricted ones, which are "
+            "renormalised over what each summary may hold; leave out --lm-path"
+        )
+    if match_source_len:
+        raise ConfigError(
+            "--match-source-len: a summary's length cannot be its document's; leave it out and "
+            "set --max-len-a and --max-len-b"
+        )
+
+
+def _check_positions(grammar: SummaryGrammar, max_positions: int) -> None:
+    longest = grammar.longest_summary(max_positions)
+    if longest < grammar.floor:
+        raise ConfigError(
+            f"--min-len: {grammar.summaries} summaries of that length must fit into the decoder's "
+            f"{max_positions} positions, {grammar.min_len} tokens each do not; lower --min-len or "
+            "train with a higher --max-target-positions"
+        )
+    if grammar.max_len_b > longest:
+        logger.warning(
+            "summaries are limited to %d tokens by the decoder's %d positions, not to "
+            "--max-len-b %d",
+            longest,
+            max_positions,
+            grammar.max_len_b,
+        )

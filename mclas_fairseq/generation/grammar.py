@@ -1,0 +1,200 @@
+"""The grammar of hypotheses: which token may follow which prefix.
+
+"In the inference period, we only generate tokens from the corresponding vocabulary" (Bai et al.
+2021, "Cross-Lingual Abstractive Summarization with Limited Parallel Resources", section 5.2). A
+hypothesis is `S^A [LSEP] S^B </s>` (Eq. 3) or one summary and `</s>`. While a summary is written
+only its own vocabulary and the symbol that ends it (the separator, or EOS after the last one) can
+be chosen; below the minimum length the end cannot be, at the length limit nothing but the end can.
+
+Search (`restricted_ensemble.py`) and forced scoring (`forced_scoring.py`) read the same states and
+the same masks from here, which is what makes their scores equal.
+"""
+
+import math
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any, Optional
+
+import torch
+from torch import Tensor
+
+from mclas_fairseq.errors import ConfigError
+
+RESTRICT_VOCAB = ("both", "target", "none")
+
+_PHASES = 3  # of a summary: below its minimum length, open, at its limit
+
+
+@dataclass(frozen=True, eq=False)
+class SummaryGrammar:
+    """Which token sequences are hypotheses.
+
+    Lengths are counted in tokens of one summary, without separator and EOS. A summary holds at
+    least one token, also with `min_len` 0. A document of T_src tokens (EOS counted, padding not)
+    gets summaries of at most int(max_len_a * T_src + max_len_b) tokens, but never a limit below
+    the minimum length.
+
+    Attributes:
+        eos: id that ends a hypothesis.
+        separator: id between the first and the second summary; None if there is only one.
+        allowed: one bool mask (V,) per summary: the content tokens that it may hold.
+        min_len: fewest tokens of a summary.
+        max_len_a: slope of the length limit over the document's length.
+        max_len_b: constant part of the length limit.
+
+    Raises:
+        ConfigError: no summary can keep to the lengths, or a summary has no token to hold.
+    """
+
+    eos: int
+    separator: Optional[int]
+    allowed: tuple[Tensor, ...]
+    min_len: int
+    max_len_a: float
+    max_len_b: int
+
+    def __post_init__(self) -> None:
+        assert len(self.allowed) == (1 if self.separator is None else 2)
+        if self.min_len < 0 or self.max_len_a < 0:
+            raise ConfigError(
+                "summary lengths: none can be negative, met "
+                f"--min-len {self.min_len} and --max-len-a {self.max_len_a}; give 0 or more"
+            )
+        if self.max_len_a == 0 and self.max_len_b < self.floor:
+            raise ConfigError(
+                f"summary lengths: the longest must reach the shortest ({self.floor} token(s)), "
+                f"met --min-len {self.min_len} with --max-len-b {self.max_len_b} (lengths of one "
+                "summary); lower --min-len or raise --max-len-b"
+            )
+        for number, mask in enumerate(self.allowed, start=1):
+            if not mask.any():
+                raise ConfigError(
+                    f"vocabulary of summary {number}: it must hold a token that can be written, "
+                    "it holds none; prepare the data-bin again or use --restrict-vocab none"
+                )
+
+    @property
+    def floor(self) -> int:
+        """Fewest tokens of a summary, never 0: an empty summary is none."""
+        return max(1, self.min_len)
+
+    @property
+    def summaries(self) -> int:
+        """How many summaries a hypothesis holds: 1 or 2."""
+        return len(self.allowed)
+
+    def longest_summary(self, max_positions: int) -> int:
+        """Most tokens of each summary that a decoder of `max_positions` positions can write.
+
+        Its input is BOS, the summaries and the separators between them.
+        """
+        return (max_positions - self.summaries) // self.summaries
+
+    def limits(self, source_lengths: Tensor, max_positions: int) -> Tensor:
+        """Most tokens of each summary, for each document.
+
+        Args:
+            source_lengths: tokens of each document without padding, integers, shape (B,).
+            max_positions: most tokens that the decoder can read.
+
+        Returns:
+            Limits, int64, shape (B,). They depend on the document alone, not on its batch.
+        """
+        # In double precision this is Python's int(a * T_src + b), whatever the device.
+        own = (self.max_len_a * source_lengths.double() + self.max_len_b).long()
+        return own.clamp(self.floor, max(self.floor, self.longest_summary(max_positions)))
+
+    def states(self, tokens: Tensor, limits: Tensor) -> Tensor:
+        """State of the grammar after each prefix: the row of `mask_table` that holds next.
+
+        Args:
+            tokens: hypotheses so far, BOS first, shape (N, T_tgt).
+            limits: most tokens of a summary, shape (N,).
+
+        Returns:
+            State after tokens[:, : t + 1] in column t, int64, shape (N, T_tgt): three for each
+            summary, namely below the minimum length, open, and at the limit.
+        """
+        position = torch.arange(tokens.size(1), device=tokens.device)
+        if self.separator is None:
+            written = position.expand_as(tokens)
+            first_state = torch.zeros_like(tokens)
+        else:
+            # Where the current summary starts: at the latest separator, or at BOS (position 0).
+            start = (tokens.eq(self.separator) * position).cummax(dim=1).values
+            written = position - start
+            first_state = start.gt(0) * _PHASES
+        return first_state + written.ge(self.floor).long() + written.ge(limits.unsqueeze(1)).long()
+
+    def mask_table(self) -> Tensor:
+        """What to add to log-probabilities in each state: 0 or -inf, fp32, shape (S, V)."""
+        rows = []
+        for number, content in enumerate(self.allowed):
+            last = number == len(self.allowed) - 1
+            end = torch.zeros_like(content)
+            end[self.eos if last or self.separator is None else self.separator] = True
+            rows += [content, content | end, end]
+        table = torch.zeros(len(rows), self.allowed[0].numel())
+        return table.masked_fill_(~torch.stack(rows), -math.inf)
+
+
+def build_grammar(
+    dictionary: Any,
+    vocabularies: Sequence[Sequence[int]],
+    *,
+    separator: Optional[int],
+    restrict_vocab: str,
+    min_len: int,
+    max_len_a: float,
+    max_len_b: int,
+    never: Collection[int] = (),
+) -> SummaryGrammar:
+    """Make the grammar of one or two summaries from their language vocabularies.
+
+    Args:
+        dictionary: the fairseq dictionary (V entries) that tokens come from.
+        vocabularies: dictionary ids that each summary may hold, in the order they are written.
+        separator: id between two summaries; not looked at when there is one.
+        restrict_vocab: "both": each summary keeps to its vocabulary; "target": the last one does,
+            the one before may hold any token; "none": no summary is restricted. BOS, padding, EOS,
+            unknown, separator and `never` are content of none of them in any case.
+        min_len: fewest tokens of a summary.
+        max_len_a: slope of the length limit over the document's length.
+        max_len_b: constant part of the length limit.
+        never: further ids that no summary may hold.
+
+    Raises:
+        ConfigError: `restrict_vocab` is unknown, or a check of `SummaryGrammar` fails.
+    """
+    if restrict_vocab not in RESTRICT_VOCAB:
+        raise ConfigError(
+            f"--restrict-vocab: it must be one of {', '.join(RESTRICT_VOCAB)}, met "
+            f"{restrict_vocab!r}; choose one of them"
+        )
+    two = len(vocabularies) == 2
+    assert len(vocabularies) == 1 or (two and separator is not None)
+    shut = {dictionary.bos(), dictionary.pad(), dictionary.eos(), dictionary.unk(), *never}
+    if separator is not None:
+        shut.add(separator)
+    masks = []
+    for number, indices in enumerate(vocabularies, start=1):
+        restricted = restrict_vocab == "both" or (
+            restrict_vocab == "target" and number == len(vocabularies)
+        )
+        masks.append(_content_mask(len(dictionary), indices if restricted else None, shut))
+    return SummaryGrammar(
+        eos=dictionary.eos(),
+        separator=separator if two else None,
+        allowed=tuple(masks),
+        min_len=min_len,
+        max_len_a=max_len_a,
+        max_len_b=max_len_b,
+    )
+
+
+def _content_mask(size: int, indices: Optional[Sequence[int]], shut: Collection[int]) -> Tensor:
+    mask = torch.full((size,), indices is None)
+    if indices is not None:
+        mask[torch.tensor(list(indices), dtype=torch.long)] = True
+    mask[torch.tensor(sorted(shut))] = False
+    return mask
