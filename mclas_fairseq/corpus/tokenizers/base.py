@@ -46,8 +46,9 @@ def lower(text: str, language: str) -> str:
 
 def prepare_text(text: str, language: str, *, lowercase: bool) -> str:
     """Return `text` as tokenizers see it: NFC, single spaces, in lower case if that is asked."""
-    # Lower case first: it can take a letter apart ("İ" becomes "i" and a dot).
-    return normalize_text(lower(text, language) if lowercase else text)
+    text = normalize_text(text)
+    # Lower case can take a letter apart ("İ" becomes "i" and a dot), hence once more.
+    return normalize_text(lower(text, language)) if lowercase else text
 
 
 class Tokenizer(ABC):

@@ -34,6 +34,7 @@ logger = logging.getLogger(__name__)
 
 CODES_FILE = "bpe.codes"
 BYTES_PER_LANGUAGE = 6_000_000
+_VERSION = "#version: 0.2"  # first line of the codes
 _MARK = "@@"  # ends each piece that the next one continues
 
 
@@ -102,16 +103,19 @@ class BpeTokenizer(Tokenizer):
 def _learn_codes(counts: Mapping[str, int], merges: int) -> str:
     """Return the codes that subword-nmt learns from weighted word counts (in hundredths)."""
     lines = [f"{word} {count}" for word, count in sorted(counts.items())]
+    nothing = DataError(
+        "tokenizer: bpe needs two letters that follow each other twice, found none in this text; "
+        "use --tokenizer words or give more text"
+    )
     if not any(len(word) > 1 for word in counts):
-        raise DataError(
-            "tokenizer: bpe needs words of several letters to learn from, found none; "
-            "use --tokenizer words"
-        )
+        raise nothing
     codes = io.StringIO()
     # It reports its progress on standard error whether wanted or not.
     with contextlib.redirect_stderr(io.StringIO()):
         learn_bpe(lines, codes, merges, min_frequency=200, is_dict=True)
     learned = codes.getvalue().count("\n") - 1
+    if not learned:
+        raise nothing
     if learned < merges:
         logger.warning("tokenizer: bpe found %d merges in this text, not %d", learned, merges)
     return codes.getvalue()
@@ -119,10 +123,10 @@ def _learn_codes(counts: Mapping[str, int], merges: int) -> str:
 
 def _check_codes(codes: str, path: Path) -> None:
     """Raise `DataError` unless `codes` can be read: subword-nmt would end the process."""
-    first, *rest = codes.rstrip("\n").split("\n")
-    for number, line in enumerate([first.removeprefix("#version: 0.2"), *rest], start=1):
-        if number > 1 and len(line.split(" ")) != 2 or number == 1 and line:
-            raise DataError(
-                f"{path}, line {number}: must be two pieces separated by a space, found {line!r}; "
-                "prepare the data-bin again with mclas prepare"
-            )
+    version, *merges = codes.removesuffix("\n").split("\n")
+    bad = [line for line in merges if len(line.split(" ")) != 2]
+    if version != _VERSION or not merges or bad:
+        raise DataError(
+            f"{path}: must be '{_VERSION}' and two pieces a line, found "
+            f"{[version, *bad][-1]!r}; prepare the data-bin again with mclas prepare"
+        )

@@ -21,23 +21,26 @@ _UNSPACED_SCRIPTS = (
     r"\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}"
     r"\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}"
 )
-# A character with the marks that belong to it.
-_UNSPACED_CHARACTER = regex.compile(rf"(?:(?=[{_UNSPACED_SCRIPTS}])\X)")
 # These scripts and the wide punctuation of East Asia stand without spaces around them.
 _TIGHT = rf"[{_UNSPACED_SCRIPTS}\u3000-\u303f\uff00-\uff65]"
 _SPACE_AT_TIGHT = regex.compile(rf"(?<={_TIGHT}) | (?={_TIGHT})")
 
-# Moses would cut these into pieces that cannot be joined again.
-_BRACKETED = regex.compile(rf"(</?s>|<pad>|<unk>|{regex.escape(SEPARATOR)})")
+# What Moses must not see: characters of these scripts, each with the marks that belong to it;
+# symbols, which it would cut into pieces that cannot be joined again; and its own code word for a
+# dot, which would become a dot.
+_WHOLE = regex.compile(
+    rf"((?=[{_UNSPACED_SCRIPTS}])\X|</?s>|<pad>|<unk>|{regex.escape(SEPARATOR)}|DOTMULTI)"
+)
 
 
 def split_words(text: str, language: str) -> list[str]:
     """Return the words, punctuation marks and (for unspaced scripts) characters of `text`."""
     words: list[str] = []
-    for part in _BRACKETED.split(_UNSPACED_CHARACTER.sub(r" \g<0> ", text)):
-        if _BRACKETED.fullmatch(part):
+    # Split by a group, the matches stand at the odd places.
+    for place, part in enumerate(_WHOLE.split(text)):
+        if place % 2:
             words.append(part)
-        else:
+        elif part:
             words += _split_plain(part, language)
     return words
 

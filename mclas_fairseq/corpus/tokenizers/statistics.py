@@ -7,11 +7,9 @@ much of a language unknown.
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 
+from mclas_fairseq.corpus.languages import is_unspaced
 from mclas_fairseq.corpus.text_files import normalize_text
 from mclas_fairseq.corpus.tokenizers.base import Tokenizer
-
-# Written without spaces between words, so that characters are counted.
-UNSPACED_LANGUAGES = frozenset({"zh", "ja", "th", "lo", "km", "my"})
 
 
 @dataclass(frozen=True)
@@ -54,7 +52,7 @@ def statistics(
 def _count(
     tokenizer: Tokenizer, language: str, texts: Iterable[str], known: Container[str]
 ) -> TokenizerStatistics:
-    unit = "character" if language.split("-")[0] in UNSPACED_LANGUAGES else "word"
+    unit = "character" if is_unspaced(language) else "word"
     pieces = unknown = units = 0
     for text in texts:
         encoded = tokenizer.encode(text, language)

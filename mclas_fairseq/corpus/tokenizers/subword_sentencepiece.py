@@ -97,12 +97,14 @@ class SentencepieceTokenizer(Tokenizer):
         lowercase = bool(read_description(folder)["lowercase"])
         model = read_file(folder / MODEL_FILE)
         try:
-            return cls(model, lowercase=lowercase)
-        except RuntimeError as error:
-            raise DataError(
-                f"{folder / MODEL_FILE}: must be a sentencepiece model, but cannot be read as one; "
-                "prepare the data-bin again with mclas prepare"
-            ) from error
+            if model:  # sentencepiece takes an empty one for "none given"
+                return cls(model, lowercase=lowercase)
+        except RuntimeError:
+            pass
+        raise DataError(
+            f"{folder / MODEL_FILE}: must be a sentencepiece model, but cannot be read as one; "
+            "prepare the data-bin again with mclas prepare"
+        )
 
     @classmethod
     def train(cls, texts: Mapping[str, Sequence[str]], *, vocab_size: int, lowercase: bool) -> Self:
@@ -115,7 +117,15 @@ class SentencepieceTokenizer(Tokenizer):
             for language, lines in texts.items()
         }
         lines = balance_by_repeating(prepared, BYTES_PER_LANGUAGE)
-        return cls(_train_model(lines, vocab_size), lowercase=lowercase)
+        tokenizer = cls(_train_model(lines, vocab_size), lowercase=lowercase)
+        single = sum(len(piece) == 1 for piece in tokenizer._pieces)
+        if 2 * single > vocab_size:
+            logger.warning(
+                "tokenizer: %d of %d pieces are single characters; a larger --vocab-size would "
+                "cut words into fewer pieces",
+                *(single, vocab_size),
+            )
+        return tokenizer
 
 
 def _escape(text: str) -> str:
@@ -162,7 +172,7 @@ def _training_error(message: str, vocab_size: int) -> DataError:
         )
     if found := _TOO_LOW.search(message):
         return DataError(
-            f"tokenizer: sentencepiece needs a piece for each character of the text and then some, "
-            f"{vocab_size} are too few; use --vocab-size {int(found[1]) + 1} or more"
+            f"tokenizer: sentencepiece needs a piece for each character of the text, "
+            f"{vocab_size} are too few; use --vocab-size {int(found[1]) - _UNKNOWN_PIECES} or more"
         )
     return DataError(f"tokenizer: sentencepiece could not learn {vocab_size} pieces: {message}")
