@@ -25,4 +25,4 @@ def wrap_once(owner: Any, name: str, wrap: Callable[[Function], Function]) -> No
     wrapped = functools.wraps(original)(wrap(original))
     setattr(wrapped, MARK, True)
     setattr(owner, name, staticmethod(wrapped) if isinstance(owner, type) else wrapped)
-    logger.debug("wrapped %s.%s", original.__module__, name)
+    logger.debug("wrapped %s.%s", owner.__name__, name)
