@@ -104,7 +104,7 @@ def _score(
 
     aligned = align(read_hypotheses(file, language, half=half), references)
     if aligned.skipped:
-        print(f"{file}: {aligned.skipped} documents without a reference in {language} left out")
+        print(f"{file}: left out for want of a reference in {language}: {aligned.skipped}")
     _check_scripts(file, references.origin, aligned, language, protocol)
     return score_rouge(aligned.hypotheses, aligned.references, language=language, protocol=protocol)
 

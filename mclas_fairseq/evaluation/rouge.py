@@ -18,7 +18,6 @@ from typing import Optional
 import numpy as np
 from numpy.typing import NDArray
 
-from mclas_fairseq import __version__
 from mclas_fairseq.errors import DataError
 from mclas_fairseq.evaluation.intervals import RESAMPLES, SEED, bootstrap_interval
 from mclas_fairseq.evaluation.protocols import RougeProtocol, get_protocol
@@ -56,6 +55,9 @@ class RougeScores:
         Args:
             metric: one of `METRICS`; None: one signature for all four together.
         """
+        # Imported late: the package itself imports this module when it registers the scorer.
+        from mclas_fairseq import __version__
+
         fields = [
             f"protocol:{self.protocol.name}",
             f"lang:{self.protocol.language}",

@@ -1,0 +1,136 @@
+import argparse
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pytest
+
+from mclas_fairseq.cli import score
+from mclas_fairseq.errors import ConfigError, DataError, MclasError
+from mclas_fairseq.evaluation.rouge import METRICS
+
+
+@pytest.fixture
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with references in two forms and two systems' summaries; the working directory."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "ref.txt").write_text("große Bäume\nkleine Häuser\n", encoding="utf-8")
+    (tmp_path / "good.txt").write_text("große Bäume\nkleine Häuser\n", encoding="utf-8")
+    (tmp_path / "bad.txt").write_text("große Tiere\nalte Wege\n", encoding="utf-8")
+    rows = [
+        {"id": "1", "summary": {"en": ["big trees"], "de": ["große Bäume", "Bäume"]}},
+        {"id": "2", "summary": {"en": ["small houses"], "de": ["kleine Häuser"]}},
+    ]
+    write_json(tmp_path / "references.test.jsonl", rows)
+    write_json(
+        tmp_path / "summaries.jsonl",
+        [
+            {"id": "2", "summary": {"en": "houses", "de": "kleine Häuser"}, "score": -1.0},
+            {"id": "1", "summary": {"en": "big trees", "de": "Bäume"}, "score": -0.1},
+        ],
+    )
+    return tmp_path
+
+
+def write_json(path: Path, rows: Sequence[Mapping[str, object]]) -> None:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+
+
+def run(*arguments: str) -> int:
+    parser = argparse.ArgumentParser()
+    score.add_arguments(parser)
+    return score.run(parser.parse_args(arguments))
+
+
+def test_table_has_scores_intervals_and_signature(
+    files: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("--hyp", "bad.txt", "--ref", "ref.txt", "--lang", "de") == 0
+    lines = capsys.readouterr().out.splitlines()
+    # "große" is the one word of the first pair that is right, the second pair has none.
+    assert lines[2].split()[:4] == ["bad.txt", "25.00", "[0.00,", "50.00]"]
+    assert "protocol:default|lang:de|tok:word|stem:no|split:marks|refs:1" in lines[-1]
+
+
+def test_summaries_are_scored_by_id_against_all_references(
+    files: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["--hyp", "summaries.jsonl", "--ref", "references.test.jsonl"]
+    assert run(*arguments, "--lang", "de", "--json", "out/scores.json") == 0
+    report = json.loads((files / "out" / "scores.json").read_text())
+    # Second references count: "Bäume" is one of two references of document 1.
+    metrics = report["systems"][0]["metrics"]
+    assert metrics["rouge1"]["mean"] == 100.0
+    assert "refs:max" in metrics["rouge1"]["signature"]
+    assert list(metrics) == list(METRICS)
+    run(*arguments, "--lang", "en")
+    # "houses" of "small houses" 2/3, "big trees" 1: their mean.
+    assert " 83.33 [66.67, 100.00]" in capsys.readouterr().out
+
+
+def test_compare_adds_a_paired_test(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["--hyp", "good.txt", "--compare", "bad.txt", "--ref", "ref.txt", "--lang", "de"]
+    assert run(*arguments, "--json", "scores.json") == 0
+    assert "good.txt minus bad.txt, paired bootstrap over documents" in capsys.readouterr().out
+    report = json.loads((files / "scores.json").read_text())
+    assert [system["system"] for system in report["systems"]] == ["good.txt", "bad.txt"]
+    assert report["comparison"]["rouge1"]["difference"] == 75.0
+    assert report["comparison"]["rouge1"]["win_rate"] == 1.0
+
+
+def test_half_of_plain_lines_is_scored(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (files / "both.txt").write_text(
+        "big trees [LSEP] große Bäume\nx [LSEP] kleine Häuser\n", encoding="utf-8"
+    )
+    run("--hyp", "both.txt", "--ref", "ref.txt", "--lang", "de", "--half", "target")
+    assert "100.00 [100.00, 100.00]" in capsys.readouterr().out
+
+
+def test_documents_left_out_are_said(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [
+        {"id": "1", "summary": {"de": ["Bäume"]}},
+        {"id": "2", "summary": {"en": ["houses"]}},
+    ]
+    write_json(files / "partly.jsonl", rows)
+    run("--hyp", "summaries.jsonl", "--ref", "partly.jsonl", "--lang", "de")
+    assert "left out for want of a reference in de: 1\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "kind", "message"),
+    [
+        (["--hyp", "bad.txt", "--ref", "no.txt", "--lang", "de"], DataError, "no.txt: .*exist"),
+        (
+            ["--hyp", "bad.txt", "--ref", "ref.txt", "--lang", "de", "--protocol", "ncls"],
+            ConfigError,
+            "'de': must be one of default, but is 'ncls'",
+        ),
+        (["--hyp", "bad.txt", "--ref", "ref.txt", "--lang", "german"], DataError, "'german'"),
+        (
+            ["--hyp", "summaries.jsonl", "--ref", "references.test.jsonl", "--lang", "zh"],
+            DataError,
+            "must hold references in 'zh', but holds some in de, en",
+        ),
+    ],
+)
+def test_bad_arguments_are_refused(
+    files: Path, arguments: list[str], kind: type[MclasError], message: str
+) -> None:
+    with pytest.raises(kind, match=message):
+        run(*arguments)
+
+
+def test_hypotheses_in_a_script_that_vanishes_are_refused_with_the_share(files: Path) -> None:
+    (files / "zh.txt").write_text("大树\n小房子 ok\n", encoding="utf-8")
+    (files / "en.txt").write_text("big trees\nsmall houses\n", encoding="utf-8")
+    # 5 of 7 letters are Chinese.
+    with pytest.raises(DataError, match=r"zh.txt: protocol 'ncls' in 'en'.* 71 % of the letters"):
+        run("--hyp", "zh.txt", "--ref", "en.txt", "--lang", "en", "--protocol", "ncls")
+
+
+def test_json_report_is_not_written_when_scoring_fails(files: Path) -> None:
+    (files / "short.txt").write_text("große Bäume\n", encoding="utf-8")
+    arguments = ["--hyp", "good.txt", "--compare", "short.txt", "--ref", "ref.txt", "--lang", "de"]
+    with pytest.raises(DataError, match=r"short.txt: .*has 1, and ref.txt has 2"):
+        run(*arguments, "--json", "scores.json")
+    assert not (files / "scores.json").exists()
