@@ -1,0 +1,68 @@
+"""Whether a system's summaries have to do with their documents.
+
+Two cheap signs of a model that learnt to write summaries but not to read: it writes the same few
+for all documents, and it scores as well against the references of other documents. Place in the
+pipeline: beside ROUGE, in studies and in the demo.
+"""
+
+import random
+from collections.abc import Sequence
+
+from mclas_fairseq.errors import DataError
+from mclas_fairseq.evaluation.rouge import RougeScores, score_rouge
+
+
+def distinct_share(hypotheses: Sequence[str]) -> float:
+    """The share of different texts among the hypotheses, in [0, 1].
+
+    Raises:
+        DataError: there are no hypotheses.
+    """
+    if not hypotheses:
+        raise DataError(
+            "distinct share: there must be at least one summary, but there is none;"
+            " check that the file with the summaries is not empty"
+        )
+    return len(set(hypotheses)) / len(hypotheses)
+
+
+def derangement(size: int, seed: int) -> list[int]:
+    """A seeded permutation of range(size) that leaves nothing in its place.
+
+    It is one long cycle, so it exists for every size from two on.
+
+    Raises:
+        DataError: `size` is below two.
+    """
+    if size < 2:
+        raise DataError(
+            f"shuffled references: there must be at least two documents, but there are {size};"
+            " score more documents"
+        )
+    cycle = list(range(size))
+    random.Random(seed).shuffle(cycle)
+    other = [0] * size
+    for position, index in enumerate(cycle):
+        other[index] = cycle[(position + 1) % size]
+    return other
+
+
+def score_shuffled(
+    hypotheses: Sequence[str],
+    references: Sequence[Sequence[str]],
+    *,
+    language: str,
+    protocol: str = "default",
+    seed: int,
+) -> RougeScores:
+    """ROUGE of each hypothesis against the references of another document, drawn by seed.
+
+    The distance between this and the matched score is what the summaries owe to their documents.
+    Arguments, scores and errors are those of `score_rouge`.
+
+    Raises:
+        DataError: there are fewer than two documents, or what `score_rouge` raises.
+    """
+    if len(hypotheses) == len(references):
+        references = [references[index] for index in derangement(len(references), seed)]
+    return score_rouge(hypotheses, references, language=language, protocol=protocol)
