@@ -13,18 +13,24 @@ from typing import Optional
 
 __version__ = "0.1.0"
 
-# fairseq announces while it is imported that a part for speech lacks a package; text needs none.
-logging.getLogger("fairseq.tasks.text_to_speech").setLevel(logging.WARNING)
-
 registration_error: Optional[ImportError] = None
 
+_loaded_by_fairseq = "fairseq.tasks" in sys.modules
+
+# Parts of fairseq for speech configure the root logger, at debug level, when they are imported; a
+# handler that stands there meanwhile keeps them from it.
+_root = logging.getLogger()
+_placeholder = logging.NullHandler()
+_root.addHandler(_placeholder)
 try:
     from mclas_fairseq import _registration
 except ImportError as error:
-    # fairseq itself is loading the plugin: it must not go on without it.
-    if "fairseq.tasks" in sys.modules:
+    # fairseq must not go on without a plugin that it was told to load.
+    if _loaded_by_fairseq:
         raise
     # `mclas doctor` must be able to say what is missing; every other command raises this.
     registration_error = error
 else:
     _registration.register()
+finally:
+    _root.removeHandler(_placeholder)
