@@ -136,6 +136,13 @@ def _spool(options: PrepareOptions, folder: Path) -> _Corpus:
         lines = "".join(f"{item}\n" for item in split.ids)
         (folder / ids_file(name)).write_text(lines, encoding="utf-8", newline="\n")
         splits.append(split)
+        if name == "train" and split.excluded < len(excluded):
+            logger.warning(
+                "%s: %d of its %d ids are in no training record",
+                options.exclude_ids,
+                len(excluded) - split.excluded,
+                len(excluded),
+            )
     check_splits_disjoint(splits)
     sides = {
         side: language

@@ -53,9 +53,9 @@ def parallel_files(prefix: Path, source_lang: str, target_langs: Sequence[str]) 
     paths = {language: path for language, path in found.items() if path is not None}
     if source_lang not in paths or len(paths) < 2:
         raise DataError(
-            f"{prefix}: must be a file of records, or the prefix of parallel text with the files"
-            f" {prefix}.{source_lang} and {prefix}.{'|'.join(target_langs)} (also with .gz), but"
-            " there are none; check the name"
+            f"{prefix}: the file must exist, but does not, nor is it the prefix of parallel text"
+            f" {prefix}.{source_lang} with {prefix}.{'|'.join(target_langs)} (.gz or not); check"
+            " the name"
         )
     return paths
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from mclas_fairseq.binarize import encode as encode_module
 from mclas_fairseq.binarize.options import PrepareOptions
 from mclas_fairseq.binarize.prepare import prepare
 from mclas_fairseq.corpus.records import read_corpus
@@ -161,7 +162,9 @@ def test_the_bytes_do_not_depend_on_the_number_of_workers(
     tmp_path: Path,
     tokenizer: str,
     workers: int,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(encode_module, "_BLOCK", 8)  # so that many blocks are under way
     long = [triple_line(number) for number in range(300)]
     (tmp_path / "train.jsonl").write_text("".join(long), encoding="utf-8")
     chosen = with_tokenizer(name=tokenizer, vocab_size=20)
@@ -239,7 +242,7 @@ def test_a_tokenizer_subset_hides_the_words_of_the_other_triples(
 
 
 def test_listed_ids_are_left_out_of_training_only_and_counted(
-    options: PrepareOptions, tmp_path: Path
+    options: PrepareOptions, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "leak.txt").write_text("train-0\n\nvalid-0\n nowhere \n", encoding="utf-8")
     report = prepare(replace(options, exclude_ids=tmp_path / "leak.txt"))
@@ -248,6 +251,7 @@ def test_listed_ids_are_left_out_of_training_only_and_counted(
     assert len(data_bin.ids("train")) == 12
     assert "valid-0" in data_bin.ids("valid")
     assert [split.excluded for split in report.splits] == [1, 0, 0]
+    assert "leak.txt: 2 of its 3 ids are in no training record" in caplog.text
     assert any("1  left out by --exclude-ids" in line for line in report.lines())
 
 

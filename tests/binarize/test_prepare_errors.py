@@ -203,7 +203,7 @@ def test_an_empty_split_and_a_missing_file_are_refused_before_anything_is_writte
     with pytest.raises(DataError, match=r"--valid: a split must hold at least one record"):
         prepare(options)
     missing = {**options.inputs, "test": (tmp_path / "gone.jsonl",)}
-    with pytest.raises(DataError, match=r"gone\.jsonl: must be a file of records, or the prefix"):
+    with pytest.raises(DataError, match=r"gone\.jsonl: the file must exist, but does not"):
         prepare(replace(options, inputs=missing))
     assert leftovers(options) == []
 

@@ -189,7 +189,9 @@ def test_unequal_line_counts_of_parallel_files_are_both_named(tmp_path: Path) ->
 
 def test_empty_lines_and_missing_sides_of_parallel_text_are_refused(tmp_path: Path) -> None:
     write_lines(tmp_path / "t.en", "a", "")
-    with pytest.raises(DataError, match=r"t: must be a file of records, or the prefix of parallel"):
+    with pytest.raises(
+        DataError, match=r"t: the file must exist, .* nor is it the prefix of parallel text"
+    ):
         corpus(tmp_path / "t")
     write_lines(tmp_path / "t.de", "a", "b")
     with pytest.raises(DataError, match=r"t\.en:2: a line of parallel text must not be empty"):
