@@ -143,7 +143,11 @@ def test_workers_end_with_a_parent_that_is_killed(
     process.join(20)
     workers = [int(path.stem) for path in tmp_path.glob("*.worker")]
     assert parent not in workers
-    wait_until(lambda: not any(is_alive(worker) for worker in workers))
+    try:
+        wait_until(lambda: not any(is_alive(worker) for worker in workers))
+    finally:
+        for worker in filter(is_alive, workers):
+            os.kill(worker, signal.SIGKILL)
 
 
 def is_alive(pid: int) -> bool:
