@@ -105,17 +105,3 @@ def test_a_vocabulary_of_mostly_single_characters_is_warned_about(
 def test_text_without_line_to_learn_from_is_an_error() -> None:
     with pytest.raises(DataError, match="--train"):
         train_tokenizer("sentencepiece", {"en": []}, vocab_size=10, lowercase=False)
-
-
-def test_a_learned_piece_that_reads_as_a_symbol_is_left_out() -> None:
-    texts = {"zh": ["写[LSEP]我", "们[LSEP]提", "出[LSEP]了", "新<s>方", "法<s>该", "用<s>两"] * 20}
-    for vocab_size in range(30, 60, 5):
-        try:
-            tokenizer = train_tokenizer(
-                "sentencepiece", texts, vocab_size=vocab_size, lowercase=False
-            )
-        except DataError:
-            continue
-        assert not {"[LSEP]", "<s>"} & set(tokenizer.entries() or [])
-        assert tokenizer.decode(tokenizer.encode("写[LSEP]新<s>", "zh"), "zh") == "写[LSEP]新<s>"
-        assert not {"[LSEP]", "<s>"} & set(tokenizer.encode("写[LSEP]新<s>", "zh"))

@@ -33,7 +33,7 @@ from mclas_fairseq.errors import DataError
 logger = logging.getLogger(__name__)
 
 CODES_FILE = "bpe.codes"
-BYTES_PER_LANGUAGE = 6_000_000
+BYTES_PER_LANGUAGE = 3_000_000
 _VERSION = "#version: 0.2"  # first line of the codes
 _MARK = "@@"  # ends each piece that the next one continues
 

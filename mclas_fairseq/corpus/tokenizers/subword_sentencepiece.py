@@ -63,8 +63,8 @@ class SentencepieceTokenizer(Tokenizer):
         self._model = model
         self._processor = sentencepiece.SentencePieceProcessor(model_proto=model)
         ids = range(self._processor.get_piece_size())
-        unknown = self._processor.unk_id()
-        pieces = [self._processor.id_to_piece(index) for index in ids if index != unknown]
+        pieces = [self._processor.id_to_piece(index) for index in ids]
+        # Leaves out `<unk>`, the only symbol that the model is made to hold.
         self._pieces = [piece for piece in pieces if not is_reserved(piece)]
         self._known = frozenset(self._pieces)
 
