@@ -9,6 +9,7 @@ ranks what it finds by a named length penalty. A task builds it by
 import logging
 from typing import Any, Optional
 
+from fairseq.search import BeamSearch, DiverseSiblingsSearch, Sampling
 from fairseq.sequence_generator import SequenceGenerator
 from torch import Tensor, nn
 
@@ -21,6 +22,8 @@ from mclas_fairseq.generation.restricted_ensemble import RestrictedEnsemble
 logger = logging.getLogger(__name__)
 
 Hypothesis = dict[str, Tensor]
+
+_SEARCHES = (BeamSearch, DiverseSiblingsSearch, Sampling)
 
 
 class SummaryGenerator(SequenceGenerator):
@@ -66,7 +69,7 @@ class SummaryGenerator(SequenceGenerator):
         ngram_block_scope: str = "summary",
         bos: Optional[int] = None,
     ):
-        _refuse_what_breaks_the_grammar(lm_model, match_source_len)
+        _refuse_what_breaks_the_grammar(lm_model, match_source_len, search_strategy)
         ensemble = RestrictedEnsemble(models, grammar, tgt_dict.pad())
         _check_positions(grammar, ensemble.max_positions)
         # Separators and EOS apart, a hypothesis holds `summaries` times the limit of its row. The
@@ -137,7 +140,11 @@ class SummaryGenerator(SequenceGenerator):
         return sorted(hypotheses, key=lambda one: float(one["score"]), reverse=True)
 
 
-def _refuse_what_breaks_the_grammar(lm_model: Optional[nn.Module], match_source_len: bool) -> None:
+def _refuse_what_breaks_the_grammar(
+    lm_model: Optional[nn.Module],
+    match_source_len: bool,
+    search_strategy: Optional[nn.Module],
+) -> None:
     if lm_model is not None:
         raise ConfigError(
             "--lm-path: a language model's scores cannot be added to restricted ones, which are "
@@ -147,6 +154,14 @@ def _refuse_what_breaks_the_grammar(lm_model: Optional[nn.Module], match_source_
         raise ConfigError(
             "--match-source-len: a summary's length cannot be its document's; leave it out and "
             "set --max-len-a and --max-len-b"
+        )
+    # fairseq's other searches lose track of finished hypotheses, which then run on past EOS, or
+    # force tokens that the grammar excludes.
+    if search_strategy is not None and not isinstance(search_strategy, _SEARCHES):
+        raise ConfigError(
+            "search strategy: restricted decoding works with beam search, --sampling and "
+            f"--diversity-rate, met {type(search_strategy).__name__}; leave out "
+            "--diverse-beam-groups and --constraints"
         )
 
 

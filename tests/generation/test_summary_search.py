@@ -6,6 +6,7 @@ from unittest.mock import PropertyMock, patch
 
 import pytest
 import torch
+from fairseq.search import DiverseBeamSearch, DiverseSiblingsSearch, Sampling
 from fairseq.tasks import FairseqTask
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -58,17 +59,33 @@ def test_every_hypothesis_is_one_of_the_grammar(
     seed=st.integers(0, 10**6),
     words=st.integers(1, 3),
     limit=st.integers(1, 3),
+    slope=st.sampled_from([0.0, 0.3]),
     min_len=st.integers(0, 3),
     size=st.integers(0, 3),
     scope=st.sampled_from(["summary", "sequence"]),
 )
 def test_a_beam_wider_than_the_choices_yields_only_what_exists(
-    world: Any, seed: int, words: int, limit: int, min_len: int, size: int, scope: str
+    world: Any,
+    seed: int,
+    words: int,
+    limit: int,
+    slope: float,
+    min_len: int,
+    size: int,
+    scope: str,
 ) -> None:
-    """Candidates of probability 0 fill the beam here; none may come out, nor any be doubled."""
+    """Candidates of probability 0 fill the beam here; none may come out, nor any be doubled.
+
+    With a slope short documents are done, with fewer hypotheses than the beam is wide, while
+    long ones go on.
+    """
     same = world.words_a[:words]
     grammar = world.grammar(
-        words_a=same, words_b=same, min_len=min(min_len, limit), max_len_b=limit
+        words_a=same,
+        words_b=same,
+        min_len=min(min_len, limit),
+        max_len_a=slope,
+        max_len_b=limit,
     )
     search = world.search(
         [world.model(seed)],
@@ -79,15 +96,16 @@ def test_a_beam_wider_than_the_choices_yields_only_what_exists(
     )
     found = search.generate(None, world.sample(seed, LENGTHS))
     shortest = max(1, min(min_len, limit))
-    possible = sum(words**length for length in range(shortest, limit + 1)) ** 2
-    for hypotheses in found:
+    for hypotheses, length in zip(found, LENGTHS, strict=True):
+        longest = int(slope * length + limit)
+        possible = sum(words**count for count in range(shortest, longest + 1)) ** 2
         assert 1 <= len(hypotheses) <= min(12, possible)
         if size == 0 and possible <= 12:
             assert len(hypotheses) == possible
         written = {tuple(hypothesis["tokens"].tolist()) for hypothesis in hypotheses}
         assert len(written) == len(hypotheses)
         for hypothesis in hypotheses:
-            world.check(hypothesis, grammar, 1)
+            world.check(hypothesis, grammar, length)
 
 
 def test_search_that_sees_every_hypothesis_finds_the_best_ones(world: Any) -> None:
@@ -188,6 +206,12 @@ def test_options_that_cannot_be_followed_are_refused(
         world.search([world.model(1)], world.grammar(), **options)
 
 
+def test_a_search_that_lets_hypotheses_run_on_is_refused(world: Any) -> None:
+    strategy = DiverseBeamSearch(world.dictionary, num_groups=2, diversity_strength=0.5)
+    with pytest.raises(ConfigError, match="met DiverseBeamSearch; leave out --diverse-beam-groups"):
+        world.search([world.model(1)], world.grammar(), search_strategy=strategy)
+
+
 def test_a_prefix_is_followed_and_one_outside_the_grammar_is_refused(world: Any) -> None:
     grammar = world.grammar()
     search = world.search([world.model(1)], grammar, beam_size=2)
@@ -217,3 +241,33 @@ def test_fairseqs_way_to_build_a_generator_builds_this_one(world: Any) -> None:
     assert isinstance(search, SummaryGenerator)
     assert search.repeat_ngram_blocker.size == 3
     assert search.length_penalty == LengthPenalty("fairseq", 0.5)
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    seed=st.integers(0, 10**6),
+    strategy=st.sampled_from(["sampling", "topk", "siblings"]),
+    size=st.sampled_from([0, 2]),
+)
+def test_fairseqs_other_searches_keep_to_the_grammar(
+    world: Any, seed: int, strategy: str, size: int
+) -> None:
+    strategies = {
+        "sampling": Sampling(world.dictionary),
+        "topk": Sampling(world.dictionary, sampling_topk=3),
+        "siblings": DiverseSiblingsSearch(world.dictionary, diversity_rate=0.5),
+    }
+    grammar = world.grammar(min_len=2, max_len_a=0.5, max_len_b=3)
+    search = world.search(
+        [world.model(seed)],
+        grammar,
+        beam_size=4,
+        search_strategy=strategies[strategy],
+        no_repeat_ngram_size=size,
+    )
+    for hypotheses, length in zip(
+        search.generate(None, world.sample(seed, LENGTHS)), LENGTHS, strict=True
+    ):
+        assert hypotheses
+        for hypothesis in hypotheses:
+            world.check(hypothesis, grammar, length)
