@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -36,15 +36,19 @@ SIZES = {
 }
 
 
+def _empty() -> dict[str, set[str]]:
+    return {language: set() for language in LANGUAGES}
+
+
 @dataclass
 class Seen:
     """What occurs in a split."""
 
-    summaries: dict[str, set[str]]
-    main_sentences: dict[str, set[str]]
-    sentences: dict[str, set[str]]
-    positions: list[int]
-    words: set[str]
+    summaries: dict[str, set[str]] = field(default_factory=_empty)
+    main_sentences: dict[str, set[str]] = field(default_factory=_empty)
+    sentences: dict[str, set[str]] = field(default_factory=_empty)
+    positions: list[int] = field(default_factory=list)
+    words: set[str] = field(default_factory=set)
 
 
 def _texts(record: dict[str, Any]) -> dict[str, list[str]]:
@@ -56,10 +60,7 @@ def seen(request: pytest.FixtureRequest) -> dict[str, Seen]:
     """All splits of a setting; each split has a seed of its own, as different users might."""
     splits: dict[str, Seen] = {}
     for seed, (split, size) in enumerate(SIZES[request.param].items()):
-        sets: list[dict[str, set[str]]] = [
-            {language: set() for language in LANGUAGES} for _ in range(3)
-        ]
-        content = Seen(*sets, positions=[], words=set())
+        content = Seen()
         for record in _records(request.param, split, size, seed):
             main = record["synthetic_news"]["main_sentence"]
             content.positions.append(main)
@@ -137,7 +138,9 @@ def test_corpus_is_the_one_that_results_were_measured_on(setting: str) -> None:
     for split in SPLITS:
         for record in generate(setting, split, 100, seed=1):
             digest.update(json.dumps(record, ensure_ascii=False).encode())
-    assert digest.hexdigest()[:16] == {"easy": "f964894b5feb9c7a", "hard": "80073447a1f79c4a"}[setting]
+    assert (
+        digest.hexdigest()[:16] == {"easy": "f964894b5feb9c7a", "hard": "80073447a1f79c4a"}[setting]
+    )
 
 
 @pytest.mark.parametrize("setting", SETTINGS)
