@@ -13,7 +13,7 @@ from typing import Protocol, cast
 import mclas_fairseq
 from mclas_fairseq.errors import MclasError, SetupError
 
-COMMANDS = ("prepare", "synthetic", "extract", "summarize", "score", "doctor")
+COMMANDS = ("prepare", "synthetic", "extract", "summarize", "score", "report", "doctor")
 
 _DESCRIPTION = """\
 Cross-lingual summarization for fairseq.

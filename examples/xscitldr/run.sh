@@ -1,0 +1,96 @@
+#!/usr/bin/env bash
+# English to German on real scientific abstracts, with 1,983 training triples: MS pre-training on
+# 46,000 abstracts, then NCLS and MCLAS fine-tuned from it and trained from scratch.
+#
+#   bash examples/xscitldr/run.sh DATA OUT [SEED]
+#
+# DATA holds xscitldr/{train,valid,test}.jsonl.gz and papers/train.jsonl.gz (see README.md). OUT
+# gets data-bins, checkpoints and logs. Each finished cell leaves cells/NAME.json here, which a
+# rerun skips; delete one to run it again. Only validation is looked at: test.sh opens the test
+# split. Trainings that were stopped go on where they were.
+set -euo pipefail
+
+data=${1:?folder with xscitldr/ and papers/}
+out=${2:?folder for data-bins, checkpoints and logs}
+seed=${3:-1}
+here=$(cd "$(dirname "$0")" && pwd)
+cells=$here/cells
+plugin=$(python -c 'import mclas_fairseq; print(mclas_fairseq.__path__[0])')
+threads=${OMP_NUM_THREADS:-$(python -c 'import os; print(os.cpu_count())')}
+export OMP_NUM_THREADS=$threads
+mkdir -p "$out/log" "$cells"
+
+# What all systems share. Lower-cased text: titles, abstracts and TLDRs differ in case only.
+common=(--user-dir "$plugin" --task cross_lingual_summarization --arch mclas_small
+    --copy-attention --max-source-positions 256 --criterion summary_cross_entropy
+    --label-smoothing 0.1 --optimizer adam --adam-betas '(0.9,0.98)' --clip-norm 1.0
+    --lr-scheduler inverse_sqrt --max-tokens 4096 --seed "$seed" --num-workers 0 --cpu --bf16
+    --log-format simple --log-interval 50 --no-epoch-checkpoints --eval-rouge
+    --best-checkpoint-metric rouge1 --maximize-best-checkpoint-metric)
+greedy='{"beam": 1, "max_len_b": 50, "no_repeat_ngram_size": 3}'
+search=(--beam 5 --max-len-b 60 --no-repeat-ngram-size 3 --batch-size 32)
+
+say() { printf '== %s\n' "$*"; }
+
+prepare() { # NAME TRAINING-FILES...
+    local name=$1
+    shift
+    [ -e "$out/$name/manifest.json" ] && return
+    say "data-bin $name"
+    mclas prepare --source-lang en --target-lang de --train "$@" \
+        --valid "$data/xscitldr/valid.jsonl.gz" --test "$data/xscitldr/test.jsonl.gz" \
+        --exclude-ids "$here/overlap.txt" --out "$out/$name" --workers "$threads" \
+        "${tokenizer[@]}" 2> "$out/log/prepare-$name.log"
+}
+
+train() { # NAME DATA-BIN LAYOUT FLAGS...
+    local name=$1 bin=$2 layout=$3
+    shift 3
+    [ -e "$out/$name/done" ] && return
+    say "training $name (log: $out/log/$name.log)"
+    fairseq-train "$out/$bin" "${common[@]}" --target-layout "$layout" --save-dir "$out/$name" \
+        "$@" >> "$out/log/$name.log" 2>&1
+    touch "$out/$name/done"
+}
+
+[ -e "$out/key-sentences.jsonl" ] ||
+    python "$here/key_sentences.py" "$data/papers/train.jsonl.gz" "$out/key-sentences.jsonl"
+[ -e "$out/pairs.jsonl" ] || python "$here/sentence_pairs.py" "$data/xscitldr/train.jsonl.gz" \
+    "$out/pairs.jsonl" --lang de --exclude-ids "$here/overlap.txt"
+triples=$data/xscitldr/train.jsonl.gz
+tokenizer=(--vocab-size 8000 --lowercase)
+prepare pretrain "$triples" "$out/key-sentences.jsonl" "$out/pairs.jsonl"
+tokenizer=(--like "$out/pretrain")
+prepare warm "$triples" "$out/pairs.jsonl"
+prepare triples "$triples"
+
+train ms pretrain ms --lr 1e-3 --warmup-updates 400 --max-update 5000 --dropout 0.0 \
+    --save-interval-updates 250 --keep-interval-updates 1 --validate-interval-updates 1000 \
+    --eval-rouge-documents 50 --eval-rouge-args "$greedy"
+
+for init in ms scratch; do
+    for layout in ncls mclas; do
+        name=$layout-from-$init-seed$seed
+        [ -e "$cells/$name.json" ] && continue
+        from=()
+        [ "$init" = ms ] && from=(--finetune-from-model "$out/ms/checkpoint_best.pt")
+        # Sentence pairs and triples first, then the triples alone.
+        train "$name-warm" warm "$layout" "${from[@]}" --lr 7e-4 --warmup-updates 100 \
+            --max-update 800 --dropout 0.1 --save-interval-updates 200 --keep-interval-updates 1 \
+            --validate-interval-updates 400 --eval-rouge-documents 50 --eval-rouge-args "$greedy"
+        train "$name" triples "$layout" --finetune-from-model "$out/$name-warm/checkpoint_last.pt" \
+            --lr 4e-4 --warmup-updates 50 --max-update 600 --dropout 0.2 \
+            --save-interval-updates 100 --keep-interval-updates 1 --validate-interval-updates 100 \
+            --eval-rouge-documents 150 --eval-rouge-args "$greedy"
+        say "validation summaries of $name"
+        fairseq-generate "$out/warm" --user-dir "$plugin" --task cross_lingual_summarization \
+            --path "$out/$name/checkpoint_best.pt" --gen-subset valid --cpu "${search[@]}" \
+            > "$out/log/$name.valid.log" 2>&1
+        mclas extract --log "$out/log/$name.valid.log" --data "$out/warm" -o "$out/$name.valid.jsonl"
+        mclas report --train "$triples" --ref "$data/xscitldr/valid.jsonl.gz" --source-lang en \
+            --lang de --system "$name=$out/$name.valid.jsonl" --json "$out/$name.valid.json"
+        python "$here/cell.py" "$name" --report "$out/$name.valid.json" --seed "$seed" \
+            --logs "$out/log/ms.log" "$out/log/$name-warm.log" "$out/log/$name.log" \
+            --out "$cells/$name.json"
+    done
+done
