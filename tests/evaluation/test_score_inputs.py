@@ -153,6 +153,18 @@ def test_missing_and_unknown_ids_are_listed() -> None:
         )
 
 
+@pytest.mark.parametrize(
+    ("ids", "message"),
+    [
+        (("1",), r"1 \(2\) is missing and none is unknown"),
+        (("1", "2", "x"), r"none is missing and 1 \(x\) is unknown"),
+    ],
+)
+def test_missing_or_unknown_ids_alone_are_refused(ids: tuple[str, ...], message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        align(Hypotheses("h", ids, ids), References("r", (("a",), ("b",)), ("1", "2")))
+
+
 def test_different_counts_are_refused() -> None:
     with pytest.raises(DataError, match=r"h: must hold one.* but has 1, and r has 2"):
         align(Hypotheses("h", ("a",)), References("r", (("a",), ("b",))))
