@@ -26,16 +26,16 @@ mclas prepare --source-lang en --target-lang de --train "$out/news/train.jsonl" 
     --vocab-size 800 --overwrite 2> "$log/prepare.log"
 
 for layout in ncls mclas; do
-    say "3/5 training $layout: at most two minutes (log: $log/train-$layout.log)"
+    say "3/5 training $layout, 500 updates (log: $log/train-$layout.log)"
     rm -rf "$out/$layout"
     fairseq-train "$out/data-bin" --user-dir "$plugin" --task cross_lingual_summarization \
         --target-layout "$layout" --arch mclas_tiny --copy-attention --dropout 0.1 \
         --criterion summary_cross_entropy --label-smoothing 0.1 \
         --optimizer adam --adam-betas '(0.9, 0.98)' --clip-norm 1.0 \
         --lr 3e-3 --lr-scheduler inverse_sqrt --warmup-updates 200 \
-        --max-tokens 3000 --max-update 1500 --stop-time-hours 0.0333 --seed 1 --num-workers 0 \
+        --max-tokens 3000 --max-update 500 --seed 1 --num-workers 0 \
         --save-dir "$out/$layout" --no-epoch-checkpoints --no-last-checkpoints \
-        --validate-interval 5 --log-format simple --log-interval 100 --cpu \
+        --validate-interval 2 --log-format simple --log-interval 100 --cpu \
         > "$log/train-$layout.log" 2>&1
     grep -E '\| (valid|train) \|' "$log/train-$layout.log" | tail -n 2 | cut -c 23-160
 

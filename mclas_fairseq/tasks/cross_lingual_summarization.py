@@ -303,7 +303,7 @@ class CrossLingualSummarizationTask(FairseqTask):
         hypotheses: list[list[dict[str, Any]]] = super().inference_step(
             generator, models, sample, prefix_tokens, constraints
         )
-        if self._scored_split is not None and self._scored_split != "train":
+        if self.feed.attached and self._scored_split is not None:
             self._hand_to_scorer(sample["id"].tolist(), hypotheses)
         return hypotheses
 
@@ -315,12 +315,10 @@ class CrossLingualSummarizationTask(FairseqTask):
         text = self.summary_text()
         ids, references = self.data_bin.ids(split), self.data_bin.references(split)
         for row, candidates in zip(rows, hypotheses, strict=True):
-            summaries = text.summaries(candidates[0]["tokens"].tolist())
             self.feed.push(
                 ScoredDocument(
                     id=ids[row],
-                    # The report begins with the target language.
-                    hypotheses=dict(reversed(summaries.items())),
+                    hypotheses=text.summaries(candidates[0]["tokens"].tolist()),
                     references=references[row],
                 )
             )

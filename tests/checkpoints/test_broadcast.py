@@ -17,6 +17,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from mclas_fairseq.checkpoints.broadcast import from_plain, to_plain
 from mclas_fairseq.checkpoints.safe_loading import load_checkpoint
 
+PATIENCE_S = 600  # each process imports torch and fairseq, on a machine that may be busy
 # A plugin that installs what is under test, and notes what each process holds after loading.
 PLUGIN = """
 import json, os
@@ -105,7 +106,11 @@ def start_two(command: list[str], notes: Path) -> list["subprocess.Popen[str]"]:
 
 
 def finish(processes: list["subprocess.Popen[str]"]) -> None:
-    outputs = [process.communicate(timeout=120)[0] for process in processes]
+    try:
+        outputs = [process.communicate(timeout=PATIENCE_S)[0] for process in processes]
+    finally:  # one that failed leaves the other waiting for it
+        for process in processes:
+            process.kill()
     for process, output in zip(processes, outputs, strict=True):
         assert process.returncode == 0, output[-3000:]
 

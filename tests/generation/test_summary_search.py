@@ -166,6 +166,14 @@ def test_limits_keep_within_the_decoders_positions(world: Any) -> None:
             assert [4 <= len(part) <= 5 for part in parts] == [True, True]
 
 
+def test_short_documents_get_the_minimum_length_when_their_limit_is_below_it(world: Any) -> None:
+    grammar = world.grammar(min_len=4, max_len_a=0.1, max_len_b=1)
+    for hypotheses in world.search([world.model(3)], grammar).generate(
+        None, world.sample(3, LENGTHS)
+    ):
+        assert [len(part) for part in world.summaries(hypotheses[0]["tokens"], grammar)] == [4, 4]
+
+
 def test_positions_that_cannot_hold_the_minimum_are_refused(world: Any) -> None:
     grammar = world.grammar(max_len_b=50, min_len=6)
     with pytest.raises(
