@@ -7,7 +7,6 @@ it is the only choice). n-gram blocking takes choices away without renormalising
 part here.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -90,8 +89,7 @@ def _log_probs(
         each.append(
             model.get_normalized_probs((logits.div_(temperature), extra), log_probs=True).float()
         )
-    average = each[0]
-    if len(each) > 1:
-        average = torch.logsumexp(torch.stack(each), dim=0) - math.log(len(each))
+    # The mean of the models' probabilities but for 1 / len(each), which the restriction cancels.
+    average = each[0] if len(each) == 1 else torch.logsumexp(torch.stack(each), dim=0)
     states = ensemble.grammar.states(inputs, row_limits(encoder_outs))
     return ensemble.restrict(average, states)

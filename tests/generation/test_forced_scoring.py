@@ -62,11 +62,14 @@ def test_beam_scores_are_forced_scores(
             torch.testing.assert_close(score.score, hypothesis["score"], atol=1e-5, rtol=1.3e-6)
 
 
-def test_scores_are_the_softmax_over_what_is_allowed_written_out(world: Any) -> None:
+@pytest.mark.parametrize("temperature", [1.0, 0.5])
+def test_scores_are_the_softmax_over_what_is_allowed_written_out(
+    world: Any, temperature: float
+) -> None:
     """Each token's score by hand: a softmax over a list of allowed ids, on the plain decoder."""
     grammar = world.grammar(min_len=2, max_len_b=3)
     model = world.model(4)
-    search = world.search([model], grammar, normalize_scores=False)
+    search = world.search([model], grammar, normalize_scores=False, temperature=temperature)
     sample = world.sample(4, [6])
     a, b, separator, eos = world.words_a, world.words_b, world.separator, grammar.eos
     first = [a[0], a[3], separator, b[1], b[2], b[0], eos]
@@ -75,7 +78,7 @@ def test_scores_are_the_softmax_over_what_is_allowed_written_out(world: Any) -> 
     encoder_out = model.encoder(source["src_tokens"], source["src_lengths"])
     with torch.no_grad():
         inputs = torch.tensor([[world.dictionary.bos(), *first[:-1]]])
-        logits = model.decoder(inputs, encoder_out=encoder_out)[0][0]
+        logits = model.decoder(inputs, encoder_out=encoder_out)[0][0] / temperature
     expected = [
         float(logits[place][ids].log_softmax(0)[ids.index(token)])
         for place, (token, ids) in enumerate(zip(first, allowed, strict=True))
