@@ -45,7 +45,16 @@ setup(
         "tabulate",
     ],
     extras_require={
-        "dev": ["hypothesis", "mypy", "pytest", "pytest-xdist", "ruff", "types-regex", "types-tabulate", "types-tqdm"],
+        "dev": [
+            "hypothesis",
+            "mypy",
+            "pytest",
+            "pytest-xdist",
+            "ruff",
+            "types-regex",
+            "types-tabulate",
+            "types-tqdm",
+        ],
     },
     entry_points={"console_scripts": ["mclas=mclas_fairseq.cli:main"]},
 )

@@ -1,8 +1,8 @@
 """The one family of exceptions that this package raises for its users.
 
-Every message names the subject, the rule, the value met and the remedy, in this order. The command
-line turns an `MclasError` into one line and exit code 2; inside fairseq's own commands it travels up
-like any other exception.
+Every message names the subject, the rule, the value met and the remedy, in this order. The `mclas`
+command turns an `MclasError` into one line and exit code 2; inside fairseq's own commands it
+travels up like any other exception.
 """
 
 

@@ -1,6 +1,6 @@
 """The small JSON that a finished cell of the study leaves: scores, checks, times, hardware.
 
-    python cell.py NAME --report report.json --seed 1 --logs ms.log name.log --out cells/NAME.json
+python cell.py NAME --report report.json --seed 1 --logs ms.log name.log --out cells/NAME.json
 """
 
 import argparse

@@ -16,8 +16,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `mclas summarize`."""
     parser.description = (
         "Reads documents, one a line or one record a line, and writes their summaries, line for\n"
-        "line or record for record. The model is loaded once. Plain text gives the target-language\n"
-        "summary (see --write); records give JSON with all summaries and the score in bits."
+        "line or record for record. The model is loaded once. Plain text gives the summary in the\n"
+        "target language (see --write); records give JSON with all summaries and the score in bits."
     )
     parser.epilog = (
         "examples:\n"

@@ -1,13 +1,13 @@
 """A data-bin on disk: `fairseq-preprocess` output for each side, and what belongs to it.
 
-    dict.txt                                   one dictionary for all sides, `[LSEP]` in it
-    SPLIT.SIDE-None.SIDE.{bin,idx}             sides: document, summary-LANG, translation-LANG;
-                                               an absent summary is a lone EOS
-    tokenizer/                                 the tokenizer's files
-    vocabulary.LANG.txt                        the language vocabulary of each summary language
-    ids.SPLIT.txt                              the records' ids in row order
-    references.SPLIT.jsonl                     raw references of validation and test, in row order
-    manifest.json                              written last
+dict.txt                                   one dictionary for all sides, `[LSEP]` in it
+SPLIT.SIDE-None.SIDE.{bin,idx}             sides: document, summary-LANG, translation-LANG;
+an absent summary is a lone EOS
+tokenizer/                                 the tokenizer's files
+vocabulary.LANG.txt                        the language vocabulary of each summary language
+ids.SPLIT.txt                              the records' ids in row order
+references.SPLIT.jsonl                     raw references of validation and test, in row order
+manifest.json                              written last
 """
 
 import hashlib
@@ -87,7 +87,8 @@ class DataBin:
         if found != data_bin.manifest.dictionary_sha256:
             raise DataError(
                 f"data-bin {folder}: {DICTIONARY_FILE} must be the one it was made with "
-                f"({data_bin.manifest.dictionary_sha256[:12]}), found {found[:12]}; prepare it again"
+                f"({data_bin.manifest.dictionary_sha256[:12]}), found {found[:12]}; "
+                "prepare it again"
             )
         return data_bin
 
@@ -96,7 +97,9 @@ class DataBin:
         """The one dictionary of all sides."""
         path = self.folder / DICTIONARY_FILE
         if not path.is_file():
-            raise DataError(f"data-bin {self.folder}: {DICTIONARY_FILE} is missing; prepare it again")
+            raise DataError(
+                f"data-bin {self.folder}: {DICTIONARY_FILE} is missing; prepare it again"
+            )
         dictionary = Dictionary.load(str(path))
         if SEPARATOR not in dictionary:
             raise DataError(
@@ -140,7 +143,11 @@ class DataBin:
                 f"data-bin {self.folder}: split {split!r} is not in it, it has "
                 f"{', '.join(self.splits) or 'none'}; give --{split} to mclas prepare"
             )
-        return path.read_text(encoding="utf-8").split("\n")[:-1]
+        key = f"ids {split}"
+        if key not in self._kept:
+            self._kept[key] = path.read_text(encoding="utf-8").split("\n")[:-1]
+        kept: list[str] = self._kept[key]
+        return kept
 
     def references(self, split: str) -> list[dict[str, tuple[str, ...]]]:
         """Raw references of each record of a split, language -> references, in row order.

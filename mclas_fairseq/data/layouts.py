@@ -7,7 +7,7 @@ when a batch is made, so that one data-bin serves them all.
 """
 
 from collections.abc import Sequence
-from enum import Enum
+from enum import StrEnum
 
 import torch
 from torch import Tensor
@@ -15,7 +15,7 @@ from torch import Tensor
 from mclas_fairseq.errors import DataError
 
 
-class Layout(str, Enum):
+class Layout(StrEnum):
     """Which summaries a target holds."""
 
     MS = "ms"

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from fairseq.data import Dictionary, FairseqDataset, LanguagePairDataset, data_utils
 from torch import Tensor
@@ -13,6 +14,8 @@ from torch import Tensor
 from mclas_fairseq.data.layouts import build_target, summary_limit
 
 logger = logging.getLogger(__name__)
+
+Rows = Sequence[int] | npt.NDArray[np.int64]
 
 # The order in which batches are built must not depend on the epoch in which a run was started:
 # fairseq seeds it with seed + epoch and then keeps the batches, so that a resumed run would see
@@ -33,7 +36,7 @@ class TargetSpec:
 class RowsDataset(FairseqDataset):
     """Chosen rows of a binarised side, cut to `max_tokens` tokens with EOS kept at the end."""
 
-    def __init__(self, side: FairseqDataset, rows: Sequence[int], max_tokens: int, eos: int):
+    def __init__(self, side: FairseqDataset, rows: Rows, max_tokens: int, eos: int):
         super().__init__()
         self.side = side
         self.rows = np.asarray(rows, dtype=np.int64)
@@ -58,7 +61,7 @@ class RowsDataset(FairseqDataset):
 class LayoutDataset(FairseqDataset):
     """Targets put together from the chosen rows of one or two summary sides."""
 
-    def __init__(self, sides: Sequence[FairseqDataset], rows: Sequence[int], spec: TargetSpec):
+    def __init__(self, sides: Sequence[FairseqDataset], rows: Rows, spec: TargetSpec):
         super().__init__()
         self.sides = sides
         self.rows = np.asarray(rows, dtype=np.int64)

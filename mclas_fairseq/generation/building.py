@@ -1,8 +1,8 @@
-"""From fairseq's generation options and a task's vocabularies to a search, or a scorer of targets."""
+"""From fairseq's generation options and vocabularies to a search, or a scorer of targets."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Optional
+from typing import Any, Optional, cast
 
 from fairseq import utils
 from torch import Tensor, nn
@@ -112,7 +112,7 @@ def build_summary_generator(
 
 
 def _longest(models: Sequence[nn.Module]) -> int:
-    return int(min(model.max_decoder_positions() for model in models))
+    return min(int(cast(Any, model).max_decoder_positions()) for model in models)
 
 
 def _lengths(args: Any, *, unlimited: bool, longest: int) -> dict[str, Any]:

@@ -151,7 +151,8 @@ class MclasModel(TransformerModel, Fingerprinted):
     @property
     def softmax_of_logits(self) -> bool:
         """Whether probabilities are the softmax of the logits; with copying they are a mixture."""
-        return self.decoder.copy_gate is None
+        decoder: Any = self.decoder
+        return decoder.copy_gate is None
 
     def get_normalized_probs(
         self,
@@ -181,10 +182,11 @@ class MclasModel(TransformerModel, Fingerprinted):
     ) -> Any:
         """Load weights after checking that they belong to this dictionary."""
         self.check_fingerprint(state_dict)
-        return super().load_state_dict(state_dict, strict, model_cfg, args)
+        fairseq_model: Any = super()
+        return fairseq_model.load_state_dict(state_dict, strict, model_cfg, args)
 
     def prepare_for_inference_(self, cfg: Any) -> None:
-        """Make the model ready for decoding; `--bf16` casts it, which fairseq does for fp16 only."""
+        """Make the model ready for decoding; `--bf16` casts it (fairseq casts for fp16 only)."""
         super().prepare_for_inference_(cfg)
         if getattr(cfg.common, "bf16", False):
             self.to(torch.bfloat16)

@@ -7,15 +7,13 @@ and the restricted search together; nothing numeric happens here. Bai et al. (20
 import logging
 from argparse import Namespace
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Optional
 
 import torch
 from fairseq.data import Dictionary, ListDataset
-from fairseq.dataclass import ChoiceEnum, FairseqDataclass
+from fairseq.dataclass import FairseqDataclass
 from fairseq.tasks import FairseqTask, register_task
-from omegaconf import II
 from torch import Tensor
 
 from mclas_fairseq.data.data_bin import DataBin
@@ -24,99 +22,20 @@ from mclas_fairseq.data.layouts import Layout, first_summary_mask
 from mclas_fairseq.data.split_loading import TrainSubset, count_vocabulary, load_split
 from mclas_fairseq.data.summary_dataset import RowsDataset, SummaryDataset, TargetSpec
 from mclas_fairseq.data.summary_text import SummaryText
+from mclas_fairseq.data.task_state import TaskState
 from mclas_fairseq.errors import CheckpointError, ConfigError
 from mclas_fairseq.evaluation.feed import ScoredDocument, ScoringFeed
 from mclas_fairseq.evaluation.validation import ValidationRouge, reduce_rouge
 from mclas_fairseq.generation.building import GenerationOptions, build_summary_generator
+from mclas_fairseq.tasks._options import (
+    CrossLingualSummarizationConfig,
+    choose_languages,
+    refuse_encoder,
+)
 
 logger = logging.getLogger(__name__)
 
-
-@dataclass
-class CrossLingualSummarizationConfig(FairseqDataclass):
-    """Options of the task."""
-
-    data: Optional[str] = field(
-        default=None, metadata={"help": "data-bin made by mclas prepare (a folder)"}
-    )
-    source_lang: Optional[str] = field(
-        default=None,
-        metadata={
-            "help": "language of the documents (default: that of the data-bin)",
-            "argparse_alias": "-s",
-        },
-    )
-    target_lang: Optional[str] = field(
-        default=None,
-        metadata={
-            "help": "language of the cross-lingual summaries "
-            "(default: the data-bin's, when it has one only)",
-            "argparse_alias": "-t",
-        },
-    )
-    target_layout: ChoiceEnum([layout.value for layout in Layout]) = field(  # type: ignore[valid-type]
-        default="mclas",
-        metadata={
-            "help": "what the decoder writes: ms (the summary in the document's language), ncls "
-            "(the one in the target language), mclas (both, with a separator between). At "
-            "generation the checkpoint's layout wins"
-        },
-    )
-    train_subset_size: int = field(
-        default=0,
-        metadata={
-            "help": "train on N triples drawn at random, the same for every system (0: on all); "
-            "their ids are written to train_subset.txt beside the checkpoints"
-        },
-    )
-    subset_seed: int = field(default=1, metadata={"help": "seed of --train-subset-size"})
-    max_source_positions: int = field(
-        default=1024, metadata={"help": "documents are cut to N tokens, never skipped"}
-    )
-    max_target_positions: int = field(
-        default=1024, metadata={"help": "training targets are cut to N tokens, never skipped"}
-    )
-    restrict_vocab: ChoiceEnum(["both", "target", "none"]) = field(  # type: ignore[valid-type]
-        default="both",
-        metadata={
-            "help": "restrict decoding to the language vocabulary of the summary being written: "
-            "of both summaries, of the target language's only, or of none"
-        },
-    )
-    ngram_block_scope: ChoiceEnum(["summary", "sequence"]) = field(  # type: ignore[valid-type]
-        default="summary",
-        metadata={
-            "help": "--no-repeat-ngram-size starts afresh at the separator (summary) or counts "
-            "over both summaries (sequence)"
-        },
-    )
-    length_penalty: ChoiceEnum(["fairseq", "gnmt"]) = field(  # type: ignore[valid-type]
-        default="fairseq",
-        metadata={
-            "help": "how --lenpen acts: score / length^lenpen (fairseq) or "
-            "score / ((5 + length) / 6)^lenpen (gnmt)"
-        },
-    )
-    eval_rouge: bool = field(
-        default=False,
-        metadata={
-            "help": "decode documents of the validation split and log their ROUGE: rouge1, rouge2, "
-            "rougeL of the target summary, ms_rouge1, ... of the source-language one; "
-            "use with --best-checkpoint-metric rouge1 --maximize-best-checkpoint-metric"
-        },
-    )
-    eval_rouge_documents: int = field(
-        default=100,
-        metadata={"help": "decode at most N validation documents, spread evenly (0: all)"},
-    )
-    eval_rouge_args: str = field(
-        default="{}",
-        metadata={
-            "help": "generation options of --eval-rouge as JSON, "
-            'e.g. \'{"beam": 4, "max_len_b": 60, "no_repeat_ngram_size": 3}\''
-        },
-    )
-    save_dir: str = II("checkpoint.save_dir")
+__all__ = ["CrossLingualSummarizationConfig", "CrossLingualSummarizationTask"]
 
 
 @register_task("cross_lingual_summarization", dataclass=CrossLingualSummarizationConfig)
@@ -129,7 +48,7 @@ class CrossLingualSummarizationTask(FairseqTask):
         self.dictionary = data_bin.dictionary
         self.dictionary_sha256 = data_bin.manifest.dictionary_sha256
         self.layout = Layout(str(cfg.target_layout))
-        self.source_lang, self.target_lang = _languages(cfg, data_bin)
+        self.source_lang, self.target_lang = choose_languages(cfg, data_bin)
         self.max_source_positions = cfg.max_source_positions
         self.max_target_positions = cfg.max_target_positions
         self.vocabularies: dict[str, list[int]] = {}
@@ -139,6 +58,7 @@ class CrossLingualSummarizationTask(FairseqTask):
         self.dictionary.scoring_feed = self.feed
         self._scored_split: Optional[str] = None
         self._validation: Optional[ValidationRouge] = None
+        self._state_loaded = False
 
     @classmethod
     def setup_task(cls, cfg: Any, **kwargs: Any) -> "CrossLingualSummarizationTask":
@@ -221,11 +141,11 @@ class CrossLingualSummarizationTask(FairseqTask):
 
     def build_tokenizer(self, args: Any) -> None:
         """No separate tokenizer: the data-bin's does both steps, see `build_bpe`."""
-        _refuse_encoder(args, "--tokenizer")
+        refuse_encoder(args, "--tokenizer")
 
     def build_bpe(self, args: Any) -> SummaryText:
         """The data-bin's tokenizer as fairseq's encoder of text and decoder of hypotheses."""
-        _refuse_encoder(args, "--bpe")
+        refuse_encoder(args, "--bpe")
         return self.summary_text()
 
     # -- targets and text -----------------------------------------------------------------------
@@ -360,79 +280,41 @@ class CrossLingualSummarizationTask(FairseqTask):
 
     def state_dict(self) -> dict[str, Any]:
         """Layout, languages, limits, subset and language vocabularies, as plain values."""
-        return {
-            "target_layout": self.layout.value,
-            "source_lang": self.source_lang,
-            "target_lang": self.target_lang,
-            "max_source_positions": self.max_source_positions,
-            "max_target_positions": self.max_target_positions,
-            "dictionary_sha256": self.dictionary_sha256,
-            "subset_ids": list(self.subset_ids),
-            "vocabularies": {language: self.vocabulary(language) for language in self.languages},
-        }
+        state = TaskState(
+            target_layout=self.layout.value,
+            source_lang=self.source_lang,
+            target_lang=self.target_lang,
+            max_source_positions=self.max_source_positions,
+            max_target_positions=self.max_target_positions,
+            dictionary_sha256=self.dictionary_sha256,
+            subset_ids=list(self.subset_ids),
+            vocabularies={language: self.vocabulary(language) for language in self.languages},
+        )
+        return state.to_dict()
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take over what the checkpoint was trained with; it wins over the flags.
 
         Raises:
-            CheckpointError: the checkpoint has none of it, or another dictionary.
+            CheckpointError: the checkpoint has none of it, another dictionary, or another layout
+                than the checkpoint before it in an ensemble.
         """
-        if "target_layout" not in state_dict:
-            raise CheckpointError(
-                "checkpoint: it must carry its target layout and language vocabularies, it has "
-                "none; was it trained with --task cross_lingual_summarization?"
-            )
-        if state_dict["dictionary_sha256"] != self.dictionary_sha256:
-            raise CheckpointError(
-                f"checkpoint: it was trained with another dictionary "
-                f"({state_dict['dictionary_sha256'][:12]}) than that of {self.data_bin.folder} "
-                f"({self.dictionary_sha256[:12]}); give the data-bin that it was trained on, or "
-                "one made with mclas prepare --like"
-            )
-        if state_dict["target_layout"] != self.layout.value:
-            logger.info(
-                "the checkpoint's target layout is %s and wins over --target-layout %s",
-                state_dict["target_layout"],
-                self.layout.value,
-            )
-        self.layout = Layout(state_dict["target_layout"])
-        self.source_lang = state_dict["source_lang"]
-        self.target_lang = state_dict["target_lang"]
-        self.max_source_positions = state_dict["max_source_positions"]
-        self.max_target_positions = state_dict["max_target_positions"]
-        self.subset_ids = list(state_dict["subset_ids"])
-        self.vocabularies = {
-            language: list(entries) for language, entries in state_dict["vocabularies"].items()
-        }
-
-
-def _languages(cfg: CrossLingualSummarizationConfig, data_bin: DataBin) -> tuple[str, str]:
-    """Source and target language: those asked for, checked against the data-bin."""
-    manifest = data_bin.manifest
-    source = cfg.source_lang or manifest.source_lang
-    if source != manifest.source_lang:
-        raise ConfigError(
-            f"--source-lang {source}: the data-bin {data_bin.folder} has documents in "
-            f"{manifest.source_lang}; leave the flag out or give another data-bin"
+        state = TaskState.from_dict(
+            state_dict, dictionary_sha256=self.dictionary_sha256, folder=self.data_bin.folder
         )
-    if cfg.target_lang is None and len(manifest.target_langs) > 1:
-        raise ConfigError(
-            f"--target-lang: the data-bin {data_bin.folder} has {', '.join(manifest.target_langs)}; "
-            "choose one of them"
-        )
-    target = cfg.target_lang or manifest.target_langs[0]
-    if target not in manifest.target_langs:
-        raise ConfigError(
-            f"--target-lang {target}: the data-bin {data_bin.folder} has "
-            f"{', '.join(manifest.target_langs)}; choose one of them or prepare {target}"
-        )
-    return source, target
-
-
-def _refuse_encoder(args: Any, flag: str) -> None:
-    name = getattr(args, "_name", args)
-    if isinstance(name, str):
-        raise ConfigError(
-            f"{flag} {name}: a data-bin brings its own tokenizer, which is used for documents and "
-            f"summaries; leave {flag} out"
-        )
+        asked = (self.layout.value, self.source_lang, self.target_lang)
+        found = (state.target_layout, state.source_lang, state.target_lang)
+        if asked != found:
+            if self._state_loaded:
+                raise CheckpointError(
+                    f"ensemble: its checkpoints must have one layout and one pair of languages, "
+                    f"found {asked} and {found}; decode them one by one"
+                )
+            logger.info("the checkpoint has %s, which wins over the flags' %s", found, asked)
+        self._state_loaded = True
+        self.layout = Layout(state.target_layout)
+        self.source_lang, self.target_lang = state.source_lang, state.target_lang
+        self.max_source_positions = state.max_source_positions
+        self.max_target_positions = state.max_target_positions
+        self.subset_ids = list(state.subset_ids)
+        self.vocabularies = {code: list(entries) for code, entries in state.vocabularies.items()}
