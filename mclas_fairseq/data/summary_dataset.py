@@ -128,6 +128,25 @@ class SummaryDataset(LanguagePairDataset):
             batch["net_input"]["prev_output_tokens"][:, 0] = self.bos
         return batch
 
+    def batch_by_size(
+        self,
+        indices: np.ndarray,
+        max_tokens: int | None = None,
+        max_sentences: int | None = None,
+        required_batch_size_multiple: int = 1,
+    ) -> list[np.ndarray]:
+        """Batch the rows as fairseq does, but all of them.
+
+        fairseq-fixed drops the last batch when its size is no multiple of
+        `required_batch_size_multiple` (8 on the command line): documents would be neither trained
+        on, nor validated, nor summarized.
+        """
+        batches: list[np.ndarray] = super().batch_by_size(
+            indices, max_tokens, max_sentences, required_batch_size_multiple
+        )
+        batched = sum(len(batch) for batch in batches)
+        return batches if batched == len(indices) else [*batches, indices[batched:]]
+
     def ordered_indices(self) -> np.ndarray:
         """Indices sorted by length, ties in an order that is the same in every epoch and run."""
         with data_utils.numpy_seed(_ORDER_SEED):
