@@ -204,6 +204,7 @@ def test_written_records_are_read_back_and_gzip_bytes_repeat(tmp_path: Path) -> 
     assert write_records(first, rows) == 2
     assert write_records(second, rows) == 2
     assert first.read_bytes() == second.read_bytes()
+    assert first.read_bytes()[4:8] == bytes(4), "the header holds no time"
     assert [record.document_text("en") for record in read_records(first)] == [
         "One two.",
         "Grüße 你好",

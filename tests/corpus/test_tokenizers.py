@@ -1,4 +1,4 @@
-"""What holds for every tokenizer: no special symbols, save and load, case, errors, statistics."""
+"""What holds for every tokenizer: no special symbols, save and load, case, errors."""
 
 import json
 import logging
@@ -17,7 +17,6 @@ from mclas_fairseq.corpus.tokenizers import (
     train_tokenizer,
 )
 from mclas_fairseq.corpus.tokenizers.base import lower
-from mclas_fairseq.corpus.tokenizers.statistics import statistics
 from mclas_fairseq.errors import ConfigError, DataError
 
 NAMES = sorted(TOKENIZERS)
@@ -198,21 +197,6 @@ def test_load_names_a_missing_or_broken_model(
         (tmp_path / file).write_bytes(content)
     with pytest.raises(DataError, match=rf"{file}.*mclas prepare"):
         load_tokenizer(tmp_path)
-
-
-def test_statistics_count_words_or_characters_and_what_the_dictionary_lacks() -> None:
-    words = train_tokenizer("words", TEXTS, vocab_size=1, lowercase=False)
-    counted = statistics(
-        words, {"en": ["One two, two."], "zh": ["方法 X1"], "ja": []}, known={"two", "方", "法"}
-    )
-    assert (counted["en"].pieces, counted["en"].unknown, counted["en"].units) == (5, 3, 3)
-    assert counted["en"].unit == "word"
-    assert counted["en"].unknown_share == pytest.approx(0.6)
-    assert counted["en"].pieces_per_unit == pytest.approx(5 / 3)
-    assert (counted["zh"].pieces, counted["zh"].unknown, counted["zh"].units) == (3, 1, 4)
-    assert counted["zh"].unit == "character"
-    assert counted["ja"].unknown_share == 0.0
-    assert counted["ja"].pieces_per_unit == 0.0
 
 
 def test_bpe_warns_when_the_text_holds_fewer_merges(caplog: pytest.LogCaptureFixture) -> None:
