@@ -2,8 +2,9 @@
 # English to German on real scientific abstracts, with 1,983 training triples: MS pre-training on
 # 46,000 abstracts, then NCLS and MCLAS fine-tuned from it and trained from scratch.
 #
-#   bash examples/xscitldr/run.sh DATA OUT [SEED]
+#   bash examples/xscitldr/run.sh DATA OUT [SEED [CELLS]]
 #
+# CELLS chooses among them, e.g. "mclas-from-ms ncls-from-ms" (default: all four).
 # DATA holds xscitldr/{train,valid,test}.jsonl.gz and papers/train.jsonl.gz (see README.md). OUT
 # gets data-bins, checkpoints and logs. Each finished cell leaves cells/NAME.json here, which a
 # rerun skips; delete one to run it again. Only validation is looked at: test.sh opens the test
@@ -13,6 +14,7 @@ set -euo pipefail
 data=${1:?folder with xscitldr/ and papers/}
 out=${2:?folder for data-bins, checkpoints and logs}
 seed=${3:-1}
+chosen=${4:-ncls-from-ms mclas-from-ms ncls-from-scratch mclas-from-scratch}
 here=$(cd "$(dirname "$0")" && pwd)
 cells=$here/cells
 plugin=$(python -c 'import mclas_fairseq; print(mclas_fairseq.__path__[0])')
@@ -64,12 +66,13 @@ tokenizer=(--like "$out/pretrain")
 prepare warm "$triples" "$out/pairs.jsonl"
 prepare triples "$triples"
 
-train ms pretrain ms --lr 1e-3 --warmup-updates 400 --max-update 5000 --dropout 0.0 \
+train ms pretrain ms --lr 1e-3 --warmup-updates 400 --max-update 3000 --dropout 0.0 \
     --save-interval-updates 250 --keep-interval-updates 1 --validate-interval-updates 1000 \
     --eval-rouge-documents 50 --eval-rouge-args "$greedy"
 
 for init in ms scratch; do
     for layout in ncls mclas; do
+        case " $chosen " in *" $layout-from-$init "*) ;; *) continue ;; esac
         name=$layout-from-$init-seed$seed
         [ -e "$cells/$name.json" ] && continue
         from=()
