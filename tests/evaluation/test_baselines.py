@@ -96,11 +96,12 @@ def test_constant_summary_is_the_exhaustive_choice_on_the_built_in_corpus() -> N
 
 
 def test_constant_summary_counts_the_best_of_several_references() -> None:
+    # More candidates than are scored with ROUGE, so that their ranking must count it as well.
     train = [
-        Record("1", {"en": ("A.",)}, {"de": ("eins", "rot blau")}, {}, "test"),
-        Record("2", {"en": ("B.",)}, {"de": ("zwei", "rot blau")}, {}, "test"),
-        Record("3", {"en": ("C.",)}, {"de": ("rot blau", "drei")}, {}, "test"),
+        Record(str(i), {"en": ("A.",)}, {"de": (f"wort{i} klein", "rot blau")}, {}, "test")
+        for i in range(30)
     ]
+    train.append(Record("last", {"en": ("C.",)}, {"de": ("rot blau", "drei")}, {}, "test"))
     assert best_constant_summary(train, "de", seed=1) == "rot blau"
 
 
