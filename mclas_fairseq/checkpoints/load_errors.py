@@ -6,7 +6,6 @@ fairseq's, or asking for something to be run) and said together with the remedy.
 """
 
 import errno
-import logging
 import os
 import pickle
 import re
@@ -20,8 +19,6 @@ from typing import Optional, Union
 import torch
 
 from mclas_fairseq.errors import CheckpointError
-
-logger = logging.getLogger(__name__)
 
 SAFETY_SWITCH = "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"
 ANOTHER_CHECKPOINT = (
@@ -47,8 +44,7 @@ def clear_errors(path: Union[str, Path]) -> Iterator[None]:
         explained = _explain(Path(path), error)
         if explained is None:
             raise
-        logger.debug("reading %s failed", path, exc_info=error)
-        raise explained from None
+        raise explained from None  # torch's page of advice begins with switching its safety off
 
 
 def check_safety_is_on(path: Union[str, Path]) -> None:

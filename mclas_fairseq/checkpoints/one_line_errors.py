@@ -3,11 +3,11 @@
 `mclas` turns an `MclasError` into one line itself. In `fairseq-train` and its sisters the same
 error would end in some sixty lines of traceback, of which the last one matters. When the running
 program is one of fairseq's commands, this hook prints that line alone; all other errors, and every
-program that merely imports the package, keep their tracebacks. The traceback is still in the debug
-log.
+program that merely imports the package, keep their tracebacks. `LOGLEVEL=DEBUG`, the variable from
+which fairseq's commands take their log level, brings the traceback back.
 """
 
-import logging
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -16,8 +16,6 @@ from typing import Optional
 
 from mclas_fairseq.checkpoints.wrapping import wrap_once
 from mclas_fairseq.errors import MclasError
-
-logger = logging.getLogger(__name__)
 
 Hook = Callable[[type[BaseException], BaseException, Optional[TracebackType]], object]
 
@@ -42,10 +40,9 @@ def one_line_hook(command: str, otherwise: Hook) -> Hook:
         kind: type[BaseException], error: BaseException, traceback: Optional[TracebackType]
     ) -> None:
         ours = find_our_error(error)
-        if ours is None:
+        if ours is None or os.environ.get("LOGLEVEL", "").upper() == "DEBUG":
             otherwise(kind, error, traceback)
             return
-        logger.debug("traceback", exc_info=(kind, error, traceback))
         sys.stderr.write(f"{command}: error: {ours}\n")
 
     return hook

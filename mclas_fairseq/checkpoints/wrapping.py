@@ -1,11 +1,8 @@
 """Wrapping a function of the host's once, and only once, in a process."""
 
 import functools
-import logging
 from collections.abc import Callable
 from typing import Any
-
-logger = logging.getLogger(__name__)
 
 Function = Callable[..., Any]
 MARK = "_mclas_fairseq_wrapped"
@@ -25,4 +22,3 @@ def wrap_once(owner: Any, name: str, wrap: Callable[[Function], Function]) -> No
     wrapped = functools.wraps(original)(wrap(original))
     setattr(wrapped, MARK, True)
     setattr(owner, name, staticmethod(wrapped) if isinstance(owner, type) else wrapped)
-    logger.debug("wrapped %s.%s", owner.__name__, name)

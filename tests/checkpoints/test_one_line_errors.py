@@ -33,6 +33,15 @@ def test_hook_prints_our_error_in_one_line(capsys: pytest.CaptureFixture[str]) -
     assert seen == []
 
 
+def test_hook_leaves_the_traceback_when_debugging(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOGLEVEL", "debug")
+    seen: list[BaseException] = []
+    hook = one_line_hook("fairseq-train", lambda kind, error, traceback: seen.append(error))
+    error = DataError("data-bin x: is empty")
+    hook(DataError, error, None)
+    assert seen == [error]
+
+
 def test_hook_hands_on_all_other_errors(capsys: pytest.CaptureFixture[str]) -> None:
     seen: list[BaseException] = []
     hook = one_line_hook("fairseq-train", lambda kind, error, traceback: seen.append(error))
