@@ -23,7 +23,7 @@ mclas synthetic --setting easy --train 3000 --valid 200 --test 200 --seed 1 \
 say "2/5 data-bin (log: $log/prepare.log)"
 mclas prepare --source-lang en --target-lang de --train "$out/news/train.jsonl" \
     --valid "$out/news/valid.jsonl" --test "$out/news/test.jsonl" --out "$out/data-bin" \
-    --vocab-size 800 --overwrite 2> "$log/prepare.log"
+    --tokenizer bpe --vocab-size 800 --overwrite 2> "$log/prepare.log"
 
 for layout in ncls mclas; do
     say "3/5 training $layout, 500 updates (log: $log/train-$layout.log)"

@@ -25,7 +25,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("learning")
     news = ["--setting", "easy", "--train", "3000", "--valid", "20", "--test", "100"]
     assert mclas(["synthetic", *news, "--seed", "5", "--out", f"{folder}/news"]) == 0
-    prepare = ["--source-lang", "en", "--target-lang", "de", "--vocab-size", "800"]
+    prepare = ["--source-lang", "en", "--target-lang", "de"]
+    prepare += ["--tokenizer", "bpe", "--vocab-size", "800"]
     for split in ("train", "valid", "test"):
         prepare += [f"--{split}", f"{folder}/news/{split}.jsonl"]
     assert mclas(["prepare", *prepare, "--out", f"{folder}/data-bin"]) == 0
