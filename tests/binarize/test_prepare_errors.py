@@ -6,7 +6,8 @@ import os
 import resource
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from mclas_fairseq.binarize.prepare import prepare
 from mclas_fairseq.corpus.tokenizers.words import WordTokenizer
 from mclas_fairseq.data.data_bin import DataBin
 from mclas_fairseq.errors import ConfigError, DataError, SetupError
+
+FULL_DISK = r"bin: the data-bin must be writable, but"
 
 
 def leftovers(options: PrepareOptions) -> list[str]:
@@ -106,14 +109,59 @@ def exit_code(options: PrepareOptions) -> int | None:
 
 
 def test_a_full_disk_is_reported_and_leaves_nothing(options: PrepareOptions) -> None:
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (300, hard))
-    try:
-        with pytest.raises(DataError, match=r"bin: the data-bin must be writable, but"):
-            prepare(options)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    with files_of_at_most(300), pytest.raises(DataError, match=FULL_DISK):
+        prepare(options)
     assert leftovers(options) == []
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        "spool_split",
+        "learn_tokenizer",
+        "encode_side",
+        "write_dictionary",
+        "binarize_side",
+        "write_vocabularies",
+        "make_manifest",
+    ],
+)
+def test_a_disk_that_fills_at_any_step_keeps_the_old_data_bin_whole(
+    options: PrepareOptions, moment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepare(options)
+    before = {path: path.read_bytes() for path in options.out.rglob("*") if path.is_file()}
+    step = getattr(prepare_module, moment)
+    with files_of_at_most(None) as limit, monkeypatch.context() as patch:
+
+        def on_a_full_disk(*args: object, **kwargs: object) -> object:
+            limit(20)
+            return step(*args, **kwargs)
+
+        patch.setattr(prepare_module, moment, on_a_full_disk)
+        with pytest.raises(DataError, match=FULL_DISK):
+            prepare(replace(options, overwrite=True))
+    assert {path: path.read_bytes() for path in before} == before
+    assert leftovers(options) == ["bin"]
+
+
+@contextmanager
+def files_of_at_most(size: int | None) -> Iterator[Callable[[int], None]]:
+    """Let writing fail, as on a full disk, where a file grows beyond `size` bytes.
+
+    Yields what sets another limit.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def limit(size: int) -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+
+    if size is not None:
+        limit(size)
+    try:
+        yield limit
+    finally:
+        limit(soft)
 
 
 def test_a_killed_worker_is_an_error_not_a_wait_for_ever(
