@@ -256,7 +256,7 @@ def test_doctor_reports_a_broken_package_and_returns_1(tmp_path: Path, broken: s
     environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
     command = [sys.executable, "-c", RUN_DOCTOR]
     done = subprocess.run(
-        command, env=environment, capture_output=True, text=True, timeout=120, check=False
+        command, env=environment, capture_output=True, text=True, timeout=600, check=False
     )
     assert done.returncode == 1, done.stderr
     assert "ImportError: made to fail" in done.stdout
