@@ -79,10 +79,10 @@ for init in ms scratch; do
         [ "$init" = ms ] && from=(--finetune-from-model "$out/ms/checkpoint_best.pt")
         # Sentence pairs and triples first, then the triples alone.
         train "$name-warm" warm "$layout" "${from[@]}" --lr 7e-4 --warmup-updates 100 \
-            --max-update 800 --dropout 0.1 --save-interval-updates 200 --keep-interval-updates 1 \
+            --max-update 600 --dropout 0.1 --save-interval-updates 200 --keep-interval-updates 1 \
             --validate-interval-updates 400 --eval-rouge-documents 50 --eval-rouge-args "$greedy"
         train "$name" triples "$layout" --finetune-from-model "$out/$name-warm/checkpoint_last.pt" \
-            --lr 4e-4 --warmup-updates 50 --max-update 600 --dropout 0.2 \
+            --lr 4e-4 --warmup-updates 50 --max-update 400 --dropout 0.2 \
             --save-interval-updates 100 --keep-interval-updates 1 --validate-interval-updates 100 \
             --eval-rouge-documents 150 --eval-rouge-args "$greedy"
         say "validation summaries of $name"
