@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_search_options(group: Any) -> None:
-    from mclas_fairseq.inference.summarizer import DecodingOptions
+    from mclas_fairseq.inference.options import DecodingOptions
 
     defaults = DecodingOptions()
     described = (
@@ -87,7 +87,8 @@ def run(args: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from mclas_fairseq.cli._output import open_output
-    from mclas_fairseq.inference.summarizer import DecodingOptions, Summarizer
+    from mclas_fairseq.inference.options import DecodingOptions
+    from mclas_fairseq.inference.summarizer import Summarizer
 
     if args.batch_size < 1:
         from mclas_fairseq.errors import ConfigError

@@ -17,48 +17,11 @@ import torch
 from fairseq import checkpoint_utils, utils
 
 from mclas_fairseq.data.summary_dataset import SummaryDataset
-from mclas_fairseq.errors import CheckpointError, ConfigError
+from mclas_fairseq.errors import CheckpointError
+from mclas_fairseq.inference.options import DecodingOptions
 from mclas_fairseq.tasks.cross_lingual_summarization import CrossLingualSummarizationTask
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class DecodingOptions:
-    """How summaries are searched for; names and meanings are fairseq-generate's.
-
-    Attributes:
-        beam: hypotheses kept at each step.
-        nbest: hypotheses returned for each document.
-        max_len_a: longest summary, per token of the document.
-        max_len_b: longest summary, constant part; the limit of each summary is
-            int(max_len_a * T_src + max_len_b) tokens.
-        min_len: shortest summary in tokens, each.
-        lenpen: exponent of the length penalty.
-        length_penalty: "fairseq" or "gnmt".
-        no_repeat_ngram_size: n-grams that must not occur twice, 0 for none.
-        ngram_block_scope: "summary" or "sequence".
-        restrict_vocab: "both", "target" or "none".
-    """
-
-    beam: int = 5
-    nbest: int = 1
-    max_len_a: float = 0.0
-    max_len_b: int = 100
-    min_len: int = 1
-    lenpen: float = 1.0
-    length_penalty: str = "fairseq"
-    no_repeat_ngram_size: int = 3
-    ngram_block_scope: str = "summary"
-    restrict_vocab: str = "both"
-
-    def __post_init__(self) -> None:
-        """Check what fairseq would only assert."""
-        if not 1 <= self.nbest <= self.beam:
-            raise ConfigError(
-                f"--nbest {self.nbest}: it must lie between 1 and --beam {self.beam}; "
-                "raise --beam or lower --nbest"
-            )
 
 
 @dataclass(frozen=True)

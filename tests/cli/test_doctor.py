@@ -22,11 +22,6 @@ INSTALL_FAIRSEQ = (
     f"{PYTHON} -m pip install --no-build-isolation --no-deps fairseq-fixed==0.12.3.1"
 )
 
-RUN_DOCTOR = (
-    "import argparse, sys; from mclas_fairseq.cli import doctor; "
-    "sys.exit(doctor.run(argparse.Namespace()))"
-)
-
 
 @pytest.mark.parametrize("version", [(3, 11, 7), (3, 12, 1)])
 def test_supported_pythons_are_fine(version: tuple[int, ...]) -> None:
@@ -254,7 +249,7 @@ def test_checkpoint_check_notices_when_hostile_files_are_read(
 def test_doctor_reports_a_broken_package_and_returns_1(tmp_path: Path, broken: str) -> None:
     (tmp_path / f"{broken}.py").write_text("raise ImportError('made to fail')", encoding="utf-8")
     environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
-    command = [sys.executable, "-c", RUN_DOCTOR]
+    command = [sys.executable, "-m", "mclas_fairseq", "doctor"]
     done = subprocess.run(
         command, env=environment, capture_output=True, text=True, timeout=600, check=False
     )
