@@ -4,7 +4,8 @@
 #
 #   bash examples/xscitldr/run.sh DATA OUT [SEED [CELLS]]
 #
-# CELLS chooses among them, e.g. "mclas-from-ms ncls-from-ms" (default: all four).
+# CELLS chooses among them, e.g. "mclas-from-ms ncls-from-ms" (default: all). The "long" cells see
+# the sentence pairs 1,500 instead of 600 updates long.
 # DATA holds xscitldr/{train,valid,test}.jsonl.gz and papers/train.jsonl.gz (see README.md). OUT
 # gets data-bins, checkpoints and logs. Each finished cell leaves cells/NAME.json here, which a
 # rerun skips; delete one to run it again. Only validation is looked at: test.sh opens the test
@@ -14,7 +15,9 @@ set -euo pipefail
 data=${1:?folder with xscitldr/ and papers/}
 out=${2:?folder for data-bins, checkpoints and logs}
 seed=${3:-1}
-chosen=${4:-ncls-from-ms mclas-from-ms ncls-from-scratch mclas-from-scratch}
+every="ncls-from-ms mclas-from-ms ncls-from-scratch mclas-from-scratch"
+every="$every ncls-from-ms-long mclas-from-ms-long"
+chosen=${4:-$every}
 here=$(cd "$(dirname "$0")" && pwd)
 cells=$here/cells
 plugin=$(python -c 'import mclas_fairseq; print(mclas_fairseq.__path__[0])')
@@ -70,30 +73,44 @@ train ms pretrain ms --lr 1e-3 --warmup-updates 400 --max-update 3000 --dropout 
     --save-interval-updates 250 --keep-interval-updates 1 --validate-interval-updates 1000 \
     --eval-rouge-documents 50 --eval-rouge-args "$greedy"
 
-for init in ms scratch; do
-    for layout in ncls mclas; do
-        case " $chosen " in *" $layout-from-$init "*) ;; *) continue ;; esac
-        name=$layout-from-$init-seed$seed
-        [ -e "$cells/$name.json" ] && continue
-        from=()
-        [ "$init" = ms ] && from=(--finetune-from-model "$out/ms/checkpoint_best.pt")
-        # Sentence pairs and triples first, then the triples alone.
-        train "$name-warm" warm "$layout" "${from[@]}" --lr 7e-4 --warmup-updates 100 \
-            --max-update 600 --dropout 0.1 --save-interval-updates 200 --keep-interval-updates 1 \
-            --validate-interval-updates 400 --eval-rouge-documents 50 --eval-rouge-args "$greedy"
-        train "$name" triples "$layout" --finetune-from-model "$out/$name-warm/checkpoint_last.pt" \
-            --lr 4e-4 --warmup-updates 50 --max-update 400 --dropout 0.2 \
-            --save-interval-updates 100 --keep-interval-updates 1 --validate-interval-updates 100 \
-            --eval-rouge-documents 150 --eval-rouge-args "$greedy"
-        say "validation summaries of $name"
-        fairseq-generate "$out/warm" --user-dir "$plugin" --task cross_lingual_summarization \
-            --path "$out/$name/checkpoint_best.pt" --gen-subset valid --cpu "${search[@]}" \
-            > "$out/log/$name.valid.log" 2>&1
-        mclas extract --log "$out/log/$name.valid.log" --data "$out/warm" -o "$out/$name.valid.jsonl"
-        mclas report --train "$triples" --ref "$data/xscitldr/valid.jsonl.gz" --source-lang en \
-            --lang de --system "$name=$out/$name.valid.jsonl" --json "$out/$name.valid.json"
-        python "$here/cell.py" "$name" --report "$out/$name.valid.json" --seed "$seed" \
-            --logs "$out/log/ms.log" "$out/log/$name-warm.log" "$out/log/$name.log" \
-            --out "$cells/$name.json"
-    done
+# NAME LAYOUT UPDATES FLAGS...: sentence pairs and triples for so many updates, then the triples
+# alone, then the validation summaries and their scores.
+cell() {
+    local name=$1 layout=$2 updates=$3
+    shift 3
+    train "$name-warm" warm "$layout" "$@" --lr 7e-4 --warmup-updates 100 \
+        --max-update "$updates" --dropout 0.1 --save-interval-updates 200 \
+        --keep-interval-updates 1 --validate-interval-updates 400 --eval-rouge-documents 50 \
+        --eval-rouge-args "$greedy"
+    train "$name" triples "$layout" --finetune-from-model "$out/$name-warm/checkpoint_last.pt" \
+        --lr 4e-4 --warmup-updates 50 --max-update 400 --dropout 0.2 \
+        --save-interval-updates 100 --keep-interval-updates 1 --validate-interval-updates 100 \
+        --eval-rouge-documents 150 --eval-rouge-args "$greedy"
+    say "validation summaries of $name"
+    fairseq-generate "$out/warm" --user-dir "$plugin" --task cross_lingual_summarization \
+        --path "$out/$name/checkpoint_best.pt" --gen-subset valid --cpu "${search[@]}" \
+        > "$out/log/$name.valid.log" 2>&1
+    mclas extract --log "$out/log/$name.valid.log" --data "$out/warm" -o "$out/$name.valid.jsonl"
+    mclas report --train "$triples" --ref "$data/xscitldr/valid.jsonl.gz" --source-lang en \
+        --lang de --system "$name=$out/$name.valid.jsonl" --json "$out/$name.valid.json"
+    python "$here/cell.py" "$name" --report "$out/$name.valid.json" --seed "$seed" \
+        --logs "$out/log/ms.log" "$out/log/$name-warm.log" "$out/log/$name.log" \
+        --out "$cells/$name.json"
+}
+
+for choice in $chosen; do
+    name=$choice-seed$seed
+    [ -e "$cells/$name.json" ] && continue
+    layout=${choice%%-*}
+    case $choice in
+        *-from-scratch) cell "$name" "$layout" 600 ;;
+        *-from-ms) cell "$name" "$layout" 600 --finetune-from-model "$out/ms/checkpoint_best.pt" ;;
+        *-from-ms-long) # goes on where the short one stopped on the sentence pairs
+            short=$out/$layout-from-ms-seed$seed-warm/checkpoint_last.pt
+            mkdir -p "$out/$name-warm"
+            [ -e "$out/$name-warm/checkpoint_last.pt" ] || cp "$short" "$out/$name-warm/"
+            cell "$name" "$layout" 1500
+            ;;
+        *) echo "run.sh: no cell is called $choice" >&2 && exit 2 ;;
+    esac
 done

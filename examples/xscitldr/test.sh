@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Opens the test split: once, for the systems that validation chose, with the settings of run.sh.
+# Opens the test split: once, for all systems that run.sh has finished, with its settings.
 #
 #   bash examples/xscitldr/test.sh DATA OUT [SEED]
 set -euo pipefail
@@ -13,8 +13,8 @@ cell=$here/cells/test-seed$seed.json
 [ -e "$cell" ] && { echo "test split: opened before, see $cell"; exit 0; }
 
 systems=()
-for name in ncls-from-scratch mclas-from-scratch ncls-from-ms mclas-from-ms; do
-    name=$name-seed$seed
+for finished in "$here"/cells/*-from-*-seed"$seed".json; do
+    name=$(basename "$finished" .json)
     fairseq-generate "$out/warm" --user-dir "$plugin" --task cross_lingual_summarization \
         --path "$out/$name/checkpoint_best.pt" --gen-subset test --cpu --beam 5 --max-len-b 60 \
         --no-repeat-ngram-size 3 --batch-size 32 > "$out/log/$name.test.log" 2>&1
