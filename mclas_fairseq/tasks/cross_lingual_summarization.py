@@ -20,6 +20,7 @@ from mclas_fairseq.data.data_bin import DataBin
 from mclas_fairseq.data.generation_log import GenerationRun, describe_run
 from mclas_fairseq.data.layouts import Layout, first_summary_mask
 from mclas_fairseq.data.split_loading import TrainSubset, count_vocabulary, load_split
+from mclas_fairseq.data.subset_file import write_train_subset
 from mclas_fairseq.data.summary_dataset import RowsDataset, SummaryDataset, TargetSpec
 from mclas_fairseq.data.summary_text import SummaryText
 from mclas_fairseq.data.task_state import TaskState
@@ -117,7 +118,7 @@ class CrossLingualSummarizationTask(FairseqTask):
             logger.info("%s", describe_run(GenerationRun(split, self.languages, len(loaded.ids))))
         if subset is not None:
             self.subset_ids = loaded.ids
-            self._write_subset(loaded.ids)
+            write_train_subset(Path(self.cfg.save_dir), loaded.ids)
             for language in self.languages:
                 counted = count_vocabulary(self.data_bin, language, loaded.dataset.rows)
                 self.vocabularies[language] = counted.indices(self.dictionary)
@@ -169,13 +170,6 @@ class CrossLingualSummarizationTask(FairseqTask):
             separator=self.data_bin.separator,
             max_positions=self.max_target_positions,
         )
-
-    def _write_subset(self, ids: Sequence[str]) -> None:
-        folder = Path(self.cfg.save_dir)
-        folder.mkdir(parents=True, exist_ok=True)
-        temporary = folder / ".train_subset.txt.tmp"
-        temporary.write_text("".join(f"{identifier}\n" for identifier in ids), encoding="utf-8")
-        temporary.replace(folder / "train_subset.txt")
 
     # -- decoding -------------------------------------------------------------------------------
 
