@@ -38,8 +38,9 @@ MODEL = (
     "--decoder-ffn-embed-dim 32 --encoder-attention-heads 2 --decoder-attention-heads 2 "
     "--criterion summary_cross_entropy --label-smoothing 0.1 --optimizer adam --lr 0.01 "
     "--lr-scheduler inverse_sqrt --warmup-updates 10 --clip-norm 1.0 --seed 5 --cpu "
-    "--num-workers 0 --log-format json --log-interval 1 --save-interval-updates 4 "
-    f"--keep-interval-updates 2 --user-dir {mclas_fairseq.__path__[0]}"
+    "--distributed-world-size 1 --num-workers 0 --log-format json --log-interval 1 "
+    "--save-interval-updates 4 --keep-interval-updates 2 "
+    f"--user-dir {mclas_fairseq.__path__[0]}"
 ).split()
 DROPOUT = "--dropout 0.3 --attention-dropout 0.1 --activation-dropout 0.1".split()
 NO_DROPOUT = "--dropout 0 --attention-dropout 0 --activation-dropout 0".split()
@@ -111,7 +112,7 @@ class Training:
 
 
 def end(process: BaseProcess) -> int | None:
-    process.join(200)
+    process.join(300)
     exit_code = process.exitcode
     process.kill()
     return exit_code
