@@ -33,7 +33,7 @@ common=(--user-dir "$plugin" --task cross_lingual_summarization --arch mclas_sma
     --log-format simple --log-interval 50 --no-epoch-checkpoints --eval-rouge
     --best-checkpoint-metric rouge1 --maximize-best-checkpoint-metric)
 greedy='{"beam": 1, "max_len_b": 50, "no_repeat_ngram_size": 3}'
-search=(--beam 5 --max-len-b 60 --no-repeat-ngram-size 3 --batch-size 32)
+search=(--beam 5 --lenpen 2 --max-len-b 60 --no-repeat-ngram-size 3 --batch-size 32)
 
 say() { printf '== %s\n' "$*"; }
 

@@ -16,7 +16,7 @@ systems=()
 for finished in "$here"/cells/*-from-*-seed"$seed".json; do
     name=$(basename "$finished" .json)
     fairseq-generate "$out/warm" --user-dir "$plugin" --task cross_lingual_summarization \
-        --path "$out/$name/checkpoint_best.pt" --gen-subset test --cpu --beam 5 --max-len-b 60 \
+        --path "$out/$name/checkpoint_best.pt" --gen-subset test --cpu --beam 5 --lenpen 2 --max-len-b 60 \
         --no-repeat-ngram-size 3 --batch-size 32 > "$out/log/$name.test.log" 2>&1
     mclas extract --log "$out/log/$name.test.log" --data "$out/warm" -o "$out/$name.test.jsonl"
     systems+=(--system "$name=$out/$name.test.jsonl")
