@@ -1,0 +1,231 @@
+"""Names and defaults of every option, written out: a change of one must be meant, and noted.
+
+The tables are what users' scripts rely on. Whoever changes a line here changes the changelog too.
+"""
+
+import argparse
+import dataclasses
+from argparse import Namespace
+from typing import Any
+
+import pytest
+from fairseq import options
+from fairseq.models import ARCH_CONFIG_REGISTRY, ARCH_MODEL_INV_REGISTRY
+from fairseq.tasks import TASK_DATACLASS_REGISTRY
+
+from mclas_fairseq.binarize.options import TokenizerOptions
+from mclas_fairseq.cli import COMMANDS, build_parser
+from mclas_fairseq.criterions.summary_cross_entropy import SummaryCrossEntropyConfig
+from mclas_fairseq.evaluation.fairseq_scorer import RougeScorerConfig
+from mclas_fairseq.models.mclas import MclasModel
+
+REQUIRED = "(required)"
+
+MCLAS: dict[str, dict[str, object]] = {
+    "prepare": {
+        "--source-lang": REQUIRED,
+        "--target-lang": REQUIRED,
+        "--train": [],
+        "--valid": [],
+        "--test": [],
+        "--translation-key": "translation",
+        "--exclude-ids": None,
+        # None: not given, which --like must be able to tell; the values are TOKENIZER's below.
+        "--tokenizer": None,
+        "--vocab-size": None,
+        "--lowercase": False,
+        "--tokenizer-subset": None,
+        "--subset-seed": None,
+        "--like": None,
+        "--out": REQUIRED,
+        "--overwrite": False,
+        "--workers": 1,
+    },
+    "synthetic": {
+        "--setting": REQUIRED,
+        "--out": REQUIRED,
+        "--train": 3000,
+        "--valid": 200,
+        "--test": 200,
+        "--seed": 1,
+        "--pairs": False,
+        "--overwrite": False,
+    },
+    "extract": {"--log": REQUIRED, "--data": REQUIRED, "-o/--output": "-"},
+    "summarize": {
+        "--checkpoint": REQUIRED,
+        "--data": REQUIRED,
+        "-i/--input": "-",
+        "-o/--output": "-",
+        "--format": "auto",
+        "--write": "target",
+        "--batch-size": 16,
+        "--cpu": False,
+        "--beam": 5,
+        "--nbest": 1,
+        "--max-len-a": 0.0,
+        "--max-len-b": 100,
+        "--min-len": 1,
+        "--lenpen": 1.0,
+        "--no-repeat-ngram-size": 3,
+        "--length-penalty": "fairseq",
+        "--ngram-block-scope": "summary",
+        "--restrict-vocab": "both",
+    },
+    "score": {
+        "--hyp": REQUIRED,
+        "--ref": REQUIRED,
+        "--lang": REQUIRED,
+        "--protocol": "default",
+        "--compare": None,
+        "--half": None,
+        "--json": None,
+    },
+    "report": {
+        "--system": REQUIRED,
+        "--ref": REQUIRED,
+        "--train": REQUIRED,
+        "--source-lang": REQUIRED,
+        "--lang": REQUIRED,
+        "--protocol": "default",
+        "--margin": 0.0,
+        "--examples": 0,
+        "--seed": 1,
+        "--json": None,
+    },
+    "doctor": {},
+}
+
+TOKENIZER: dict[str, object] = {
+    "name": "sentencepiece",
+    "vocab_size": 8000,
+    "lowercase": False,
+    "subset_size": None,
+    "subset_seed": 1,
+}
+
+TASK: dict[str, object] = {
+    "data": None,
+    "source_lang": None,
+    "target_lang": None,
+    "target_layout": "mclas",
+    "train_subset_size": 0,
+    "subset_seed": 1,
+    "max_source_positions": 1024,
+    "max_target_positions": 1024,
+    "restrict_vocab": "both",
+    "ngram_block_scope": "summary",
+    "length_penalty": "fairseq",
+    "eval_rouge": False,
+    "eval_rouge_documents": 100,
+    "eval_rouge_args": "{}",
+    "save_dir": "${checkpoint.save_dir}",
+}
+
+CRITERION: dict[str, object] = {
+    "label_smoothing": 0.0,
+    "report_accuracy": False,
+    "ignore_prefix_size": 0,
+    "sentence_avg": "${optimization.sentence_avg}",
+}
+
+SCORER: dict[str, object] = {"rouge_protocol": "default"}
+
+# Layers of each side, C, FFN, heads.
+ARCHITECTURES = {
+    "mclas_tiny": (2, 128, 512, 4),
+    "mclas_small": (3, 256, 1024, 4),
+    "mclas_base": (6, 512, 2048, 8),
+}
+EVERY_ARCHITECTURE: dict[str, object] = {
+    "dropout": 0.1,
+    "attention_dropout": 0.0,
+    "activation_dropout": 0.0,
+    "activation_fn": "gelu",
+    "encoder_normalize_before": True,
+    "decoder_normalize_before": True,
+    "encoder_learned_pos": False,
+    "decoder_learned_pos": False,
+    "share_all_embeddings": True,
+    "copy_attention": False,
+}
+
+
+def subcommands() -> dict[str, argparse.ArgumentParser]:
+    """The parsers of `mclas COMMAND`, by name, in the order of `mclas --help`."""
+    for action in build_parser()._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            return dict(action.choices)
+    raise AssertionError("mclas has no subcommands")
+
+
+def defaults(parser: argparse.ArgumentParser) -> dict[str, object]:
+    """Option -> default; both spellings where there are two."""
+    return {
+        "/".join(action.option_strings): REQUIRED if action.required else action.default
+        for action in parser._actions
+        if action.dest != "help"
+    }
+
+
+def fields(config: type[Any]) -> dict[str, object]:
+    """Field -> default of a configuration, without fairseq's own `_name`."""
+    found = {field.name: field.default for field in dataclasses.fields(config)}
+    found.pop("_name", None)
+    return found
+
+
+def test_the_table_names_every_command_in_its_order() -> None:
+    assert list(MCLAS) == list(COMMANDS) == list(subcommands())
+
+
+@pytest.mark.parametrize("command", MCLAS)
+def test_options_of_mclas_have_these_names_and_defaults(command: str) -> None:
+    assert defaults(subcommands()[command]) == MCLAS[command]
+
+
+def test_prepare_learns_this_tokenizer_when_nothing_is_said() -> None:
+    assert fields(TokenizerOptions) == TOKENIZER
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        (TASK_DATACLASS_REGISTRY["cross_lingual_summarization"], TASK),
+        (SummaryCrossEntropyConfig, CRITERION),
+        (RougeScorerConfig, SCORER),
+    ],
+)
+def test_configurations_have_these_fields_and_defaults(
+    config: type[Any], expected: dict[str, object]
+) -> None:
+    assert fields(config) == expected
+
+
+def test_the_task_is_configured_on_the_command_line_as_in_the_table() -> None:
+    parser = options.get_generation_parser(default_task="cross_lingual_summarization")
+    parsed = vars(options.parse_args_and_arch(parser, ["a-data-bin", "--path", "checkpoint.pt"]))
+    expected = {name: value for name, value in TASK.items() if name not in ("data", "save_dir")}
+    assert {name: parsed[name] for name in expected} == expected
+
+
+def test_the_models_own_options_have_these_defaults() -> None:
+    stock, ours = argparse.ArgumentParser(), argparse.ArgumentParser()
+    super(MclasModel, MclasModel).add_args(stock)
+    MclasModel.add_args(ours)
+    added = {name: value for name, value in defaults(ours).items() if name not in defaults(stock)}
+    assert added == {"--copy-attention": False}
+
+
+def test_the_architectures_are_those_of_the_table() -> None:
+    assert sorted(ARCH_MODEL_INV_REGISTRY["mclas"]) == sorted(ARCHITECTURES)
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_architectures_have_these_sizes_and_settings(name: str) -> None:
+    args = Namespace()
+    ARCH_CONFIG_REGISTRY[name](args)
+    for side in ("encoder", "decoder"):
+        parts = ("layers", "embed_dim", "ffn_embed_dim", "attention_heads")
+        assert tuple(getattr(args, f"{side}_{part}") for part in parts) == ARCHITECTURES[name]
+    assert {key: getattr(args, key) for key in EVERY_ARCHITECTURE} == EVERY_ARCHITECTURE

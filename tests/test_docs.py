@@ -1,0 +1,235 @@
+"""What README, docs and help texts say exists: links, files, names, and every command parses."""
+
+import argparse
+import re
+import shlex
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fairseq import options
+from fairseq.dataclass.configs import FairseqConfig
+from fairseq.models import ARCH_MODEL_INV_REGISTRY
+from fairseq.tasks import TASK_DATACLASS_REGISTRY
+from omegaconf import OmegaConf
+
+import mclas_fairseq
+from mclas_fairseq.cli import COMMANDS, build_parser
+from mclas_fairseq.corpus.tokenizers import TOKENIZERS
+from mclas_fairseq.data.layouts import Layout
+from mclas_fairseq.data.manifest import FORMAT_VERSION
+from mclas_fairseq.evaluation.protocols import PROTOCOLS
+from mclas_fairseq.evaluation.validation import REPORTED
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = Path(mclas_fairseq.__path__[0])
+README = ROOT / "README.md"
+PAGES = [README, *sorted((ROOT / "docs").glob("*.md"))]
+NAMES = [page.relative_to(ROOT).as_posix() for page in PAGES]
+TASK = "cross_lingual_summarization"
+
+# Flags of other programs that the texts name.
+PIP = {"--no-deps", "--no-build-isolation", "--index-url"}
+
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+INLINE = re.compile(r"`([^`\n]+)`")
+LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+FLAG = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]*")
+HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
+MODULE = re.compile(r"[\w/.-]+\.py(::\w+)?")
+
+FAIRSEQ_PARSERS: dict[str, Callable[..., argparse.ArgumentParser]] = {
+    "fairseq-train": options.get_training_parser,
+    "fairseq-generate": options.get_generation_parser,
+    "fairseq-interactive": options.get_interactive_generation_parser,
+    "fairseq-validate": options.get_validation_parser,
+}
+
+
+def text(page: Path) -> str:
+    return page.read_text(encoding="utf-8")
+
+
+def prose(page: Path) -> str:
+    """A page without its fenced blocks."""
+    return FENCE.sub("", text(page))
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    """The fenced blocks of a page in one language."""
+    return [body for kind, body in FENCE.findall(text(page)) if kind == language]
+
+
+def anchors(page: Path) -> set[str]:
+    """What GitHub makes of the headings of a page."""
+    headings = HEADING.findall(prose(page))
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def commands(shell: str) -> Iterator[list[str]]:
+    """The words of each simple command of a shell text, without redirections."""
+    for line in re.sub(r"(\\|\|)\n", lambda found: found[1].replace("\\", " "), shell).splitlines():
+        lexer = shlex.shlex(line, posix=True, punctuation_chars=True)
+        lexer.whitespace_split = True
+        words: list[str] = []
+        redirected = False
+        for word in [*lexer, "|"]:
+            if word in ("|", "&&", ";"):
+                if words:
+                    yield words
+                words, redirected = [], False
+            elif set(word) <= set("<>&"):
+                redirected = True
+            elif not redirected:
+                words.append(word)
+
+
+def check_command(words: list[str]) -> bool:
+    """Parse a command of ours or fairseq's as the program would; SystemExit if it does not."""
+    if words[0] == "mclas" and len(words) > 1:
+        build_parser().parse_args(words[1:])
+        return True
+    if words[0] in FAIRSEQ_PARSERS:
+        place = words.index("--user-dir") + 1
+        # Two folders of the same name cannot be plugins of one process: the texts' is ours.
+        words = [*words[:place], str(PACKAGE), *words[place + 1 :]]
+        parser = FAIRSEQ_PARSERS[words[0]]()
+        args = options.parse_args_and_arch(parser, input_args=words[1:])
+        assert args.task == TASK, f"{words[0]} without --task {TASK}"
+        return True
+    return False
+
+
+def subparsers() -> dict[str, argparse.ArgumentParser]:
+    found = [a for a in build_parser()._actions if isinstance(a, argparse._SubParsersAction)]
+    return dict(found[0].choices)
+
+
+@cache
+def known_flags() -> frozenset[str]:
+    """Every flag of `mclas` and, with our task, model, criterion and scorer, of fairseq."""
+    flags = {flag for parser in subparsers().values() for flag in parser._option_string_actions}
+    more = {
+        "fairseq-train": ["--arch", "mclas_tiny", "--criterion", "summary_cross_entropy"],
+        "fairseq-generate": ["--path", "checkpoint.pt", "--scoring", "rouge"],
+    }
+    for command, words in more.items():
+        parser = FAIRSEQ_PARSERS[command](default_task=TASK)
+        options.parse_args_and_arch(parser, input_args=["a-data-bin", *words])
+        flags |= set(parser._option_string_actions)
+    return frozenset(flags | PIP)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_relative_links_and_their_anchors_resolve(name: str) -> None:
+    page = ROOT / name
+    for link in LINK.findall(prose(page)):
+        if link.startswith(("http://", "https://")):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        assert target.exists(), f"{name}: {link}"
+        if anchor:
+            assert anchor in anchors(target), f"{name}: {link}"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_files_that_are_named_exist_and_define_what_is_said(name: str) -> None:
+    rooms = {folder.name for folder in PACKAGE.iterdir() if folder.is_dir()}
+    tops = {"tests", "docs", "examples", "benchmarks", "requirements", "mclas_fairseq"}
+    for code in INLINE.findall(prose(ROOT / name)):
+        word = code.split()[0]
+        path, _, defined = word.partition("::")
+        is_folder = "/" in word and word.split("/")[0] in rooms | tops
+        if not (MODULE.fullmatch(word) or is_folder):
+            continue
+        found = [base / path for base in (ROOT, PACKAGE) if (base / path).exists()]
+        assert found, f"{name}: {word}"
+        if defined:
+            pattern = rf"^\s*(def|class) {defined}\b"
+            assert re.search(pattern, text(found[0]), re.MULTILINE), f"{name}: {word}"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_commands_that_are_shown_parse(name: str) -> None:
+    for block in blocks(ROOT / name, "sh"):
+        for words in commands(block):
+            try:
+                check_command(words)
+            except SystemExit:
+                pytest.fail(f"{name}: {shlex.join(words)}")
+
+
+def test_readme_shows_the_way_from_a_corpus_to_scores() -> None:
+    shown = [words for block in blocks(README, "sh") for words in commands(block)]
+    starts = [words[:2] if words[0] == "mclas" else words[:1] for words in shown]
+    way = [["mclas", "synthetic"], ["mclas", "prepare"], ["fairseq-train"], ["fairseq-generate"]]
+    for start in [*way, ["mclas", "extract"], ["mclas", "report"], ["mclas", "summarize"]]:
+        assert start in starts
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_examples_in_help_texts_parse(command: str) -> None:
+    epilog = subparsers()[command].epilog
+    assert epilog, "every command has an example"
+    parsed = [check_command(words) for words in commands(epilog) if "..." not in words]
+    assert any(parsed)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_flags_that_are_named_exist(name: str) -> None:
+    for code in INLINE.findall(prose(ROOT / name)):
+        words = code.split()
+        known = known_flags()
+        if words[0] == "mclas" and len(words) > 1 and words[1] != "COMMAND":
+            assert words[1] in COMMANDS, f"{name}: {code}"
+            known = frozenset(subparsers()[words[1]]._option_string_actions)
+        assert set(FLAG.findall(code)) <= known, f"{name}: {code}"
+
+
+def test_hydra_example_names_options_that_exist() -> None:
+    example: Any = OmegaConf.to_container(OmegaConf.create(blocks(README, "yaml")[0]))
+    ours: dict[str, Any] = {"task": TASK_DATACLASS_REGISTRY[TASK]}
+    for group in ("common", "dataset", "optimization", "checkpoint"):
+        ours[group] = FairseqConfig.__dataclass_fields__[group].type
+    for group, config in ours.items():
+        assert set(example[group]) <= set(config.__dataclass_fields__), group
+    assert example["task"]["_name"] == TASK
+    assert example["model"]["_name"] in ARCH_MODEL_INV_REGISTRY["mclas"]
+
+
+def test_readme_names_everything_that_the_plugin_adds() -> None:
+    section = text(README).split("\n## Names\n")[1].split("\n## ")[0]
+    named = {word for code in INLINE.findall(section) for word in (code, code.split()[-1])}
+    logged = {f"{part}{metric}" for metric in REPORTED for part in ("", "ms_")}
+    added = {TASK, "summary_cross_entropy", "rouge", "ms_nll_loss", "cls_nll_loss"}
+    added |= {f"mclas {command}" for command in COMMANDS}
+    added |= {*ARCH_MODEL_INV_REGISTRY["mclas"], *Layout, *TOKENIZERS, *PROTOCOLS, *logged}
+    assert added <= named
+
+
+def test_every_option_of_the_task_is_explained_somewhere() -> None:
+    pages = "\n".join(map(text, PAGES))
+    fields = set(TASK_DATACLASS_REGISTRY[TASK].__dataclass_fields__)
+    flags = {"--" + name.replace("_", "-") for name in fields - {"_name", "data", "save_dir"}}
+    assert flags <= set(FLAG.findall(pages))
+
+
+def test_every_page_is_one_step_from_the_readme() -> None:
+    linked = {link.partition("#")[0] for link in LINK.findall(prose(README))}
+    assert {name for name in NAMES if name != "README.md"} <= linked
+
+
+def test_readme_keeps_the_places_of_real_output() -> None:
+    for name in ("demo", "test"):
+        pattern = rf"^<!-- {name} output -->\n```text\n.*?^```\n<!-- /{name} output -->$"
+        assert re.search(pattern, text(README), re.MULTILINE | re.DOTALL), name
+
+
+def test_changelog_knows_this_version_and_the_format_of_data_bins() -> None:
+    changelog = text(ROOT / "docs" / "changelog.md")
+    version = re.escape(mclas_fairseq.__version__)
+    assert re.search(rf"^## \[{version}\] - ", changelog, re.MULTILINE)
+    assert f"`manifest.json` (now: {FORMAT_VERSION})" in changelog
