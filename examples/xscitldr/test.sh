@@ -2,6 +2,9 @@
 # Opens the test split: once, for all systems that run.sh has finished, with its settings.
 #
 #   bash examples/xscitldr/test.sh DATA OUT [SEED]
+#
+# Writes cells/test-seedSEED.json (German) and cells/test-en-seedSEED.json (the English summaries
+# that MCLAS writes first); where these exist it does nothing.
 set -euo pipefail
 
 data=${1:?folder with xscitldr/}
@@ -12,16 +15,32 @@ plugin=$(python -c 'import mclas_fairseq; print(mclas_fairseq.__path__[0])')
 cell=$here/cells/test-seed$seed.json
 [ -e "$cell" ] && { echo "test split: opened before, see $cell"; exit 0; }
 
-systems=()
+generate() { # NAME
+    [ -e "$out/$1.test.jsonl" ] && return
+    fairseq-generate "$out/warm" --user-dir "$plugin" --task cross_lingual_summarization \
+        --path "$out/$1/checkpoint_best.pt" --gen-subset test --cpu --beam 5 --lenpen 2 \
+        --max-len-b 60 --no-repeat-ngram-size 3 --batch-size 32 > "$out/log/$1.test.log" 2>&1
+    mclas extract --log "$out/log/$1.test.log" --data "$out/warm" -o "$out/$1.test.jsonl"
+}
+
+report() { # LANGUAGE CELL-NAME SYSTEMS...
+    local language=$1 name=$2
+    shift 2
+    mclas report --train "$data/xscitldr/train.jsonl.gz" --ref "$data/xscitldr/test.jsonl.gz" \
+        --source-lang en --lang "$language" "$@" --examples 20 --json "$out/$name.json" \
+        > "$out/$name.txt"
+    python "$here/cell.py" "$name" --report "$out/$name.json" --seed "$seed" \
+        --out "$here/cells/$name.json"
+}
+
+german=()
+english=()
 for finished in "$here"/cells/*-from-*-seed"$seed".json; do
     name=$(basename "$finished" .json)
-    fairseq-generate "$out/warm" --user-dir "$plugin" --task cross_lingual_summarization \
-        --path "$out/$name/checkpoint_best.pt" --gen-subset test --cpu --beam 5 --lenpen 2 --max-len-b 60 \
-        --no-repeat-ngram-size 3 --batch-size 32 > "$out/log/$name.test.log" 2>&1
-    mclas extract --log "$out/log/$name.test.log" --data "$out/warm" -o "$out/$name.test.jsonl"
-    systems+=(--system "$name=$out/$name.test.jsonl")
+    generate "$name"
+    german+=(--system "$name=$out/$name.test.jsonl")
+    case $name in mclas-*) english+=(--system "$name=$out/$name.test.jsonl") ;; esac
 done
-mclas report --train "$data/xscitldr/train.jsonl.gz" --ref "$data/xscitldr/test.jsonl.gz" \
-    --source-lang en --lang de "${systems[@]}" --examples 20 --json "$out/test.json" \
-    | tee "$out/test.txt"
-python "$here/cell.py" "test-seed$seed" --report "$out/test.json" --seed "$seed" --out "$cell"
+[ ${#english[@]} -eq 0 ] || report en "test-en-seed$seed" "${english[@]}"
+report de "test-seed$seed" "${german[@]}"
+cat "$out/test-seed$seed.txt"
