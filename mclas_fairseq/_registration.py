@@ -1,14 +1,38 @@
 """Registers the plugin with fairseq; importing the modules below is what does it."""
 
+import logging
+import sys
+from pathlib import Path
+
 from mclas_fairseq.checkpoints.install import install
+from mclas_fairseq.checkpoints.one_line_errors import is_fairseq_command
 from mclas_fairseq.criterions import summary_cross_entropy
 from mclas_fairseq.evaluation import fairseq_scorer
 from mclas_fairseq.models import mclas
 from mclas_fairseq.tasks import cross_lingual_summarization
+from mclas_fairseq.tasks._foreign_tasks import refuse_foreign_tasks
 
 REGISTERED = (summary_cross_entropy, fairseq_scorer, mclas, cross_lingual_summarization)
 
 
 def register() -> None:
-    """Make fairseq read and write checkpoints safely; the imports above did the rest."""
+    """Make fairseq handle checkpoints and tasks as we need; the imports above did the rest."""
     install()
+    refuse_foreign_tasks()
+    _let_generate_log_where_it_prints()
+
+
+def _let_generate_log_where_it_prints() -> None:
+    """Free the root logger for `fairseq-generate`.
+
+    It means to log to where its hypotheses go, standard output or the file of `--results-path`,
+    and `mclas extract` reads both there. But parts of fairseq for speech configure the root logger
+    for standard error while they are imported, and what is configured later has no effect.
+    """
+    program = sys.argv[0] if sys.argv else ""
+    if not is_fairseq_command(program) or "generate" not in Path(program).stem:
+        return
+    root = logging.getLogger()
+    for handler in root.handlers[:]:
+        if type(handler) is logging.StreamHandler and handler.stream is sys.stderr:
+            root.removeHandler(handler)

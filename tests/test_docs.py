@@ -26,7 +26,8 @@ from mclas_fairseq.evaluation.validation import REPORTED
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = Path(mclas_fairseq.__path__[0])
 README = ROOT / "README.md"
-PAGES = [README, *sorted((ROOT / "docs").glob("*.md"))]
+DOCS = sorted((ROOT / "docs").glob("*.md"))
+PAGES = [README, *DOCS, *sorted((ROOT / "examples").glob("*/README.md"))]
 NAMES = [page.relative_to(ROOT).as_posix() for page in PAGES]
 TASK = "cross_lingual_summarization"
 
@@ -219,7 +220,7 @@ def test_every_option_of_the_task_is_explained_somewhere() -> None:
 
 def test_every_page_is_one_step_from_the_readme() -> None:
     linked = {link.partition("#")[0] for link in LINK.findall(prose(README))}
-    assert {name for name in NAMES if name != "README.md"} <= linked
+    assert {page.relative_to(ROOT).as_posix() for page in DOCS} <= linked
 
 
 def test_readme_keeps_the_places_of_real_output() -> None:

@@ -9,6 +9,7 @@ import logging
 
 from mclas_fairseq.checkpoints.atomic_copies import make_copies_atomic
 from mclas_fairseq.checkpoints.broadcast import make_broadcast_safe
+from mclas_fairseq.checkpoints.missing_files import refuse_missing_checkpoints
 from mclas_fairseq.checkpoints.one_line_errors import print_errors_in_one_line
 from mclas_fairseq.checkpoints.safe_loading import allow_fairseq_types, wrap_fairseq_loaders
 
@@ -19,6 +20,7 @@ def install() -> None:
     """Make fairseq read, send and copy checkpoints safely in this process. Idempotent."""
     allow_fairseq_types()
     wrap_fairseq_loaders()
+    refuse_missing_checkpoints()
     make_broadcast_safe()
     make_copies_atomic()
     print_errors_in_one_line()

@@ -35,7 +35,7 @@ def clear_errors(path: Union[str, Path]) -> Iterator[None]:
         CheckpointError: with file, reason and remedy. Errors that are not the file's fault pass.
     """
     check_safety_is_on(path)
-    _check_file(Path(path))
+    check_file(Path(path))
     try:
         yield
     except (CheckpointError, MemoryError):
@@ -58,7 +58,12 @@ def check_safety_is_on(path: Union[str, Path]) -> None:
         )
 
 
-def _check_file(path: Path) -> None:
+def check_file(path: Path) -> None:
+    """Refuse a path that is not a file with something in it.
+
+    Raises:
+        CheckpointError: naming the checkpoints that are there instead.
+    """
     if not path.exists():
         raise CheckpointError(
             f"checkpoint {path}: must be an existing file, but there is none"

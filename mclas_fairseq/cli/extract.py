@@ -11,8 +11,8 @@ HELP = "turn the log of fairseq-generate into summaries.jsonl, in input order"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `mclas extract`."""
     parser.description = (
-        "Reads what fairseq-generate printed, its standard output and its log (standard error)\n"
-        "together, and writes one JSON object for each document, in the order of the\n"
+        "Reads what fairseq-generate printed (its standard output, or generate-SPLIT.txt of\n"
+        "--results-path) and writes one JSON object for each document, in the order of the\n"
         'data-bin\'s split: {"id": ..., "summary": {"en": ..., "de": ...}, "score": ...}; the\n'
         "score is fairseq's, in bits. With --nbest of fairseq-generate all hypotheses are kept\n"
         'under "nbest".'
@@ -21,12 +21,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "example:\n"
         "  fairseq-generate data-bin --user-dir mclas_fairseq \\\n"
         "      --task cross_lingual_summarization --path checkpoints/checkpoint_best.pt \\\n"
-        "      --beam 5 --max-len-b 60 --no-repeat-ngram-size 3 --scoring rouge \\\n"
-        "      > generate.log 2>&1\n"
+        "      --beam 5 --max-len-b 60 --no-repeat-ngram-size 3 --scoring rouge > generate.log\n"
         "  mclas extract --log generate.log --data data-bin -o summaries.jsonl"
     )
     parser.add_argument(
-        "--log", type=Path, required=True, metavar="FILE", help="output and log of fairseq-generate"
+        "--log", type=Path, required=True, metavar="FILE", help="output of fairseq-generate"
     )
     parser.add_argument(
         "--data", type=Path, required=True, metavar="DIR", help="the data-bin that was decoded"

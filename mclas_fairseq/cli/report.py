@@ -69,6 +69,7 @@ def run(args: argparse.Namespace) -> int:
 
     test = [record for record in read_records(args.ref) if args.lang in record.summary]
     train = [record for path in args.train for record in read_records(path)]
+    _check_documents([*train, *test], args.source_lang)
     references = read_references([args.ref], args.lang)
     aligned = {
         name: align(read_hypotheses(path, args.lang), references) for name, path in args.system
@@ -109,6 +110,19 @@ def run(args: argparse.Namespace) -> int:
         }
         _write_json(args.json, report)
     return 0
+
+
+def _check_documents(records: Iterable["Record"], source_lang: str) -> None:
+    """The nearest document is looked for by its text, so references alone do not suffice."""
+    from mclas_fairseq.errors import DataError
+
+    for record in records:
+        if source_lang not in record.document:
+            found = ", ".join(record.document) or "none"
+            raise DataError(
+                f"{record.origin}: record {record.id!r} must have a document in {source_lang}, but"
+                f" has {found}; give whole records to --ref and --train, or change --source-lang"
+            )
 
 
 def _baselines(

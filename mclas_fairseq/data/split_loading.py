@@ -57,11 +57,13 @@ def load_split(
     max_source_positions: int,
     target_spec: TargetSpec,
     subset: TrainSubset | None = None,
+    every_document: bool = False,
 ) -> LoadedSplit:
     """Load the documents of a split with targets in `languages`.
 
-    Records without one of the summaries are left out and counted; a split in which no record has
-    them (documents to summarize, without references) is loaded without targets, training excepted.
+    Records without one of the summaries are left out and counted. With `every_document` they are
+    kept, their targets holding the summaries that are there, and a split without any summary is
+    loaded without targets: whatever the layout, the same documents are summarized.
 
     Args:
         data_bin: where from.
@@ -71,36 +73,30 @@ def load_split(
         max_source_positions: longest document in tokens, EOS included.
         target_spec: symbols and longest target.
         subset: the low-resource sample to train on.
+        every_document: the split is to be summarized, not to train or validate on.
 
     Raises:
-        DataError: the split is missing, or training has no record that serves the layout.
+        DataError: the split is missing, or has no record that serves the layout.
         ConfigError: the subset is larger than what there is.
     """
     ids = data_bin.ids(split)
-    rows = rows_with_summaries(data_bin, split, languages)
     if subset is not None:
         rows = _subset_rows(data_bin, split, triple, subset)
-    without_targets = len(rows) == 0
-    if without_targets:
-        if split == "train":
-            raise DataError(_no_target_message(data_bin, languages))
-        logger.warning("%s: no record has summaries in %s", split, ", ".join(languages))
-        rows = np.arange(len(ids))
-    elif subset is None and len(rows) < len(ids):
-        logger.warning(
-            "%s: %d of %d records have no summary in %s and are left out",
-            *(split, len(ids) - len(rows), len(ids), " and ".join(languages)),
-        )
+    else:
+        rows = _served_rows(data_bin, split, languages, every_document)
     documents = data_bin.side(split, DOCUMENT_SIDE)
     if documents is None:
         raise DataError(f"data-bin {data_bin.folder}: split {split!r} has no documents")
     sources = RowsDataset(documents, rows, max_source_positions, target_spec.eos)
     targets = None
-    if not without_targets:
-        sides = [data_bin.side(split, summary_side(language)) for language in languages]
-        targets = LayoutDataset([side for side in sides if side is not None], rows, target_spec)
+    sides = [data_bin.side(split, summary_side(language)) for language in languages]
+    there = [side for side in sides if side is not None and (np.asarray(side.sizes) > 1).any()]
+    if there:
+        targets = LayoutDataset(there, rows, target_spec)
     _log_truncation(split, sources, targets, target_spec)
-    dataset = SummaryDataset(sources, targets, data_bin.dictionary, shuffle=split == "train")
+    dataset = SummaryDataset(
+        sources, targets, data_bin.dictionary, shuffle=split == "train", split=split
+    )
     return LoadedSplit(dataset, [ids[row] for row in rows])
 
 
@@ -114,6 +110,23 @@ def count_vocabulary(
         for row in rows:
             seen.update(side[int(row)].tolist())
     return LanguageVocabulary.from_counts(language, seen, data_bin.dictionary)
+
+
+def _served_rows(
+    data_bin: DataBin, split: str, languages: Sequence[str], every_document: bool
+) -> np.ndarray:
+    """Rows that serve a layout; those without a summary are counted in the log."""
+    rows = rows_with_summaries(data_bin, split, languages)
+    total = len(data_bin.ids(split))
+    if len(rows) == 0 and not every_document:
+        raise DataError(_no_target_message(data_bin, split, languages))
+    if len(rows) < total:
+        logger.warning(
+            "%s: %d of %d records have no summary in %s%s",
+            *(split, total - len(rows), total, " and ".join(languages)),
+            "" if every_document else " and are left out",
+        )
+    return np.arange(total) if every_document else rows
 
 
 def _subset_rows(
@@ -131,14 +144,14 @@ def _subset_rows(
     return np.asarray([row for row in complete if ids[row] in drawn], dtype=np.int64)
 
 
-def _no_target_message(data_bin: DataBin, languages: Sequence[str]) -> str:
-    counts = data_bin.manifest.counts.get("train", {})
+def _no_target_message(data_bin: DataBin, split: str, languages: Sequence[str]) -> str:
+    counts = data_bin.manifest.counts.get(split, {})
     have = [f"{counts.get(summary_side(code), 0)} have one in {code}" for code in languages]
     remedy = "prepare records with summaries in " + " and ".join(languages)
     if len(languages) == 2:
         remedy += ", or train with --target-layout ncls, which needs no source-language summaries"
     return (
-        f"data-bin {data_bin.folder}: training needs records with summaries in "
+        f"data-bin {data_bin.folder}: split {split!r} needs records with summaries in "
         f"{' and '.join(languages)}, none has them all ({'; '.join(have)}); {remedy}"
     )
 

@@ -96,6 +96,7 @@ class SummaryDataset(LanguagePairDataset):
         dictionary: Dictionary,
         *,
         shuffle: bool,
+        split: str | None = None,
     ):
         super().__init__(
             documents,
@@ -107,6 +108,7 @@ class SummaryDataset(LanguagePairDataset):
             shuffle=shuffle,
         )
         self.rows = documents.rows
+        self.split = split
         self.bos = dictionary.bos()
 
     def __getitem__(self, index: int) -> dict[str, Any]:
@@ -121,9 +123,12 @@ class SummaryDataset(LanguagePairDataset):
 
         Returns:
             fairseq's batch: `id` (B,), `net_input.src_tokens` (B, T_src) padded on the left,
-            `net_input.src_lengths` (B,), `net_input.prev_output_tokens` and `target` (B, T_tgt).
+            `net_input.src_lengths` (B,), `net_input.prev_output_tokens` and `target` (B, T_tgt);
+            and `split`, the name of the split that the rows `id` belong to.
         """
         batch: dict[str, Any] = super().collater(samples, pad_to_length)
+        if batch and self.split is not None:
+            batch["split"] = self.split
         if batch and "prev_output_tokens" in batch["net_input"]:
             batch["net_input"]["prev_output_tokens"][:, 0] = self.bos
         return batch

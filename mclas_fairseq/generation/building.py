@@ -32,6 +32,8 @@ class ReferenceScorer:
 
     def __init__(self, generator: SummaryGenerator):
         self.generator = generator
+        # fairseq-generate leaves these out when it prints targets and hypotheses.
+        self.symbols_to_strip_from_output = generator.symbols_to_strip_from_output
 
     def generate(
         self,

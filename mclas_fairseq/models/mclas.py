@@ -132,6 +132,9 @@ class MclasModel(TransformerModel, Fingerprinted):
         if OmegaConf.is_config(args):
             # From hydra; fairseq's legacy classes carry options of ours over from a Namespace only.
             args = Namespace(**cast(dict[str, Any], OmegaConf.to_container(args)))
+        # The task cuts documents and targets. Under hydra the model has options of its own for it,
+        # and where the two disagreed, fairseq would refuse what the task let pass.
+        args.max_source_positions, args.max_target_positions = task.max_positions()
         model: MclasModel = super().build_model(args, task)
         model.set_fingerprint(fingerprint)
         return model

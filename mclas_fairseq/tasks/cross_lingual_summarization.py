@@ -57,7 +57,6 @@ class CrossLingualSummarizationTask(FairseqTask):
         self.feed = ScoringFeed()
         # fairseq hands the scorer nothing but the dictionary, so the feed travels on it.
         self.dictionary.scoring_feed = self.feed
-        self._scored_split: Optional[str] = None
         self._validation: Optional[ValidationRouge] = None
         self._state_loaded = False
 
@@ -99,7 +98,7 @@ class CrossLingualSummarizationTask(FairseqTask):
         task_cfg: Optional[FairseqDataclass] = None,
         **kwargs: Any,
     ) -> None:
-        """Load a split with the targets of the layout."""
+        """Load a split with the targets of the layout; for fairseq-generate, every document."""
         subset = None
         if split == "train" and self.cfg.train_subset_size > 0:
             subset = TrainSubset(self.cfg.train_subset_size, self.cfg.subset_seed)
@@ -111,9 +110,10 @@ class CrossLingualSummarizationTask(FairseqTask):
             max_source_positions=self.max_source_positions,
             target_spec=self._target_spec(),
             subset=subset,
+            # Training and validation name an epoch.
+            every_document="epoch" not in kwargs,
         )
         self.datasets[split] = loaded.dataset
-        self._scored_split = split
         if split != "train":
             logger.info("%s", describe_run(GenerationRun(split, self.languages, len(loaded.ids))))
         if subset is not None:
@@ -122,6 +122,8 @@ class CrossLingualSummarizationTask(FairseqTask):
             for language in self.languages:
                 counted = count_vocabulary(self.data_bin, language, loaded.dataset.rows)
                 self.vocabularies[language] = counted.indices(self.dictionary)
+        for language in self.languages:
+            self.vocabulary(language)  # a missing one must not show when the checkpoint is saved
 
     def build_dataset_for_inference(
         self, src_tokens: Sequence[Tensor], src_lengths: Sequence[int], **kwargs: Any
@@ -217,18 +219,17 @@ class CrossLingualSummarizationTask(FairseqTask):
         hypotheses: list[list[dict[str, Any]]] = super().inference_step(
             generator, models, sample, prefix_tokens, constraints
         )
-        if self.feed.attached and self._scored_split is not None:
-            self._hand_to_scorer(sample["id"].tolist(), hypotheses)
+        if self.feed.attached and "split" in sample:
+            self._hand_to_scorer(sample, hypotheses)
         return hypotheses
 
     def _hand_to_scorer(
-        self, rows: Sequence[int], hypotheses: Sequence[Sequence[dict[str, Any]]]
+        self, sample: dict[str, Any], hypotheses: Sequence[Sequence[dict[str, Any]]]
     ) -> None:
-        assert self._scored_split is not None
-        split = self._scored_split
+        split = sample["split"]
         text = self.summary_text()
         ids, references = self.data_bin.ids(split), self.data_bin.references(split)
-        for row, candidates in zip(rows, hypotheses, strict=True):
+        for row, candidates in zip(sample["id"].tolist(), hypotheses, strict=True):
             self.feed.push(
                 ScoredDocument(
                     id=ids[row],
@@ -242,7 +243,7 @@ class CrossLingualSummarizationTask(FairseqTask):
     def build_model(self, cfg: Any, from_checkpoint: bool = False) -> Any:
         """Build the model and, with --eval-rouge, what decodes during validation."""
         model = super().build_model(cfg, from_checkpoint=from_checkpoint)
-        if self.cfg.eval_rouge and not from_checkpoint:
+        if self.cfg.eval_rouge:
             self._validation = ValidationRouge.from_json(
                 self.cfg.eval_rouge_args, self.cfg.eval_rouge_documents
             )
@@ -253,14 +254,15 @@ class CrossLingualSummarizationTask(FairseqTask):
     ) -> tuple[Tensor, int, dict[str, Any]]:
         """Compute the loss and, with --eval-rouge, decode the chosen documents of the batch."""
         loss, sample_size, logging_output = super().valid_step(sample, model, criterion)
-        if self._validation is not None:
+        # No raw references are kept of training documents.
+        if self._validation is not None and sample["split"] != "train":
             generator = self.build_generator([model], Namespace(**self._validation.options))
             logging_output.update(
                 self._validation.score(
                     sample,
                     lambda part: generator.generate([model], part),
                     text=self.summary_text(),
-                    references=self.data_bin.references("valid"),
+                    references=self.data_bin.references(sample["split"]),
                 )
             )
         return loss, sample_size, logging_output

@@ -25,6 +25,7 @@ def make_task(dictionary: Dictionary) -> Any:
         source_dictionary=dictionary,
         target_dictionary=dictionary,
         dictionary_sha256=dictionary_fingerprint(dictionary),
+        max_positions=lambda: (1024, 1024),
     )
 
 

@@ -1,0 +1,90 @@
+"""`mclas report`: the table, the verdict, and records that cannot serve."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pytest
+
+from mclas_fairseq.cli import main
+from mclas_fairseq.corpus.synthetic_news import generate
+
+Row = Mapping[str, object]
+
+
+def write(path: Path, rows: Sequence[Row]) -> str:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return str(path)
+
+
+@pytest.fixture
+def flags(tmp_path: Path) -> list[str]:
+    """A report on 20 documents, of a system that writes the references themselves."""
+    test = list(generate("easy", "test", 20, seed=1))
+    perfect = [{"id": row["id"], "summary": _first(row)} for row in test]
+    files = {
+        "--train": write(tmp_path / "train.jsonl", list(generate("easy", "train", 40, seed=1))),
+        "--ref": write(tmp_path / "test.jsonl", test),
+        "--system": "PERFECT=" + write(tmp_path / "perfect.jsonl", perfect),
+    }
+    return [
+        "--source-lang",
+        "en",
+        "--lang",
+        "de",
+        *(word for pair in files.items() for word in pair),
+    ]
+
+
+def _first(row: Row) -> dict[str, str]:
+    summary = row["summary"]
+    assert isinstance(summary, dict)
+    return {language: texts[0] for language, texts in summary.items()}
+
+
+def test_a_system_stands_below_the_baselines_with_a_verdict_and_an_example(
+    flags: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report = tmp_path / "report.json"
+    more = ["--margin", "15", "--examples", "1", "--json", str(report)]
+    assert main(["report", *flags, *more]) == 0
+    printed = capsys.readouterr().out
+    rows = [line.split("  ")[0] for line in printed.splitlines()[2:7]]
+    assert rows[-1] == "PERFECT"
+    assert rows[:4] == [
+        "best constant summary",
+        "random training summary",
+        "nearest training document's summary",
+        "lead sentence translated",
+    ]
+    assert "\nPERFECT: learned\n" in printed
+    assert "\n--- easy-test-0\n" in printed
+    written = json.loads(report.read_text(encoding="utf-8"))
+    assert written["checks"][0]["learned"] is True
+    assert written["rows"][-1]["metrics"]["rouge1"]["mean"] == 100.0
+
+
+def test_a_system_that_writes_one_summary_for_all_did_not_learn(
+    flags: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ids = [json.loads(line)["id"] for line in (tmp_path / "test.jsonl").read_text().splitlines()]
+    same = [{"id": item, "summary": {"de": "In Berlin gab es heute Regen."}} for item in ids]
+    system = ["--system", "SAME=" + write(tmp_path / "same.jsonl", same)]
+    assert main(["report", *flags, *system]) == 0
+    printed = capsys.readouterr().out
+    assert "SAME: DID NOT LEARN (not above best constant summary" in printed
+    assert "only 5 % distinct summaries" in printed
+
+
+@pytest.mark.parametrize("flag", ["--ref", "--train"])
+def test_records_without_a_document_are_refused_by_line(
+    flags: list[str], flag: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = Path(flags[flags.index(flag) + 1])
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    rows[1]["document"] = {"fr": "Il pleut."}
+    write(path, rows)
+    assert main(["report", *flags]) == 2
+    message = capsys.readouterr().err
+    assert message.startswith(f"mclas report: error: {path}:2: ")
+    assert "must have a document in en, but has fr; give whole records to --ref" in message

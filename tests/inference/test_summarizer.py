@@ -1,0 +1,134 @@
+"""A loaded system: batches and buffers change nothing, and documents keep their order."""
+
+from argparse import Namespace
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from mclas_fairseq.binarize.options import PrepareOptions, TokenizerOptions
+from mclas_fairseq.binarize.prepare import prepare
+from mclas_fairseq.corpus.records import write_records
+from mclas_fairseq.corpus.synthetic_news import generate
+from mclas_fairseq.errors import CheckpointError, ConfigError
+from mclas_fairseq.inference.options import DecodingOptions
+from mclas_fairseq.inference.summarizer import Hypothesis, Summarizer
+from mclas_fairseq.models.mclas import MclasModel, mclas_tiny
+from mclas_fairseq.tasks.cross_lingual_summarization import (
+    CrossLingualSummarizationConfig,
+    CrossLingualSummarizationTask,
+)
+
+OPTIONS = DecodingOptions(beam=3, nbest=2, max_len_b=12)
+
+
+@pytest.fixture(scope="module")
+def task(tmp_path_factory: pytest.TempPathFactory) -> CrossLingualSummarizationTask:
+    """The task on a data-bin of plain words."""
+    folder = tmp_path_factory.mktemp("summarizer")
+    write_records(folder / "train.jsonl", generate("easy", "train", 12, 1))
+    inputs = {"train": (folder / "train.jsonl",), "valid": (), "test": ()}
+    tokenizer = TokenizerOptions(name="words")
+    prepare(PrepareOptions("en", ("de",), folder / "bin", inputs, tokenizer))
+    config = CrossLingualSummarizationConfig(data=str(folder / "bin"), max_source_positions=40)
+    return CrossLingualSummarizationTask.setup_task(config)
+
+
+def make_model(task: CrossLingualSummarizationTask) -> MclasModel:
+    """A random model of 1+1 layers, C 16, with distributions that are not flat."""
+    torch.manual_seed(2)
+    args = Namespace(max_source_positions=40, max_target_positions=100, dropout=0.0)
+    for side in ("encoder", "decoder"):
+        setattr(args, f"{side}_embed_dim", 16)
+        setattr(args, f"{side}_ffn_embed_dim", 32)
+        setattr(args, f"{side}_layers", 1)
+        setattr(args, f"{side}_attention_heads", 2)
+    mclas_tiny(args)
+    model = MclasModel.build_model(args, task).eval()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.mul_(1.5)
+    return model
+
+
+@pytest.fixture(scope="module")
+def summarizer(task: CrossLingualSummarizationTask) -> Summarizer:
+    return Summarizer([make_model(task)], task, OPTIONS)
+
+
+@pytest.fixture(scope="module")
+def documents() -> list[str]:
+    """Documents of many lengths, one of them longer than the model's positions."""
+    rows = generate("easy", "test", 9, 1)
+    texts = [" ".join(row["document"]["en"]) for row in rows]  # type: ignore[index]
+    return [*texts, "Today .", texts[0] * 6]
+
+
+def flat(results: list[list[Hypothesis]]) -> list[dict[str, str]]:
+    return [hypothesis.summary for hypotheses in results for hypothesis in hypotheses]
+
+
+@pytest.mark.parametrize("batch_size", [2, 4, 16])
+def test_batch_of_one_equals_batch_of_many(
+    summarizer: Summarizer, documents: list[str], batch_size: int
+) -> None:
+    alone = list(summarizer.summarize(documents, batch_size=1))
+    together = list(summarizer.summarize(documents, batch_size=batch_size))
+    assert flat(together) == flat(alone)
+    for one, other in zip(alone, together, strict=True):
+        assert len(one) == OPTIONS.nbest
+        for left, right in zip(one, other, strict=True):
+            assert left.score == pytest.approx(right.score, abs=1e-4)
+    assert len({str(summary) for summary in flat(alone)}) > 10, "documents are told apart"
+
+
+@pytest.mark.parametrize("buffer_size", [1, 3, 11, 100])
+def test_buffers_keep_the_order_of_the_input(
+    summarizer: Summarizer, documents: list[str], buffer_size: int
+) -> None:
+    whole = list(summarizer.summarize(documents))
+    buffered = list(summarizer.summarize(documents, buffer_size=buffer_size, batch_size=2))
+    assert flat(buffered) == flat(whole)
+    backwards = list(summarizer.summarize(reversed(documents), buffer_size=buffer_size))
+    assert flat(backwards[::-1]) == flat(whole)
+
+
+def test_documents_are_read_one_buffer_ahead_only(
+    summarizer: Summarizer, documents: list[str]
+) -> None:
+    read = []
+
+    def reading() -> Iterator[str]:
+        for document in documents:
+            read.append(document)
+            yield document
+
+    results = summarizer.summarize(reading(), buffer_size=3)
+    assert read == []
+    next(results)
+    assert len(read) == 3
+
+
+def test_no_documents_give_no_summaries(summarizer: Summarizer) -> None:
+    assert list(summarizer.summarize([])) == []
+
+
+def test_hypotheses_hold_both_summaries_best_first(
+    summarizer: Summarizer, documents: list[str]
+) -> None:
+    assert summarizer.languages == ("en", "de")
+    for hypotheses in summarizer.summarize(documents):
+        assert all(list(hypothesis.summary) == ["en", "de"] for hypothesis in hypotheses)
+        scores = [hypothesis.score for hypothesis in hypotheses]
+        assert scores == sorted(scores, reverse=True)
+
+
+def test_more_hypotheses_than_the_beam_holds_are_refused() -> None:
+    with pytest.raises(ConfigError, match="--nbest 4: it must lie between 1 and --beam 3"):
+        DecodingOptions(beam=3, nbest=4)
+
+
+def test_missing_checkpoint_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match=r"none\.pt: the file does not exist"):
+        Summarizer.load([tmp_path / "none.pt"], tmp_path)
