@@ -146,7 +146,8 @@ def test_files_that_are_named_exist_and_define_what_is_said(name: str) -> None:
         is_folder = "/" in word and word.split("/")[0] in rooms | tops
         if not (MODULE.fullmatch(word) or is_folder):
             continue
-        found = [base / path for base in (ROOT, PACKAGE) if (base / path).exists()]
+        bases = (ROOT, PACKAGE, (ROOT / name).parent)
+        found = [base / path for base in bases if (base / path).exists()]
         assert found, f"{name}: {word}"
         if defined:
             pattern = rf"^\s*(def|class) {defined}\b"
