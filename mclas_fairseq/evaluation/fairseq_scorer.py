@@ -80,16 +80,16 @@ class SummaryRougeScorer(BaseScorer):
 
     def scores(self) -> dict[str, RougeScores]:
         """Language -> scores of the documents with references in it, in the order of the report."""
+        # In the split's order, not that of decoding: intervals are then those of `mclas score`.
+        documents = sorted(self._documents, key=lambda document: document.row)
         languages = dict.fromkeys(
-            language
-            for document in self._documents
-            for language in reversed(tuple(document.hypotheses))
+            language for document in documents for language in reversed(tuple(document.hypotheses))
         )
         result = {}
         for language in languages:
             rows = [
                 (document.hypotheses[language], document.references[language])
-                for document in self._documents
+                for document in documents
                 if language in document.hypotheses and document.references.get(language)
             ]
             if rows:

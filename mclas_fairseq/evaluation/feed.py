@@ -18,11 +18,13 @@ class ScoredDocument:
         id: the document's id.
         hypotheses: language -> summary, in the order of writing: `S^A` before `S^B`.
         references: language -> raw references; a language without any is not scored.
+        row: its place in the split; documents are decoded in order of length.
     """
 
     id: str
     hypotheses: Mapping[str, str]
     references: Mapping[str, Sequence[str]]
+    row: int = 0
 
 
 class ScoringFeed:

@@ -36,6 +36,8 @@ class DecodingOptions:
 
     def __post_init__(self) -> None:
         """Check what fairseq would only assert."""
+        if self.beam < 1:
+            raise ConfigError(f"--beam {self.beam}: it must be at least 1; give 5, say")
         if not 1 <= self.nbest <= self.beam:
             raise ConfigError(
                 f"--nbest {self.nbest}: it must lie between 1 and --beam {self.beam}; "

@@ -99,6 +99,7 @@ class CrossLingualSummarizationTask(FairseqTask):
         **kwargs: Any,
     ) -> None:
         """Load a split with the targets of the layout; for fairseq-generate, every document."""
+        every_document = "epoch" not in kwargs  # training and validation name an epoch
         subset = None
         if split == "train" and self.cfg.train_subset_size > 0:
             subset = TrainSubset(self.cfg.train_subset_size, self.cfg.subset_seed)
@@ -110,11 +111,10 @@ class CrossLingualSummarizationTask(FairseqTask):
             max_source_positions=self.max_source_positions,
             target_spec=self._target_spec(),
             subset=subset,
-            # Training and validation name an epoch.
-            every_document="epoch" not in kwargs,
+            every_document=every_document,
         )
         self.datasets[split] = loaded.dataset
-        if split != "train":
+        if every_document:
             logger.info("%s", describe_run(GenerationRun(split, self.languages, len(loaded.ids))))
         if subset is not None:
             self.subset_ids = loaded.ids
@@ -235,6 +235,7 @@ class CrossLingualSummarizationTask(FairseqTask):
                     id=ids[row],
                     hypotheses=text.summaries(candidates[0]["tokens"].tolist()),
                     references=references[row],
+                    row=row,
                 )
             )
 

@@ -68,6 +68,15 @@ def test_score_is_rouge_1_of_the_target_language() -> None:
     assert scorer_with(*DOCUMENTS).score() == expected.mean("rouge1")
 
 
+def test_intervals_do_not_depend_on_the_order_of_decoding() -> None:
+    documents = [
+        ScoredDocument(str(row), {"de": "x" if row % 3 else "y"}, {"de": ["x"]}, row=row)
+        for row in range(20)
+    ]
+    decoded = sorted(documents, key=lambda document: document.hypotheses["de"])
+    assert scorer_with(*decoded).result_string() == scorer_with(*documents).result_string()
+
+
 def test_without_references_there_is_nothing_to_score() -> None:
     scorer = scorer_with(ScoredDocument("1", {"de": "x"}, {}))
     assert scorer.result_string() == "ROUGE: nothing to score, no document has references"
