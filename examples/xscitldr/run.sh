@@ -93,9 +93,10 @@ cell() {
     mclas extract --log "$out/log/$name.valid.log" --data "$out/warm" -o "$out/$name.valid.jsonl"
     mclas report --train "$triples" --ref "$data/xscitldr/valid.jsonl.gz" --source-lang en \
         --lang de --system "$name=$out/$name.valid.jsonl" --json "$out/$name.valid.json"
+    local logs=("$out/log/$name-warm.log" "$out/log/$name.log")
+    case $name in *-from-ms*) logs=("$out/log/ms.log" "${logs[@]}") ;; esac
     python "$here/cell.py" "$name" --report "$out/$name.valid.json" --seed "$seed" \
-        --logs "$out/log/ms.log" "$out/log/$name-warm.log" "$out/log/$name.log" \
-        --out "$cells/$name.json"
+        --logs "${logs[@]}" --out "$cells/$name.json"
 }
 
 for choice in $chosen; do
