@@ -22,7 +22,7 @@ train() { # LAYOUT
         --criterion summary_cross_entropy --label-smoothing 0.1 \
         --optimizer adam --adam-betas '(0.9, 0.98)' --clip-norm 1.0 \
         --lr 3e-3 --lr-scheduler inverse_sqrt --warmup-updates 200 \
-        --max-tokens 3000 --max-update 500 --seed 1 --num-workers 0 \
+        --max-tokens 3000 --max-update 350 --seed 1 --num-workers 0 \
         --save-dir "$out/$1" --no-epoch-checkpoints --no-last-checkpoints \
         --validate-interval 2 --log-format simple --log-interval 100 --cpu \
         > "$log/train-$1.log" 2>&1
@@ -56,7 +56,7 @@ mclas prepare --source-lang en --target-lang de --train "$out/news/train.jsonl" 
     --valid "$out/news/valid.jsonl" --test "$out/news/test.jsonl" --out "$out/data-bin" \
     --tokenizer bpe --vocab-size 800 --overwrite 2> "$log/prepare.log"
 
-say "3/5 training NCLS and MCLAS, 500 updates each, about two minutes (logs: $log/train-*.log)"
+say "3/5 training NCLS and MCLAS, 350 updates each, about two minutes (logs: $log/train-*.log)"
 both train
 for layout in ncls mclas; do
     printf '%s: ' "$layout"
