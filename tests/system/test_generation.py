@@ -7,7 +7,7 @@ import re
 import subprocess
 import sysconfig
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -69,15 +69,21 @@ def test_command_writes_log_and_hypotheses_to_one_file_that_extract_reads(
     assert toy.summaries(written) == toy.summaries(log)
 
 
-@pytest.fixture(scope="module")
-def echo(toy: "Toy", log: str) -> Path:
-    """The data-bin with other references: each begins as what was written for its document."""
+def with_echoing_references(toy: "Toy", name: str, summaries: list[dict[str, Any]]) -> Path:
+    """The data-bin with other references: the second begins as what was written."""
     rows = json.loads(json.dumps(toy.rows))
-    for row, written in zip(rows["test"], toy.summaries(log), strict=True):
+    for row, written in zip(rows["test"], summaries, strict=True):
         for language in row["summary"]:
             words = written["summary"].get(language, "").split()
-            row["summary"][language] = ["Berlin", " ".join([*words[:2], "and more"])]
-    return toy.prepare("echo", rows, "--like", toy.data_bin)
+            second = " ".join([*words[:2], "and more"])
+            row["summary"][language] = ["Nothing of it was said in Berlin.", second]
+    return toy.prepare(name, rows, "--like", toy.data_bin)
+
+
+@pytest.fixture(scope="module")
+def echo(toy: "Toy", log: str) -> Path:
+    """References that repeat the summaries of the mclas checkpoint."""
+    return with_echoing_references(toy, "echo", toy.summaries(log))
 
 
 @pytest.fixture(scope="module")
@@ -196,25 +202,27 @@ def test_every_document_is_decoded_also_those_longer_than_the_models_positions(
     assert re.search(r"test: \d+ of 14 documents are cut to 96 tokens", log)
 
 
-def test_references_for_scoring_are_not_cut(toy: "Toy", echo: Path, tmp_path: Path) -> None:
+def test_references_for_scoring_are_not_cut(toy: "Toy") -> None:
     folder = toy.train("short-targets", "--max-target-positions", "12")
     assert "training targets are cut to 12 tokens; references for scoring" in toy.logs[folder.name]
-    checkpoint = folder / "checkpoint_last.pt"
-    printed = toy.generate(checkpoint, "--scoring", "rouge", "--min-len", "5", data=echo)
-    kept = {row["id"]: row["summary"] for row in toy.read(echo.parent / "test.jsonl")}
-    cut = dict(lines(printed, "T"))
-    assert any(len(text[0].split()) < 4 for text in cut.values()), "T- lines are the cut targets"
-    hypotheses = toy.summaries(printed, data=echo)
+    checkpoint, flags = folder / "checkpoint_last.pt", ("--min-len", "5", "--scoring", "rouge")
+    summaries = toy.summaries(toy.generate(checkpoint, *flags))
+    data = with_echoing_references(toy, "echo-of-short", summaries)
+    printed = toy.generate(checkpoint, *flags, data=data)
+    cut = [text.split(" [LSEP] ")[-1] for _, (text,) in lines(printed, "T")]
+    kept = [row["summary"] for row in toy.read(data.parent / "test.jsonl")]
+    assert not set(cut) & {row["de"][0] for row in kept if "de" in row}, "T- lines are cut targets"
     for language in ("de", "en"):
-        scored = [row for row in hypotheses if language in kept[row["id"]]]
+        scored = [place for place, row in enumerate(kept) if language in row]
         expected = score_rouge(
-            [row["summary"][language] for row in scored],
-            [kept[row["id"]][language] for row in scored],
+            [summaries[place]["summary"][language] for place in scored],
+            [kept[place][language] for place in scored],
             language=language,
-        )
+        ).mean("rouge1")
+        assert expected > 0, "otherwise this test would show nothing"
         value = re.search(rf"\n{language}: R-1 ([\d.]+)", printed)
         assert value is not None
-        assert float(value[1]) == pytest.approx(expected.mean("rouge1"), abs=0.006)
+        assert float(value[1]) == pytest.approx(expected, abs=0.006)
 
 
 def test_documents_without_references_are_decoded_and_not_scored(toy: "Toy") -> None:
