@@ -44,6 +44,7 @@ def test_one_data_bin_trains_every_layout(
     logged = {part for part in ("ms", "cls") if f"| {part}_nll_loss " in log}
     assert logged == parts
     assert f"train: {left_out} of 40 records have no summary" in log
+    assert re.search(rf"train: \d+ of {40 - left_out} documents are cut", log)
     for part in parts:
         assert 0 < metric(log, "valid", f"{part}_nll_loss") < 20
 
