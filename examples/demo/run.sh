@@ -60,7 +60,7 @@ say "3/5 training NCLS and MCLAS, 350 updates each, about two minutes (logs: $lo
 both train
 for layout in ncls mclas; do
     printf '%s: ' "$layout"
-    grep -F '| valid |' "$log/train-$layout.log" | tail -n 1 | sed "s/.*subset | //" | cut -c 1-120
+    grep -F '| valid |' "$log/train-$layout.log" | tail -n 1 | sed "s/.*subset | //; s/ | wps.*//"
 done
 
 say "4/5 summaries of the test documents (logs: $log/generate-*.log)"
