@@ -33,8 +33,8 @@ logger = logging.getLogger(__name__)
 _COPY_HEADS = 1  # one head of the last layer points; the others are free to attend elsewhere
 
 
-class SummaryEncoder(TransformerEncoderBase):
-    """fairseq's encoder; it also hands on the source ids, which copying needs."""
+class CopiedEncoder(TransformerEncoderBase):
+    """fairseq's encoder, which also hands on the source ids: what the decoder copies from."""
 
     def forward(
         self,
@@ -140,9 +140,12 @@ class MclasModel(TransformerModel, Fingerprinted):
         return model
 
     @classmethod
-    def build_encoder(cls, args: Any, src_dict: Any, embed_tokens: nn.Embedding) -> SummaryEncoder:
-        """Build the encoder; `embed_tokens` is shared with the decoder."""
-        return SummaryEncoder(TransformerConfig.from_namespace(args), src_dict, embed_tokens)
+    def build_encoder(cls, args: Any, src_dict: Any, embed_tokens: nn.Embedding) -> Any:
+        """Build fairseq's encoder, or with copying one that hands on the source ids."""
+        cfg = TransformerConfig.from_namespace(args)
+        if not getattr(args, "copy_attention", False):
+            return TransformerEncoderBase(cfg, src_dict, embed_tokens)
+        return CopiedEncoder(cfg, src_dict, embed_tokens)
 
     @classmethod
     def build_decoder(cls, args: Any, tgt_dict: Any, embed_tokens: nn.Embedding) -> SummaryDecoder:
