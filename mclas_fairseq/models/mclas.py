@@ -112,7 +112,7 @@ class MclasModel(TransformerModel, Fingerprinted):
             "--copy-attention",
             action="store_true",
             help="mix the vocabulary's distribution with the attention over the document "
-            "(pointer-generator, See et al. 2017): helps to carry names, numbers and terms over "
+            "(pointer-generator, See et al. 2017): meant to carry names, numbers and terms over "
             "when there are few training examples",
         )
 

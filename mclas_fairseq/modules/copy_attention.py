@@ -6,8 +6,7 @@ that no extended vocabulary is needed:
 
     P(w) = g * P_vocab(w) + (1 - g) * sum over source positions i with x_i = w of a_i
 
-The MCLAS paper has no such part; it is an option (`--copy-attention`) for small data, where a
-decoder without it learns the corpus's phrases long before it learns to carry content over.
+The MCLAS paper has no such part; it is an option (`--copy-attention`), meant for small data.
 """
 
 import torch
