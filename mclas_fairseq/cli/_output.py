@@ -29,3 +29,10 @@ def write_json_lines(name: str, records: Iterable[Mapping[str, Any]]) -> int:
             stream.write(json.dumps(record, ensure_ascii=False) + "\n")
             count += 1
     return count
+
+
+def write_json(path: Path, report: Mapping[str, Any]) -> None:
+    """Write one JSON object, indented; the file appears once it is complete."""
+    with open_output(str(path)) as stream:
+        json.dump(report, stream, ensure_ascii=False, indent=2)
+        stream.write("\n")

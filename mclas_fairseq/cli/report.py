@@ -61,6 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Score, check, print; exit code 0 whatever the verdicts are."""
+    from mclas_fairseq.cli._output import write_json
     from mclas_fairseq.corpus.records import read_records
     from mclas_fairseq.evaluation.inputs import align, read_hypotheses, read_references
     from mclas_fairseq.evaluation.learning import check_learning
@@ -108,7 +109,7 @@ def run(args: argparse.Namespace) -> int:
             "rows": [to_json(result) for result in results],
             "checks": [_check_to_json(check) for check in checks],
         }
-        _write_json(args.json, report)
+        write_json(args.json, report)
     return 0
 
 
@@ -184,11 +185,3 @@ def _print_examples(
 
 def _texts(lines: Iterable[tuple[int, str]]) -> Iterator[str]:
     return (line for _, line in lines if line.strip())
-
-
-def _write_json(path: Path, report: Mapping[str, Any]) -> None:
-    from mclas_fairseq.corpus.text_files import write_beside
-
-    with write_beside(path) as stream:
-        json.dump(report, stream, ensure_ascii=False, indent=2)
-        stream.write("\n")

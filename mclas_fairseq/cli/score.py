@@ -1,7 +1,6 @@
 """`mclas score`: ROUGE with a named protocol, intervals and a paired test between two systems."""
 
 import argparse
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -63,6 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Score, print a table, and write the JSON report when asked for."""
+    from mclas_fairseq.cli._output import write_json
     from mclas_fairseq.evaluation.inputs import read_references
     from mclas_fairseq.evaluation.protocols import get_protocol
     from mclas_fairseq.evaluation.report import (
@@ -92,7 +92,7 @@ def run(args: argparse.Namespace) -> int:
         print("\n" + comparison_table(str(args.hyp), str(args.compare), comparison))
         report["comparison"] = comparison_to_json(comparison)
     if args.json is not None:
-        _write_json(args.json, report)
+        write_json(args.json, report)
     return 0
 
 
@@ -130,11 +130,3 @@ def _check_scripts(
                 f" but {100 * share:.0f} % of the letters vanish in tokenisation; check the file,"
                 " --lang and --protocol"
             )
-
-
-def _write_json(path: Path, report: dict[str, object]) -> None:
-    from mclas_fairseq.corpus.text_files import write_beside
-
-    with write_beside(path) as stream:
-        json.dump(report, stream, ensure_ascii=False, indent=2)
-        stream.write("\n")

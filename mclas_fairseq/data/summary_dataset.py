@@ -27,7 +27,6 @@ _ORDER_SEED = 20210801
 class TargetSpec:
     """What a target is made with: ids of the symbols and the longest target, EOS included."""
 
-    bos: int
     eos: int
     separator: int
     max_positions: int

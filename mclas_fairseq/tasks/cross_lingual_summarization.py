@@ -167,7 +167,6 @@ class CrossLingualSummarizationTask(FairseqTask):
 
     def _target_spec(self) -> TargetSpec:
         return TargetSpec(
-            bos=self.dictionary.bos(),
             eos=self.dictionary.eos(),
             separator=self.data_bin.separator,
             max_positions=self.max_target_positions,

@@ -35,7 +35,7 @@ def side(lengths: Sequence[int], first: int = 10) -> ListDataset:
 
 
 def spec(limit: int) -> TargetSpec:
-    return TargetSpec(bos=BOS, eos=EOS, separator=9, max_positions=limit)
+    return TargetSpec(eos=EOS, separator=9, max_positions=limit)
 
 
 def make_dataset(

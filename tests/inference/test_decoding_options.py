@@ -6,12 +6,6 @@ from mclas_fairseq.errors import ConfigError
 from mclas_fairseq.inference.options import DecodingOptions
 
 
-@pytest.mark.parametrize(
-    ("beam", "nbest", "message"),
-    [(0, 1, "--beam 0: it must be at least 1"), (2, 3, "--nbest 3: .* between 1 and --beam 2")],
-)
-def test_impossible_numbers_are_refused_naming_the_flag(
-    beam: int, nbest: int, message: str
-) -> None:
-    with pytest.raises(ConfigError, match=message):
-        DecodingOptions(beam=beam, nbest=nbest)
+def test_beam_of_nothing_is_refused_naming_the_flag() -> None:
+    with pytest.raises(ConfigError, match="--beam 0: it must be at least 1"):
+        DecodingOptions(beam=0)
