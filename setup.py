@@ -23,6 +23,28 @@ FAIRSEQ_NEEDS = [
     "tqdm",
 ]
 
+# What only some features need (mclas_fairseq/extras.py says so when it is missing).
+EXTRAS = {
+    "metrics": ["bert-score", "POT", "transformers"],
+    "xlsum": ["fugashi", "jieba", "pythainlp", "unidic-lite"],
+    "human": ["statsmodels"],
+    "convert": ["pyarrow"],
+    "pretrained": ["tokenizers", "transformers"],
+    "roundtrip": [
+        "ctranslate2",
+        "datatrove==0.10.1",
+        "fastBPE",
+        "orjson",
+        "transformers",
+        "xxhash",
+    ],
+    "ray": ["ray"],
+    "notebook": ["ipykernel", "nbclient", "nbformat"],
+}
+ALL = sorted(
+    {package for extra, packages in EXTRAS.items() if extra != "ray" for package in packages}
+)
+
 setup(
     name="mclas-fairseq",
     version="0.1.0",
@@ -36,16 +58,24 @@ setup(
     install_requires=[
         "torch==2.13.0",
         *FAIRSEQ_NEEDS,
+        "charset-normalizer",
         "langcodes",
+        "matplotlib",
         "nltk",
+        "py3langid",
         "rouge-score",
         "sacremoses",
+        "safetensors",
         "sentencepiece",
+        "snowballstemmer",
         "subword-nmt",
         "tabulate",
     ],
     extras_require={
+        **EXTRAS,
+        "all": ALL,
         "dev": [
+            *ALL,
             "hypothesis",
             "mypy",
             "pytest",
