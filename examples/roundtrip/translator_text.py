@@ -1,9 +1,10 @@
 """Parallel text for the small English-German translators, tokenised as fairseq's hub expects it.
 
-Takes everyday sentences (Tatoeba), image descriptions (Multi30k) and scientific sentences (those of
+Takes everyday sentences (Tatoeba), image descriptions (Multi30k) and scientific sentences: those of
 xscitldr's training abstracts, from `examples/xscitldr/sentence_pairs.py`, three times, as they are
-few and the domain is theirs). Writes `{train,valid}.{en,de}` in byte-pair pieces and, beside them,
-`bpecodes`. The test sets stay plain text: translators tokenise for themselves.
+few and the domain is theirs. The summaries are left out, as the round trip is tried on them. Writes
+`{train,valid}.{en,de}` in byte-pair pieces and, beside them, `bpecodes`. The test sets stay plain
+text: translators tokenise for themselves.
 
     python translator_text.py DATA pairs.jsonl OUT
 """
@@ -24,6 +25,7 @@ from mclas_fairseq.corpus.text_files import normalize_text
 _LANGUAGES = ("en", "de")
 _MERGES = 8000
 _TIMES = 3  # the scientific sentences
+_SUMMARY = "-0"  # ends the ids of the pairs made of a triple's own summaries
 _HELD_OUT = 40  # every so-many-th of them validates
 
 
@@ -40,7 +42,8 @@ def _sentences(data: Path, split: str) -> Iterator[tuple[str, str]]:
 
 
 def _scientific(path: Path, split: str) -> Iterator[tuple[str, str]]:
-    for number, record in enumerate(read_records(path)):
+    records = (record for record in read_records(path) if not record.id.endswith(_SUMMARY))
+    for number, record in enumerate(records):
         pair = (record.summary["en"][0], record.summary["de"][0])
         if (number % _HELD_OUT == 0) == (split == "valid"):
             yield from [pair] * (_TIMES if split == "train" else 1)
