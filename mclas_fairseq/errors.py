@@ -24,3 +24,7 @@ class CheckpointError(MclasError):
 
 class SetupError(MclasError):
     """Something that should be installed is missing or broken."""
+
+
+class TranslatorError(MclasError):
+    """A translator ended early, hung, or gave something other than a line for each line."""
