@@ -52,10 +52,17 @@ def test_interval_of_equal_values_has_no_width() -> None:
     assert bootstrap_interval(np.full(5, 0.25)) == (0.25, 0.25)
 
 
-@pytest.mark.parametrize("values", [np.empty(0), np.zeros((2, 2))])
+@pytest.mark.parametrize(
+    "values", [np.empty(0), np.empty((0, 3)), np.empty((3, 0)), np.zeros((2, 2, 2)), np.array(1.0)]
+)
 def test_bootstrap_refuses_other_shapes(values: np.ndarray) -> None:
     with pytest.raises(ValueError, match="one value or more"):
         bootstrap_interval(values)
+
+
+def test_bootstrap_refuses_no_resamples() -> None:
+    with pytest.raises(ValueError, match="one resample or more, but got 0"):
+        bootstrap_interval(VALUES, resamples=0)
 
 
 def test_paired_bootstrap_of_a_system_that_always_wins() -> None:
