@@ -19,12 +19,13 @@ def slow_means(values: NDArray[np.float64], resamples: int, seed: int, stream: i
     """The same draws, one after the other, each sample written out."""
     documents = np.random.default_rng(seed)
     runs = np.random.default_rng([seed, stream])
+    count: int = values.shape[1]
     means = []
     for _ in range(resamples):
-        drawn = documents.integers(0, values.shape[1], size=values.shape[1])
+        drawn = documents.integers(0, count, size=count)
         sample = [
             float(values[run, document])
-            for run in runs.integers(0, len(values), size=len(values)).tolist()
+            for run in runs.integers(0, len(values), size=len(values))
             for document in drawn
         ]
         means.append(sum(sample) / len(sample))
