@@ -4,11 +4,12 @@ Hypotheses are plain lines, or JSON lines `{"id": ..., "summary": {"de": "..."}}
 and `mclas summarize` write them. References are plain lines (several files: several references),
 or JSON lines with `summary.de` as one text or a list of references: records, or the references of a
 data-bin. The name decides: `.jsonl` and `.jsonl.gz` are JSON lines, anything else is plain.
+Logs of fairseq-generate are read in `cli/_score_inputs.py`, which knows data-bins.
 """
 
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Optional
 
@@ -23,11 +24,16 @@ _SHOWN_IDS = 5
 
 @dataclass(frozen=True)
 class Hypotheses:
-    """One system's texts, in the order of their file; `ids` is None for plain lines."""
+    """One system's texts, in the order of their file; `ids` is None for plain lines.
+
+    `summaries` holds, for each text, everything that its line held: language (or, of plain lines,
+    "source" and "target") -> summary.
+    """
 
     origin: str
     texts: tuple[str, ...]
     ids: Optional[tuple[str, ...]] = None
+    summaries: tuple[Mapping[str, str], ...] = field(default=(), compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -43,12 +49,17 @@ class References:
 class Aligned:
     """Hypotheses beside the references of the same documents, in the references' order.
 
-    `skipped` counts the documents left out because they have no reference in the language.
+    `skipped` counts the documents left out because they have no reference in the language. `rows`
+    are the places of those kept in the files (from 0), `ids` their ids where a file has any, and
+    `summaries` all summaries of each hypothesis by language, where known.
     """
 
     hypotheses: tuple[str, ...]
     references: tuple[tuple[str, ...], ...]
     skipped: int
+    rows: tuple[int, ...] = ()
+    ids: Optional[tuple[str, ...]] = None
+    summaries: tuple[Mapping[str, str], ...] = field(default=(), compare=False, repr=False)
 
 
 def read_hypotheses(path: Path, language: str, *, half: Optional[str] = None) -> Hypotheses:
@@ -64,15 +75,36 @@ def read_hypotheses(path: Path, language: str, *, half: Optional[str] = None) ->
         ConfigError: `half` with JSON lines.
         DataError: the file or a line of it is not as described (file and line named).
     """
-    if _is_json(path):
+    if is_json_lines(path):
         if half is not None:
             raise ConfigError(
                 f"--half: is for plain lines that hold both summaries, but {path} names the"
                 " language of each; leave it out, --lang decides"
             )
         return _read_summaries(path, language)
-    texts = tuple(_pick_half(line, half, f"{path}:{number}") for number, line in read_lines(path))
-    return Hypotheses(str(path), texts)
+    return plain_hypotheses(str(path), read_lines(path), half)
+
+
+def plain_hypotheses(
+    origin: str, lines: Iterable[tuple[int, str]], half: Optional[str]
+) -> Hypotheses:
+    """Texts that hold one summary, or two around the separator of which `half` says the one.
+
+    Args:
+        origin: the file, for messages.
+        lines: number of each line, as messages name it, and its text.
+        half: "source", "target" or None, see `read_hypotheses`.
+
+    Raises:
+        DataError: a text holds not as many summaries as it must.
+    """
+    texts: list[str] = []
+    summaries: list[Mapping[str, str]] = []
+    for number, line in lines:
+        parts = _split_halves(line, half, f"{origin}:{number}")
+        texts.append(parts[HALVES.index(half)] if half else parts[0])
+        summaries.append(dict(zip(HALVES, parts, strict=True)) if half else {})
+    return Hypotheses(origin, tuple(texts), summaries=tuple(summaries))
 
 
 def read_references(paths: Sequence[Path], language: str) -> References:
@@ -84,7 +116,7 @@ def read_references(paths: Sequence[Path], language: str) -> References:
             no reference in the language at all.
     """
     origin = ", ".join(map(str, paths))
-    if any(_is_json(path) for path in paths):
+    if any(is_json_lines(path) for path in paths):
         if len(paths) > 1:
             raise ConfigError(
                 f"--ref: must be one file of JSON lines or plain files alone, but is {origin};"
@@ -111,21 +143,29 @@ def align(hypotheses: Hypotheses, references: References) -> Aligned:
     Raises:
         DataError: counts or ids do not match; the message says which.
     """
+    places: Sequence[Optional[int]]
     if hypotheses.ids is not None and references.ids is not None:
-        texts = _by_id(hypotheses, references, hypotheses.ids, references.ids)
+        places = _by_id(hypotheses, references, hypotheses.ids, references.ids)
     elif len(hypotheses.texts) == len(references.texts):
-        texts = list(hypotheses.texts)
+        places = range(len(hypotheses.texts))
     else:
         raise DataError(
             f"{hypotheses.origin}: must hold one hypothesis for each document, but has"
             f" {len(hypotheses.texts)}, and {references.origin} has {len(references.texts)};"
             " a line was lost or added, or the files belong to different splits"
         )
-    rows = [row for row in zip(texts, references.texts, strict=True) if row[1]]
+    rows = [row for row, reference in enumerate(references.texts) if reference]
+    found = [place for row in rows if (place := places[row]) is not None]
+    ids = references.ids or hypotheses.ids
     return Aligned(
-        hypotheses=tuple(text or "" for text, _ in rows),
-        references=tuple(reference for _, reference in rows),
-        skipped=len(texts) - len(rows),
+        hypotheses=tuple(hypotheses.texts[place] for place in found),
+        references=tuple(references.texts[row] for row in rows),
+        skipped=len(references.texts) - len(rows),
+        rows=tuple(rows),
+        ids=None if ids is None else tuple(ids[row] for row in rows),
+        summaries=tuple(hypotheses.summaries[place] for place in found)
+        if hypotheses.summaries
+        else (),
     )
 
 
@@ -134,11 +174,11 @@ def _by_id(
     references: References,
     hypothesis_ids: Sequence[str],
     reference_ids: Sequence[str],
-) -> list[Optional[str]]:
-    """The text for each reference id; None only where there is neither text nor reference."""
-    texts = dict(zip(hypothesis_ids, hypotheses.texts, strict=True))
+) -> list[Optional[int]]:
+    """The place of each reference id's text; None only where there is no reference either."""
+    places = {id_: place for place, id_ in enumerate(hypothesis_ids)}
     rows = list(zip(reference_ids, references.texts, strict=True))
-    missing = [id_ for id_, reference in rows if reference and id_ not in texts]
+    missing = [id_ for id_, reference in rows if reference and id_ not in places]
     known = set(reference_ids)
     unknown = [id_ for id_ in hypothesis_ids if id_ not in known]
     if missing or unknown:
@@ -147,7 +187,7 @@ def _by_id(
             f" {_listed(missing)} missing and {_listed(unknown)} unknown there; score the same"
             " split"
         )
-    return [texts.get(id_) for id_, _ in rows]
+    return [places.get(id_) for id_ in reference_ids]
 
 
 def _listed(ids: Sequence[str]) -> str:
@@ -159,21 +199,23 @@ def _listed(ids: Sequence[str]) -> str:
 
 def _read_summaries(path: Path, language: str) -> Hypotheses:
     texts: dict[str, str] = {}
+    summaries: list[Mapping[str, str]] = []
     for number, line in read_lines(path):
         if not line.strip():
             continue
         origin = f"{path}:{number}"
-        identifier, text = _parse_summary(line, language, origin)
+        identifier, text, summary = _parse_summary(line, language, origin)
         if identifier in texts:
             raise DataError(
                 f"{origin}: ids must be unique, but {identifier!r} came before; remove one"
             )
         texts[identifier] = text
-    return Hypotheses(str(path), tuple(texts.values()), tuple(texts))
+        summaries.append(summary)
+    return Hypotheses(str(path), tuple(texts.values()), tuple(texts), tuple(summaries))
 
 
-def _parse_summary(line: str, language: str, origin: str) -> tuple[str, str]:
-    """Id and summary of a line; unlike a reference, a hypothesis may be empty."""
+def _parse_summary(line: str, language: str, origin: str) -> tuple[str, str, dict[str, str]]:
+    """Id, summary and all summaries of a line; unlike a reference, a hypothesis may be empty."""
     try:
         row = json.loads(line)
     except ValueError as error:
@@ -200,7 +242,8 @@ def _parse_summary(line: str, language: str, origin: str) -> tuple[str, str]:
             f"{origin}: summary.{language} must be one text, but is {str(text)[:60]!r}; a system"
             " writes one summary of a document"
         )
-    return str(identifier), text
+    others = {code: value for code, value in summary.items() if isinstance(value, str)}
+    return str(identifier), text, {**others, language: text}
 
 
 def _read_reference_records(path: Path, language: str) -> References:
@@ -221,12 +264,12 @@ def _read_reference_records(path: Path, language: str) -> References:
     return References(str(path), tuple(texts.values()), tuple(texts))
 
 
-def _pick_half(line: str, half: Optional[str], origin: str) -> str:
+def _split_halves(line: str, half: Optional[str], origin: str) -> list[str]:
     parts = line.split(SEPARATOR)
     if len(parts) == 1 and half is None:
-        return line
+        return [line]
     if len(parts) == 2 and half is not None:
-        return parts[HALVES.index(half)].strip()
+        return [part.strip() for part in parts]
     raise DataError(
         f"{origin}: a line must hold {'one summary' if half is None else 'two summaries'}, but"
         f" holds {len(parts)}; --half source|target takes the part before or after {SEPARATOR}"
@@ -242,5 +285,6 @@ def _check_no_blank(path: Path, lines: Iterable[str]) -> None:
             )
 
 
-def _is_json(path: Path) -> bool:
+def is_json_lines(path: Path) -> bool:
+    """Say whether a file's name says that it holds JSON lines."""
     return path.name.endswith((".jsonl", ".jsonl.gz"))
