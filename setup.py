@@ -54,7 +54,7 @@ setup(
     license="MIT",
     python_requires=">=3.11,<3.13",
     packages=find_packages(include=["mclas_fairseq", "mclas_fairseq.*"]),
-    package_data={"mclas_fairseq": ["py.typed", "corpus/synthetic_news/*.json"]},
+    package_data={"mclas_fairseq": ["py.typed", "corpus/synthetic_news/*.json", "presets/*.toml"]},
     install_requires=[
         "torch==2.13.0",
         *FAIRSEQ_NEEDS,

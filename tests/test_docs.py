@@ -17,6 +17,7 @@ from omegaconf import OmegaConf
 
 import mclas_fairseq
 from mclas_fairseq.cli import COMMANDS, build_parser
+from mclas_fairseq.cli.train import command as train_command
 from mclas_fairseq.corpus.tokenizers import TOKENIZERS
 from mclas_fairseq.data.layouts import Layout
 from mclas_fairseq.data.manifest import FORMAT_VERSION
@@ -90,8 +91,11 @@ def commands(shell: str) -> Iterator[list[str]]:
 def check_command(words: list[str]) -> bool:
     """Parse a command of ours or fairseq's as the program would; SystemExit if it does not."""
     if words[0] == "mclas" and len(words) > 1:
-        build_parser().parse_args(words[1:])
-        return True
+        args, more = build_parser().parse_known_args(words[1:])
+        assert args.takes_more or not more, f"unknown to mclas {words[1]}: {more}"
+        if not args.takes_more or args.show:
+            return True
+        words = train_command(args.data, args.preset, more)
     if words[0] in FAIRSEQ_PARSERS:
         place = words.index("--user-dir") + 1
         # Two folders of the same name cannot be plugins of one process: the texts' is ours.

@@ -13,7 +13,7 @@ from typing import Protocol, cast
 import mclas_fairseq
 from mclas_fairseq.errors import MclasError, SetupError
 
-COMMANDS = ("prepare", "synthetic", "extract", "summarize", "score", "report", "doctor")
+COMMANDS = ("prepare", "train", "synthetic", "extract", "summarize", "score", "report", "doctor")
 
 _DESCRIPTION = """\
 Cross-lingual summarization for fairseq.
@@ -21,7 +21,7 @@ Cross-lingual summarization for fairseq.
 The way from documents to scored summaries:
 
   mclas prepare       records (JSON lines) to a data-bin
-  fairseq-train       --user-dir ... --task cross_lingual_summarization --arch mclas_small ...
+  mclas train         or fairseq-train with --user-dir and --task cross_lingual_summarization
   fairseq-generate    a data-bin's split to a log, then mclas extract: log to summaries
   mclas summarize     or straight from text to summaries
   mclas score         ROUGE with a named protocol and intervals
@@ -52,13 +52,15 @@ def build_parser() -> argparse.ArgumentParser:
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name in COMMANDS:
         command = cast(Command, importlib.import_module(f"mclas_fairseq.cli.{name}"))
+        takes_more = getattr(command, "TAKES_MORE", False)  # flags of the program that it runs
         subparser = subparsers.add_parser(
             command.NAME,
             help=command.HELP,
             formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=not takes_more,
         )
         command.add_arguments(subparser)
-        subparser.set_defaults(run=command.run)
+        subparser.set_defaults(run=command.run, takes_more=takes_more)
     return parser
 
 
@@ -68,7 +70,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit code: 0 done, 1 a check said no, 2 an error that the user can mend, 130 stopped.
     """
-    args = build_parser().parse_args(argv)
+    parser = build_parser()
+    args, args.more = parser.parse_known_args(argv)
+    if args.more and not args.takes_more:
+        parser.error(f"unrecognized arguments: {' '.join(args.more)}")
     logging.basicConfig(
         format="%(asctime)s | %(levelname)s | %(name)s | %(message)s",
         datefmt="%Y-%m-%d %H:%M:%S",

@@ -41,6 +41,8 @@ MCLAS: dict[str, dict[str, object]] = {
         "--overwrite": False,
         "--workers": 1,
     },
+    # The first is DATA_BIN. Everything else goes on to fairseq-train.
+    "train": {"": None, "--preset": REQUIRED, "--show": False, "--dry-run": False},
     "synthetic": {
         "--setting": REQUIRED,
         "--out": REQUIRED,

@@ -1,0 +1,49 @@
+"""`mclas train`: the command it prints, what it hands on, and what it refuses."""
+
+import shlex
+import subprocess
+import sys
+
+import pytest
+
+from mclas_fairseq.cli import main
+from mclas_fairseq.presets import load_preset
+
+RUN = [sys.executable, "-c", "import sys; from mclas_fairseq.cli import main; sys.exit(main())"]
+
+
+def test_dry_run_prints_the_command_with_the_flags_that_follow(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    words = "train bin --preset small-data --dry-run --save-dir out --se 7 --adam-betas (0.9,0.9)"
+    assert main(words.split()) == 0
+    printed = shlex.split(capsys.readouterr().out)
+    assert printed[:2] == ["fairseq-train", "bin"]
+    assert printed[-6:] == ["--save-dir", "out", "--se", "7", "--adam-betas", "(0.9,0.9)"]
+    assert "--user-dir" in printed
+    assert "cross_lingual_summarization" in printed
+
+
+def test_show_prints_the_file(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", "--preset", "paper", "--show"]) == 0
+    assert capsys.readouterr().out == load_preset("paper").path.read_text(encoding="utf-8")
+
+
+def test_a_missing_data_bin_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", "--preset", "paper"]) == 2
+    assert "mclas train: error: DATA_BIN: must be given" in capsys.readouterr().err
+
+
+def test_other_commands_still_refuse_unknown_flags(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["doctor", "--seed", "7"])
+    assert caught.value.code == 2
+    assert "unrecognized arguments: --seed 7" in capsys.readouterr().err
+
+
+def test_it_becomes_fairseq_train(tmp_path: object) -> None:
+    words = ["train", f"{tmp_path}/absent", "--preset", "tiny-data", "--save-dir", str(tmp_path)]
+    done = subprocess.run([*RUN, *words, "--cpu"], capture_output=True, text=True, check=False)
+    assert done.stdout.startswith("fairseq-train ")
+    assert done.returncode != 0
+    assert "absent" in done.stderr.splitlines()[-1]  # our task's one clear line, from fairseq-train
