@@ -95,7 +95,8 @@ def check_command(words: list[str]) -> bool:
         assert args.takes_more or not more, f"unknown to mclas {words[1]}: {more}"
         if not args.takes_more or args.show:
             return True
-        words = train_command(args.data, args.preset, more)
+        own_file = args.preset.endswith(".toml")  # the reader's, which is not here
+        words = train_command(args.data, "tiny-data" if own_file else args.preset, more)
     if words[0] in FAIRSEQ_PARSERS:
         place = words.index("--user-dir") + 1
         # Two folders of the same name cannot be plugins of one process: the texts' is ours.
