@@ -122,15 +122,16 @@ def test_signature_says_what_the_number_is() -> None:
     version = mclas_fairseq.__version__
     scores = two_documents()
     assert scores.signature("rouge1") == (
-        f"rouge1.f|protocol:default|lang:de|tok:word|stem:no|refs:max|v:{version}"
+        f"rouge1.f|protocol:default|lang:de|tok:word|stem:no|lsum:both|refs:max|v:{version}"
     )
     assert scores.signature("rougeLsum") == (
-        f"rougeLsum.f|protocol:default|lang:de|tok:word|stem:no|split:marks|refs:max|v:{version}"
+        "rougeLsum.f|protocol:default|lang:de|tok:word|stem:no|lsum:both|split:marks|refs:max"
+        f"|v:{version}"
     )
     assert scores.signature().startswith("rouge{1,2,L,Lsum}.f|")
     single = score_rouge(["好的"], [["好"]], language="zh", protocol="ncls")
     assert single.signature("rougeL") == (
-        f"rougeL.f|protocol:ncls|lang:zh|tok:char+punct|stem:no|refs:1|v:{version}"
+        f"rougeL.f|protocol:ncls|lang:zh|tok:char+punct|stem:no|lsum:yes|refs:1|v:{version}"
     )
 
 

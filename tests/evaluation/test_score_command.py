@@ -49,7 +49,7 @@ def test_table_has_scores_intervals_and_signature(
     lines = capsys.readouterr().out.splitlines()
     # "große" is the one word of the first pair that is right, the second pair has none.
     assert lines[2].split()[:4] == ["bad.txt", "25.00", "[0.00,", "50.00]"]
-    assert "protocol:default|lang:de|tok:word|stem:no|split:marks|refs:1" in lines[-1]
+    assert "protocol:default|lang:de|tok:word|stem:no|lsum:both|split:marks|refs:1" in lines[-1]
 
 
 def test_summaries_are_scored_by_id_against_all_references(

@@ -1,5 +1,8 @@
 """The ROUGE protocols, by name. A new one is a class in this folder and an entry here."""
 
+from pathlib import Path
+from typing import Optional
+
 from mclas_fairseq.corpus.languages import check_language
 from mclas_fairseq.errors import ConfigError
 from mclas_fairseq.evaluation.protocols.base import RougeProtocol
@@ -16,20 +19,33 @@ def protocols_for(language: str) -> list[str]:
     return [name for name, protocol in PROTOCOLS.items() if protocol.serves(language)]
 
 
-def get_protocol(name: str, language: str) -> RougeProtocol:
+def get_protocol(name: str, language: str, *, tokenizer: Optional[Path] = None) -> RougeProtocol:
     """The protocol of that name for a language.
 
+    Args:
+        name: one of `protocols_for(language)`.
+        language: code of the language of the texts.
+        tokenizer: for a protocol that works on a model's pieces: the model's file or folder.
+
     Raises:
-        ConfigError: there is none; the message lists those there are.
-        DataError: the language code is unknown.
+        ConfigError: there is no such protocol (the message lists those there are), it needs a
+            tokenizer and none is given, or it has no use for one.
+        DataError: the language code is unknown, or the tokenizer cannot be read.
+        SetupError: a package that the protocol needs for the language is not installed.
     """
     check_language(language)
     if name not in protocols_for(language):
         raise ConfigError(
             f"ROUGE protocol for {language!r}: must be one of {', '.join(protocols_for(language))},"
-            f" but is {name!r}; change --protocol (in fairseq-generate: --rouge-protocol)"
+            f" but is {name!r}; change --protocol (in fairseq's commands: --rouge-protocol)"
         )
-    return PROTOCOLS[name](language)
+    if tokenizer is not None and not PROTOCOLS[name].takes_tokenizer:
+        users = [key for key, protocol in PROTOCOLS.items() if protocol.takes_tokenizer]
+        raise ConfigError(
+            f"--tokenizer {tokenizer}: is for the protocols {', '.join(users)}, but the protocol is"
+            f" {name!r}; leave it out or change --protocol"
+        )
+    return PROTOCOLS[name](language, tokenizer)
 
 
 __all__ = ["PROTOCOLS", "RougeProtocol", "get_protocol", "protocols_for"]

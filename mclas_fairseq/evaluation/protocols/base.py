@@ -7,6 +7,7 @@ engine (`evaluation/rouge.py`) is the same for all of them.
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
+from pathlib import Path
 from typing import ClassVar, Optional
 from unicodedata import normalize
 
@@ -20,24 +21,35 @@ class RougeProtocol(ABC):
 
     Args:
         language: code of the language of the texts.
+        tokenizer: file or folder of a tokenizer, for a protocol that needs one.
 
     Attributes:
         name: what `--protocol` calls it.
         languages: the codes it is defined for; None: every language.
+        takes_tokenizer: whether it needs a tokenizer for some language.
         language: as given.
         token_kind: the signature's `tok`: what a token is.
         stemming: the signature's `stem`: the stemmer, or "no".
         splitting: the signature's `split`: where a text is cut into sentences for ROUGE-Lsum.
+        summary_level: the signature's `lsum`: whether those who publish under the protocol mean
+            `rougeLsum` by ROUGE-L ("yes") or `rougeL` ("no"); "both": there is no such habit.
     """
 
     name: ClassVar[str]
     languages: ClassVar[Optional[tuple[str, ...]]] = None
+    takes_tokenizer: ClassVar[bool] = False
     token_kind: str
     stemming: str = "no"
     splitting: str
+    summary_level: str = "both"
 
-    def __init__(self, language: str) -> None:
+    def __init__(self, language: str, tokenizer: Optional[Path] = None) -> None:
         self.language = language
+        self._tokenizer_path = tokenizer
+
+    def __reduce__(self) -> tuple[type["RougeProtocol"], tuple[str, Optional[Path]]]:
+        """To another process go the arguments: tokenizers and their caches are made there anew."""
+        return type(self), (self.language, self._tokenizer_path)
 
     @classmethod
     def serves(cls, language: str) -> bool:

@@ -13,7 +13,8 @@ Abbreviations such as "Dr. Jones" are therefore cut, and Thai or Lao, which have
 cut at line breaks only.
 """
 
-from typing import ClassVar
+from pathlib import Path
+from typing import ClassVar, Optional
 from unicodedata import normalize
 
 import regex
@@ -47,8 +48,8 @@ class DefaultProtocol(RougeProtocol):
     name: ClassVar[str] = "default"
     splitting = "marks"
 
-    def __init__(self, language: str) -> None:
-        super().__init__(language)
+    def __init__(self, language: str, tokenizer: Optional[Path] = None) -> None:
+        super().__init__(language, tokenizer)
         self.token_kind = "char" if is_unspaced(language) else "word"
         self._case = _DOTTED_I if language.split("-")[0].lower() in _DOTTED_I_LANGUAGES else {}
         self._token = _CHARACTER if is_unspaced(language) else _WORD

@@ -8,7 +8,8 @@ cuts sentences, and the marks `<t>` and `</t>` of the published files count as n
 papers call ROUGE-L is `rougeLsum` here.
 """
 
-from typing import ClassVar
+from pathlib import Path
+from typing import ClassVar, Optional
 
 import regex
 
@@ -28,9 +29,10 @@ class NclsProtocol(RougeProtocol):
 
     name: ClassVar[str] = "ncls"
     languages: ClassVar[tuple[str, ...]] = ("en", "zh")
+    summary_level = "yes"
 
-    def __init__(self, language: str) -> None:
-        super().__init__(language)
+    def __init__(self, language: str, tokenizer: Optional[Path] = None) -> None:
+        super().__init__(language, tokenizer)
         self._chinese = language.split("-")[0].lower() == "zh"
         self.token_kind = "char+punct" if self._chinese else "a-z0-9"
         self.stemming = "no" if self._chinese else "porter"
