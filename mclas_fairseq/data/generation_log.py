@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Optional
 
 from mclas_fairseq.corpus.tokenizers import SEPARATOR
 from mclas_fairseq.errors import DataError
@@ -42,23 +42,31 @@ def describe_run(run: GenerationRun) -> str:
     return _RUN_MARK + json.dumps(content)
 
 
-def read_run(lines: Iterable[str]) -> GenerationRun:
-    """Find what the task logged of its run.
-
-    Raises:
-        DataError: it is not in the log.
-    """
+def find_run(lines: Iterable[str]) -> Optional[GenerationRun]:
+    """What the task logged of its run; None where it logged nothing (another task, LOGLEVEL)."""
     for line in lines:
         if _RUN_MARK in line:
             content = json.loads(line.split(_RUN_MARK, 1)[1])
             return GenerationRun(
                 content["split"], tuple(content["languages"]), content["documents"]
             )
-    raise DataError(
-        "generation log: it must name the split and the languages that were written, no such line "
-        f"({_RUN_MARK!r}) is in it; keep the whole output of fairseq-generate with --task "
-        "cross_lingual_summarization and the default LOGLEVEL"
-    )
+    return None
+
+
+def read_run(lines: Iterable[str]) -> GenerationRun:
+    """Find what the task logged of its run.
+
+    Raises:
+        DataError: it is not in the log.
+    """
+    run = find_run(lines)
+    if run is None:
+        raise DataError(
+            "generation log: it must name the split and the languages that were written, no such "
+            f"line ({_RUN_MARK!r}) is in it; keep the whole output of fairseq-generate with --task "
+            "cross_lingual_summarization and the default LOGLEVEL"
+        )
+    return run
 
 
 def read_hypotheses(lines: Iterable[str], languages: Sequence[str]) -> Iterator[LoggedHypothesis]:
