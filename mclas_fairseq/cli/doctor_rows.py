@@ -72,11 +72,30 @@ PARTS = (
     Part("subword_nmt", "subword-nmt", "tokenizer bpe"),
     Part("rouge_score", "rouge-score", "ROUGE"),
     Part("nltk", "nltk", "ROUGE"),
+    Part("snowballstemmer", "snowballstemmer", "ROUGE"),
     Part("tabulate", "tabulate", "tables"),
+    Part("matplotlib", "matplotlib", "plots"),
+    Part("py3langid", "py3langid", "language identification"),
+    Part("charset_normalizer", "charset-normalizer", "encodings of files"),
+    Part("safetensors", "safetensors", "bundles"),
 )
 OPTIONAL_PARTS = (
-    Part("transformers", "transformers", "pretrained encoders", needed=False),
+    Part("transformers", "transformers", "BERTScore, translators hf:", needed=False),
+    Part("tokenizers", "tokenizers", "WordPiece", needed=False),
     Part("bert_score", "bert-score", "BERTScore", needed=False),
+    Part("ot", "POT", "MoverScore", needed=False),
+    Part("jieba", "jieba", "ROUGE protocol xlsum, Chinese", needed=False),
+    Part("fugashi", "fugashi", "ROUGE protocol xlsum, Japanese", needed=False),
+    Part("unidic_lite", "unidic-lite", "ROUGE protocol xlsum, Japanese", needed=False),
+    Part("pythainlp", "pythainlp", "ROUGE protocol xlsum, Thai", needed=False),
+    Part("statsmodels", "statsmodels", "human evaluation", needed=False),
+    Part("pyarrow", "pyarrow", "Parquet files", needed=False),
+    Part("datatrove", "datatrove", "round trips", needed=False),
+    Part("orjson", "orjson", "round trips", needed=False),
+    Part("xxhash", "xxhash", "round trips", needed=False),
+    Part("ctranslate2", "ctranslate2", "translators ct2:", needed=False),
+    Part("fastBPE", "fastBPE", "translators fairseq: with fastBPE codes", needed=False),
+    Part("ray", "ray", "round trips on Ray", needed=False),
 )
 TESTED_TORCH = "2.13.0"
 FAIRSEQ = "fairseq-fixed==0.12.3.1"
