@@ -108,15 +108,23 @@ def check_command(words: list[str]) -> bool:
     return False
 
 
-def subparsers() -> dict[str, argparse.ArgumentParser]:
-    found = [a for a in build_parser()._actions if isinstance(a, argparse._SubParsersAction)]
-    return dict(found[0].choices)
+def subparsers(parser: argparse.ArgumentParser | None = None) -> dict[str, argparse.ArgumentParser]:
+    """The parsers of the commands of `mclas`, or of one command's own subcommands."""
+    actions = (parser or build_parser())._actions
+    found = [action for action in actions if isinstance(action, argparse._SubParsersAction)]
+    return dict(found[0].choices) if found else {}
+
+
+def flags_of(parser: argparse.ArgumentParser) -> set[str]:
+    """The flags of a command and of its subcommands."""
+    nested = subparsers(parser).values()
+    return {flag for each in (parser, *nested) for flag in each._option_string_actions}
 
 
 @cache
 def known_flags() -> frozenset[str]:
     """Every flag of `mclas` and, with our task, model, criterion and scorer, of fairseq."""
-    flags = {flag for parser in subparsers().values() for flag in parser._option_string_actions}
+    flags = {flag for parser in subparsers().values() for flag in flags_of(parser)}
     more = {
         "fairseq-train": ["--arch", "mclas_tiny", "--criterion", "summary_cross_entropy"],
         "fairseq-generate": ["--path", "checkpoint.pt", "--scoring", "rouge"],
@@ -192,7 +200,7 @@ def test_flags_that_are_named_exist(name: str) -> None:
         known = known_flags()
         if words[0] == "mclas" and len(words) > 1 and words[1] != "COMMAND":
             assert words[1] in COMMANDS, f"{name}: {code}"
-            known = frozenset(subparsers()[words[1]]._option_string_actions)
+            known = frozenset(flags_of(subparsers()[words[1]]))
         assert set(FLAG.findall(code)) <= known, f"{name}: {code}"
 
 

@@ -13,7 +13,18 @@ from typing import Protocol, cast
 import mclas_fairseq
 from mclas_fairseq.errors import MclasError, SetupError
 
-COMMANDS = ("prepare", "train", "synthetic", "extract", "summarize", "score", "report", "doctor")
+COMMANDS = (
+    "convert",
+    "prepare",
+    "train",
+    "synthetic",
+    "extract",
+    "summarize",
+    "score",
+    "human",
+    "report",
+    "doctor",
+)
 
 _DESCRIPTION = """\
 Cross-lingual summarization for fairseq.
@@ -25,6 +36,7 @@ The way from documents to scored summaries:
   fairseq-generate    a data-bin's split to a log, then mclas extract: log to summaries
   mclas summarize     or straight from text to summaries
   mclas score         ROUGE with a named protocol and intervals
+  mclas human         sheets for annotators, and scores from what they filled in
 """
 
 

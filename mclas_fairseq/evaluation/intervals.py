@@ -66,7 +66,7 @@ def bootstrap_interval(
     values: NDArray[np.float64], *, resamples: int = RESAMPLES, seed: int = SEED
 ) -> tuple[float, float]:
     """Ends of the bootstrap 95 % interval of the mean of `values` (N,) or (S, N)."""
-    return _percentiles(bootstrap_means(values, resamples=resamples, seed=seed))
+    return percentile_interval(bootstrap_means(values, resamples=resamples, seed=seed))
 
 
 def paired_bootstrap(
@@ -97,7 +97,7 @@ def paired_bootstrap(
     else:
         difference = float(systems[0].mean() - systems[1].mean())
     means = _resampled_means(systems, resamples, seed)
-    low, high = _percentiles(means)
+    low, high = percentile_interval(means)
     # Moved to 0, the resampled differences show what chance alone does. The observed one counts as
     # one of them, so that p is never 0; the tolerance keeps rounding from deciding about ties.
     as_large = np.abs(means - difference) >= abs(difference) - 1e-12
@@ -162,7 +162,8 @@ def _draws(count: int, resamples: int, seed: int) -> Iterator[NDArray[np.int64]]
         yield generator.integers(0, count, size=(min(rows, resamples - start), count))
 
 
-def _percentiles(means: NDArray[np.float64]) -> tuple[float, float]:
+def percentile_interval(means: NDArray[np.float64]) -> tuple[float, float]:
+    """Ends of the 95 % interval of a statistic, from its resampled values (resamples,)."""
     tail = 50.0 * (1.0 - _CONFIDENCE)
     low, high = np.percentile(means, [tail, 100.0 - tail])
     return float(low), float(high)

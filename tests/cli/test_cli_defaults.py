@@ -83,6 +83,7 @@ MCLAS: dict[str, dict[str, object]] = {
         "--half": None,
         "--json": None,
     },
+    "human": {},  # see HUMAN
     "report": {
         "--system": REQUIRED,
         "--ref": REQUIRED,
@@ -96,6 +97,26 @@ MCLAS: dict[str, dict[str, object]] = {
         "--json": None,
     },
     "doctor": {},
+}
+
+HUMAN: dict[str, dict[str, object]] = {
+    "sample": {
+        "--system": REQUIRED,
+        "--lang": REQUIRED,
+        "--source": None,
+        "--source-lang": None,
+        "--ref": [],
+        "--ref-as": "system",
+        "--design": "bws",
+        "--documents": 60,
+        "--annotators": 3,
+        "--seed": 1,
+        "--delimiter": "comma",
+        "--out": REQUIRED,
+        "--key": REQUIRED,
+        "--overwrite": False,
+    },
+    "score": {"--key": REQUIRED, "--sheets": REQUIRED, "--json": None},
 }
 
 TOKENIZER: dict[str, object] = {
@@ -153,12 +174,12 @@ EVERY_ARCHITECTURE: dict[str, object] = {
 }
 
 
-def subcommands() -> dict[str, argparse.ArgumentParser]:
-    """The parsers of `mclas COMMAND`, by name, in the order of `mclas --help`."""
-    for action in build_parser()._actions:
+def subcommands(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    """The parsers of `mclas COMMAND` (or of a command's own ones), in the order of `--help`."""
+    for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):
             return dict(action.choices)
-    raise AssertionError("mclas has no subcommands")
+    raise AssertionError(f"{parser.prog} has no subcommands")
 
 
 def defaults(parser: argparse.ArgumentParser) -> dict[str, object]:
@@ -166,7 +187,7 @@ def defaults(parser: argparse.ArgumentParser) -> dict[str, object]:
     return {
         "/".join(action.option_strings): REQUIRED if action.required else action.default
         for action in parser._actions
-        if action.dest != "help"
+        if action.dest != "help" and action.option_strings
     }
 
 
@@ -178,12 +199,17 @@ def fields(config: type[Any]) -> dict[str, object]:
 
 
 def test_the_table_names_every_command_in_its_order() -> None:
-    assert list(MCLAS) == list(COMMANDS) == list(subcommands())
+    assert list(MCLAS) == list(COMMANDS) == list(subcommands(build_parser()))
 
 
 @pytest.mark.parametrize("command", MCLAS)
 def test_options_of_mclas_have_these_names_and_defaults(command: str) -> None:
-    assert defaults(subcommands()[command]) == MCLAS[command]
+    assert defaults(subcommands(build_parser())[command]) == MCLAS[command]
+
+
+def test_options_of_human_evaluation_have_these_names_and_defaults() -> None:
+    actions = subcommands(subcommands(build_parser())["human"])
+    assert {name: defaults(parser) for name, parser in actions.items()} == HUMAN
 
 
 def test_prepare_learns_this_tokenizer_when_nothing_is_said() -> None:
