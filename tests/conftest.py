@@ -29,6 +29,34 @@ def data_dir(pytestconfig: pytest.Config) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def small_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a random BERT: 2 layers, 24 positions, a tokenizer without a length limit."""
+    import torch
+    from transformers import BertConfig, BertModel, BertTokenizer
+
+    folder = tmp_path_factory.mktemp("encoder") / "small-bert"
+    words = "the a cat dog sat lay on mat rug happy ##s ##ly . , ! ? 。 模 型 很 好".split()
+    folder.mkdir()
+    vocabulary = folder.parent / "vocab.txt"
+    vocabulary.write_text("\n".join(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *words]))
+    tokenizer = BertTokenizer(str(vocabulary))
+    tokenizer.save_pretrained(folder)
+    config = BertConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=16,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=32,
+        max_position_embeddings=24,
+        initializer_range=0.5,  # so large that different words get different vectors
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(7)
+        BertModel(config).save_pretrained(folder)
+    return folder
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say at the end what was skipped for want of data: a silent skip looks like a pass."""
     skipped: Iterable[pytest.TestReport] = terminalreporter.stats.get("skipped", [])
