@@ -32,6 +32,23 @@ def build_dictionary(
     return dictionary
 
 
+def extend_dictionary(
+    earlier: Dictionary, added: Sequence[str], counts: Counter[str]
+) -> Dictionary:
+    """Build an earlier dictionary's extension: all its entries, `[LSEP]` among them, keep their
+    numbers; `added` ones follow, with their occurrences in the training text.
+    """
+    dictionary = Dictionary()
+    for symbol, count in zip(
+        earlier.symbols[earlier.nspecial :], earlier.count[earlier.nspecial :], strict=True
+    ):
+        dictionary.add_symbol(symbol, n=count)
+    for symbol in added:
+        assert symbol not in dictionary, f"{symbol!r} is an entry of the earlier dictionary"
+        dictionary.add_symbol(symbol, n=counts[symbol])
+    return dictionary
+
+
 def write_dictionary(dictionary: Dictionary, path: Path) -> None:
     """Write the dictionary in fairseq's format."""
     with path.open("w", encoding="utf-8", newline="\n") as stream:

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Optional
 
-from mclas_fairseq.corpus.languages import is_unspaced
+from mclas_fairseq.corpus.languages import count_words
 from mclas_fairseq.corpus.tokenizers import Tokenizer, load_tokenizer
 from mclas_fairseq.errors import DataError, SetupError
 
@@ -147,16 +147,11 @@ def _encode_block(tokenizer: Tokenizer, block: _Block) -> _EncodedBlock:
         assert line.split() == pieces, f"a piece of {text!r} holds white space"
         lines.append(line)
         counted.texts += 1
-        counted.units += _units(text, block.language)
+        counted.units += count_words(text, block.language)
         counted.pieces.update(pieces)
         if may_learn:
             counted.learned_pieces.update(pieces)
     return _EncodedBlock(lines, counted)
-
-
-def _units(text: str, language: str) -> int:
-    words = text.split()
-    return sum(map(len, words)) if is_unspaced(language) else len(words)
 
 
 def _merge(total: SideStatistics, more: SideStatistics) -> None:

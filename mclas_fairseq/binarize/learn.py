@@ -1,15 +1,22 @@
-"""The tokenizer of a data-bin: learned from the training text, or an earlier data-bin's."""
+"""The tokenizer of a data-bin: learned, given, or an earlier data-bin's, as it is or extended."""
 
 import shutil
 from collections.abc import Iterable, Iterator
 from itertools import compress
 from pathlib import Path
 
-from mclas_fairseq.binarize.options import TokenizerOptions
+from mclas_fairseq.binarize.options import PrepareOptions, TokenizerOptions
 from mclas_fairseq.binarize.spool import SpooledSplit
 from mclas_fairseq.corpus.subsets import draw_subset
-from mclas_fairseq.corpus.tokenizers import Tokenizer, load_tokenizer, train_tokenizer
+from mclas_fairseq.corpus.tokenizers import (
+    Tokenizer,
+    extend_tokenizer,
+    load_tokenizer,
+    open_given_tokenizer,
+    train_tokenizer,
+)
 from mclas_fairseq.data.data_bin import DICTIONARY_FILE, TOKENIZER_FOLDER, DataBin
+from mclas_fairseq.errors import DataError
 
 
 def learn_tokenizer(
@@ -19,7 +26,7 @@ def learn_tokenizer(
     learned: list[bool],
     folder: Path,
 ) -> Tokenizer:
-    """Learn a tokenizer from the training text and save it into a data-bin.
+    """Learn a tokenizer from the training text, or take a given one, and save it into a data-bin.
 
     Args:
         train: the training split.
@@ -31,11 +38,46 @@ def learn_tokenizer(
     Returns:
         The tokenizer as read back from the folder, the very one that later readers get.
     """
-    texts: dict[str, list[str]] = {}
-    for side, language in sides.items():
-        texts.setdefault(language, []).extend(_texts(train.raw_file(side), learned))
-    tokenizer = train_tokenizer(
-        options.name, texts, vocab_size=options.vocab_size, lowercase=options.lowercase
+    if options.given is not None:
+        tokenizer = open_given_tokenizer(options.name, options.given, lowercase=options.lowercase)
+    else:
+        tokenizer = train_tokenizer(
+            options.name,
+            _texts_by_language(train, sides, learned),
+            vocab_size=options.vocab_size,
+            lowercase=options.lowercase,
+        )
+    tokenizer.save(folder / TOKENIZER_FOLDER)
+    return load_tokenizer(folder / TOKENIZER_FOLDER)
+
+
+def extend_earlier(
+    like: DataBin,
+    train: SpooledSplit,
+    sides: dict[str, str],
+    options: PrepareOptions,
+    learned: list[bool],
+    folder: Path,
+) -> Tokenizer:
+    """Add languages to an earlier data-bin's tokenizer and save the result into a data-bin.
+
+    Raises:
+        DataError: a language is none that could be added: the earlier data-bin has it.
+    """
+    had = sorted(like.languages.intersection(options.extend))
+    if had:
+        raise DataError(
+            f"--extend {','.join(options.extend)}: adds languages that {like.folder} does not have,"
+            f" but {', '.join(had)} is one of its own, whose text is cut as before; leave it out"
+        )
+    chosen = {side: language for side, language in sides.items() if language in options.extend}
+    texts: dict[str, list[str]] = {language: [] for language in options.extend}
+    texts.update(_texts_by_language(train, chosen, learned))
+    tokenizer = extend_tokenizer(
+        like.tokenizer,
+        texts,
+        vocab_size=options.tokenizer.vocab_size,
+        known=frozenset(like.dictionary.symbols),
     )
     tokenizer.save(folder / TOKENIZER_FOLDER)
     return load_tokenizer(folder / TOKENIZER_FOLDER)
@@ -65,6 +107,15 @@ def learned_rows(train: SpooledSplit, options: TokenizerOptions) -> list[bool]:
         not is_triple or item in drawn
         for item, is_triple in zip(train.ids, train.is_triple, strict=True)
     ]
+
+
+def _texts_by_language(
+    train: SpooledSplit, sides: dict[str, str], learned: list[bool]
+) -> dict[str, list[str]]:
+    texts: dict[str, list[str]] = {}
+    for side, language in sides.items():
+        texts.setdefault(language, []).extend(_texts(train.raw_file(side), learned))
+    return texts
 
 
 def _texts(raw_file: Path, learned: Iterable[bool]) -> Iterator[str]:

@@ -5,8 +5,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Optional
 
+from mclas_fairseq.binarize.sieve import FilterOptions
 from mclas_fairseq.corpus.languages import check_language
 from mclas_fairseq.errors import ConfigError
+
+# More unknown pieces than this in a language's text, and no model can learn to write it.
+MAX_UNKNOWN_SHARE = 0.005
+
+# Pieces learned where a language is added and no size is given: one language needs fewer than all.
+EXTENSION_VOCAB_SIZE = 4000
 
 
 @dataclass(frozen=True)
@@ -14,7 +21,9 @@ class TokenizerOptions:
     """How the tokenizer is learned; of no use when an earlier data-bin's is taken over.
 
     Attributes:
-        name: "sentencepiece", "bpe" or "words".
+        name: "sentencepiece", "bpe", "words" or "wordpiece".
+        given: a model made elsewhere, of which nothing is learned: sentencepiece's, or BERT's
+            `vocab.txt` for "wordpiece".
         vocab_size: at most this many dictionary entries, reserved symbols apart.
         lowercase: whether all text is lower-cased.
         subset_size: number of complete triples that the tokenizer may learn from; None for all.
@@ -22,6 +31,7 @@ class TokenizerOptions:
     """
 
     name: str = "sentencepiece"
+    given: Optional[Path] = None
     vocab_size: int = 8000
     lowercase: bool = False
     subset_size: Optional[int] = None
@@ -43,6 +53,9 @@ class PrepareOptions:
         overwrite: whether an existing data-bin at `out` is replaced.
         translation_key: key of the records that holds translations of the document.
         exclude_ids: file with ids, one a line, to leave out of training.
+        filters: what else is left out of training.
+        extend: languages whose pieces are learned and added to those of `like`.
+        max_unknown: largest share, 0 to 1, of a language's pieces that may be unknown.
     """
 
     source_lang: str
@@ -55,6 +68,9 @@ class PrepareOptions:
     overwrite: bool = False
     translation_key: str = "translation"
     exclude_ids: Optional[Path] = None
+    filters: FilterOptions = field(default_factory=FilterOptions)
+    extend: tuple[str, ...] = ()
+    max_unknown: float = MAX_UNKNOWN_SHARE
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -80,10 +96,32 @@ class PrepareOptions:
                 "--train: training data are needed to learn a tokenizer and vocabularies from, but"
                 " none are given; give --train, or take an earlier data-bin's with --like"
             )
+        self._check_extension()
+        self.filters.check()
+        if not 0 <= self.max_unknown <= 1:
+            raise ConfigError(
+                f"--max-unknown: must be a share from 0 to 1, but is {self.max_unknown}"
+            )
         _check_at_least_one("--workers", self.workers)
         _check_at_least_one("--vocab-size", self.tokenizer.vocab_size)
         if self.tokenizer.subset_size is not None:
             _check_at_least_one("--tokenizer-subset", self.tokenizer.subset_size)
+
+    def _check_extension(self) -> None:
+        if not self.extend:
+            return
+        if self.like is None or not self.inputs.get("train"):
+            raise ConfigError(
+                f"--extend {','.join(self.extend)}: adds languages to an earlier data-bin's"
+                " tokenizer and learns them from training text, but --like or --train is not"
+                " given; give both"
+            )
+        foreign = [language for language in self.extend if language not in self.languages]
+        if foreign or len(set(self.extend)) < len(self.extend):
+            raise ConfigError(
+                f"--extend {','.join(self.extend)}: must name languages of this corpus"
+                f" ({', '.join(self.languages)}), each once; correct it"
+            )
 
 
 def _check_at_least_one(flag: str, value: int) -> None:

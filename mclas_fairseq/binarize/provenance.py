@@ -3,14 +3,16 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from importlib import metadata
+from pathlib import Path
+from typing import Optional
 
 from fairseq.data import Dictionary
 
 from mclas_fairseq.binarize.options import PrepareOptions
 from mclas_fairseq.binarize.spool import SpooledSplit
 from mclas_fairseq.corpus.records import input_files
-from mclas_fairseq.corpus.tokenizers import Tokenizer
-from mclas_fairseq.data.data_bin import dictionary_fingerprint
+from mclas_fairseq.corpus.tokenizers import ExtendedTokenizer, Tokenizer
+from mclas_fairseq.data.data_bin import DataBin, dictionary_fingerprint
 from mclas_fairseq.data.manifest import Manifest
 from mclas_fairseq.errors import DataError
 
@@ -23,6 +25,7 @@ _DISTRIBUTIONS = (
     "sacremoses",
     "sentencepiece",
     "subword-nmt",
+    "tokenizers",
     "torch",
 )
 
@@ -34,6 +37,9 @@ def hash_inputs(options: PrepareOptions) -> dict[str, str]:
         DataError: a file is missing or cannot be read.
     """
     hashes = {}
+    if options.tokenizer.given is not None:
+        given = options.tokenizer.given
+        hashes[f"tokenizer/{given.name}"] = _digest(given)
     for split, paths in options.inputs.items():
         files = [
             file
@@ -43,16 +49,18 @@ def hash_inputs(options: PrepareOptions) -> dict[str, str]:
             )
         ]
         for number, file in enumerate(files, start=1):
-            try:
-                with file.open("rb") as stream:
-                    digest = hashlib.file_digest(stream, "sha256")
-            except OSError as error:
-                raise DataError(
-                    f"{file}: must be a readable file, but is not ({error.strerror}); check name"
-                    " and rights"
-                ) from error
-            hashes[f"{split}/{number}/{file.name}"] = digest.hexdigest()
+            hashes[f"{split}/{number}/{file.name}"] = _digest(file)
     return hashes
+
+
+def _digest(file: Path) -> str:
+    try:
+        with file.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise DataError(
+            f"{file}: must be a readable file, but is not ({error.strerror}); check name and rights"
+        ) from error
 
 
 def make_manifest(
@@ -62,9 +70,11 @@ def make_manifest(
     inputs: dict[str, str],
     tokenizer: Tokenizer,
     dictionary: Dictionary,
+    like: Optional[DataBin],
 ) -> Manifest:
     """Put the manifest together, to be written last."""
-    subset = options.tokenizer.subset_size if options.like is None else None
+    learns = options.like is None or bool(options.extend)
+    subset = options.tokenizer.subset_size if learns else None
     return Manifest(
         source_lang=options.source_lang,
         target_langs=options.target_langs,
@@ -83,6 +93,15 @@ def make_manifest(
         tokenizer_subset=None
         if subset is None
         else {"size": subset, "seed": options.tokenizer.subset_seed},
+        filters=options.filters.chosen,
+        left_out={split.name: dict(split.reasons) for split in splits if split.left_out},
+        extension=None
+        if like is None or not isinstance(tokenizer, ExtendedTokenizer) or not options.extend
+        else {
+            "languages": list(tokenizer.languages),
+            "pieces": len(tokenizer.added),
+            "dictionary_sha256": like.manifest.dictionary_sha256,
+        },
     )
 
 

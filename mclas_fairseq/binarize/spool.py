@@ -2,17 +2,18 @@
 
 The files hold one normalised text a line, in the order of the records; an absent summary is an
 empty line. All later passes read these files as streams, so the size of a corpus is bounded by the
-disk, not by memory (only the ids are kept).
+disk, not by memory (only ids, and with --dedup hashes of documents, are kept).
 """
 
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
 
+from mclas_fairseq.binarize.sieve import TRAIN, Sieve
 from mclas_fairseq.corpus.records import Record, read_corpus
 from mclas_fairseq.corpus.text_files import read_lines
 from mclas_fairseq.data.data_bin import DOCUMENT_SIDE, summary_side, translation_side
@@ -53,7 +54,8 @@ class SpooledSplit:
             language.
         kinds: target language -> kind -> number of records.
         filled: side -> number of records that have a text there.
-        excluded: number of records left out on demand.
+        left_out: (id, reason) of the records left out on demand, in order.
+        noted: reason -> number of records that would be left out, were they training records.
     """
 
     name: str
@@ -62,7 +64,13 @@ class SpooledSplit:
     is_triple: list[bool]
     kinds: dict[str, Counter[str]]
     filled: Counter[str]
-    excluded: int
+    left_out: list[tuple[str, str]] = field(default_factory=list)
+    noted: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def reasons(self) -> Counter[str]:
+        """Why records were left out: reason -> number of records."""
+        return Counter(reason for _, reason in self.left_out)
 
     def raw_file(self, side: str) -> Path:
         """The side's texts, one a line."""
@@ -76,7 +84,7 @@ def spool_split(
     languages: Languages,
     *,
     translation_key: str,
-    excluded_ids: frozenset[str],
+    sieve: Sieve,
     references: TextIO | None,
 ) -> SpooledSplit:
     """Read one split and write its raw side files into `folder`.
@@ -87,16 +95,15 @@ def spool_split(
         folder: where the raw files go.
         languages: which texts of the records matter.
         translation_key: key of the records that holds translations.
-        excluded_ids: records to leave out.
+        sieve: says which records to leave out of training.
         references: where all raw references go, one record a line; None where none are kept.
 
     Raises:
         DataError: see `read_corpus`; also when no record is left.
     """
     split = SpooledSplit(
-        name, folder, [], [], {lang: Counter() for lang in languages.targets}, Counter(), 0
+        name, folder, [], [], {lang: Counter() for lang in languages.targets}, Counter()
     )
-    excluded = 0
     with ExitStack() as stack:
         files = {
             side: stack.enter_context(
@@ -110,20 +117,21 @@ def spool_split(
             target_langs=languages.targets,
             translation_key=translation_key,
         ):
-            if record.id in excluded_ids:
-                excluded += 1
-                continue
-            _add(record, split, files, languages)
+            texts = _side_texts(record, languages)
+            if reason := sieve.reason(name, record.id, texts):
+                if name == TRAIN:
+                    split.left_out.append((record.id, reason))
+                    continue
+                split.noted[reason] += 1
+            _add(record, texts, split, files, languages)
             if references is not None:
                 references.write(_reference_line(record, languages))
     if not split.ids:
         raise DataError(
             f"--{name}: a split must hold at least one record, but {', '.join(map(str, paths))} "
-            f"holds none ({excluded} left out by --exclude-ids); give a file with records"
+            f"holds none{_listed(split.reasons)}; give a file with records"
         )
-    return SpooledSplit(
-        name, folder, split.ids, split.is_triple, split.kinds, split.filled, excluded
-    )
+    return split
 
 
 def read_ids(path: Path) -> frozenset[str]:
@@ -149,10 +157,19 @@ def check_splits_disjoint(splits: Iterable[SpooledSplit]) -> None:
                 )
 
 
+def _listed(reasons: Counter[str]) -> str:
+    if not reasons:
+        return ""
+    return f" ({', '.join(f'{count} left out by {why}' for why, count in reasons.items())})"
+
+
 def _add(
-    record: Record, split: SpooledSplit, files: Mapping[str, TextIO], languages: Languages
+    record: Record,
+    texts: Mapping[str, str],
+    split: SpooledSplit,
+    files: Mapping[str, TextIO],
+    languages: Languages,
 ) -> None:
-    texts = _side_texts(record, languages)
     for side, file in files.items():
         text = texts.get(side, "")
         file.write(text + "\n")

@@ -37,6 +37,9 @@ def write_vocabularies(
 ) -> list[VocabularyReport]:
     """Write the vocabulary of each language that has training text, or copy the earlier one's.
 
+    Vocabularies of other languages of an earlier data-bin come along, so that a checkpoint can be
+    used for them with this data-bin as well.
+
     Args:
         folder: of the data-bin.
         languages: source and target languages.
@@ -44,6 +47,12 @@ def write_vocabularies(
         dictionary: of the data-bin.
         like: earlier data-bin for languages without training text here.
     """
+    if like is not None:
+        for language in like.languages.difference(languages):
+            if (like.folder / vocabulary_file(language)).is_file():
+                shutil.copyfile(
+                    like.folder / vocabulary_file(language), folder / vocabulary_file(language)
+                )
     reports = []
     for language in languages:
         path = folder / vocabulary_file(language)

@@ -2,8 +2,9 @@
 
 import argparse
 from pathlib import Path
+from typing import Any
 
-from mclas_fairseq.errors import ConfigError
+from mclas_fairseq.cli._prepare_flags import check_flags
 
 NAME = "prepare"
 HELP = "turn records or parallel text into a data-bin for fairseq-train"
@@ -35,6 +36,10 @@ example:
   another corpus with the tokenizer and dictionary of that one:
   mclas prepare --source-lang en --target-lang de --like data-bin/news \\
       --test talks.jsonl --out data-bin/talks
+
+  a language that those do not know, added to them (then: mclas extend, for the checkpoint):
+  mclas prepare --source-lang en --target-lang zh --like data-bin/news --extend zh \\
+      --train zh/train.jsonl --valid zh/valid.jsonl --out data-bin/news-zh
 """
 
 
@@ -44,7 +49,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = _EXAMPLE
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     _add_corpus_arguments(parser.add_argument_group("corpus"))
+    _add_filter_arguments(parser.add_argument_group("training records left out, and reported"))
     _add_tokenizer_arguments(parser.add_argument_group("tokenizer and dictionary"))
+    _add_earlier_arguments(parser.add_argument_group("an earlier data-bin's tokenizer"))
     output = parser.add_argument_group("output")
     output.add_argument("--out", type=Path, required=True, metavar="DIR", help="data-bin to make")
     output.add_argument(
@@ -87,25 +94,65 @@ def _add_corpus_arguments(group: argparse._ArgumentGroup) -> None:
         metavar="NAME",
         help="key of the records that holds translations of the document (default: translation)",
     )
+
+
+def _add_filter_arguments(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--exclude-ids",
         type=Path,
         metavar="FILE",
         help="ids, one a line, to leave out of training: documents that are also in another split",
     )
+    group.add_argument(
+        "--max-document-words",
+        type=int,
+        metavar="N",
+        help="leave out longer documents (characters where words are not spaced); for documents"
+        " longer than the model reads there is fairseq-train's --max-source-positions, which cuts",
+    )
+    group.add_argument(
+        "--max-summary-words", type=int, metavar="N", help="leave out longer summaries"
+    )
+    group.add_argument(
+        "--max-length-ratio",
+        type=float,
+        metavar="R",
+        help="leave out records one of whose two summaries is over R times as long as the other, in"
+        " bytes; of a translation pair likewise",
+    )
+    group.add_argument(
+        "--dedup",
+        action="store_true",
+        help="leave out repeated documents, and those that are in validation or test (compared"
+        " without regard to case and spacing)",
+    )
 
 
 def _add_tokenizer_arguments(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--tokenizer",
-        choices=("sentencepiece", "bpe", "words"),
-        help="sentencepiece (default); bpe: subword-nmt after sacremoses; words: plain words",
+        choices=("sentencepiece", "bpe", "words", "wordpiece"),
+        help="sentencepiece (default); bpe: subword-nmt after sacremoses; words: plain words;"
+        " wordpiece: BERT's, with --vocab",
+    )
+    group.add_argument(
+        "--vocab",
+        type=Path,
+        metavar="FILE",
+        help="vocab.txt of a BERT model, for --tokenizer wordpiece; with --lowercase if uncased",
+    )
+    group.add_argument(
+        "--sentencepiece-model",
+        type=Path,
+        metavar="FILE",
+        help="a sentencepiece model made elsewhere: its pieces become the dictionary",
     )
     group.add_argument(
         "--vocab-size",
         type=int,
         metavar="N",
-        help="pieces of sentencepiece, merges of bpe, most frequent words of words (default: 8000)",
+        help="pieces of sentencepiece, merges of bpe, most frequent words of words (default: 8000);"
+        " with --extend the pieces learned for the added languages (default: 4000)",
     )
     group.add_argument(
         "--lowercase", action="store_true", help="lower-case all text, except kept references"
@@ -124,63 +171,75 @@ def _add_tokenizer_arguments(group: argparse._ArgumentGroup) -> None:
         help="which random triples these are (default: 1)",
     )
     group.add_argument(
+        "--max-unknown",
+        type=float,
+        metavar="SHARE",
+        help="largest share of a language's pieces that the dictionary may not know (default:"
+        " 0.005): of the training summaries, with --like of all text",
+    )
+
+
+def _add_earlier_arguments(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
         "--like",
         type=Path,
         metavar="DATA_BIN",
         help="take tokenizer and dictionary from this data-bin instead of learning them",
     )
+    group.add_argument(
+        "--extend",
+        metavar="LANG[,LANG...]",
+        help="add the pieces of these languages, which it does not have; its own languages are cut"
+        " and numbered as before",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Make the data-bin and print the report."""
-    from mclas_fairseq.binarize.options import PrepareOptions, TokenizerOptions
+    from mclas_fairseq.binarize.options import MAX_UNKNOWN_SHARE, PrepareOptions
     from mclas_fairseq.binarize.prepare import prepare
+    from mclas_fairseq.binarize.sieve import FilterOptions
 
-    _check_flags(args)
-    defaults = TokenizerOptions()
+    check_flags(args)
     options = PrepareOptions(
         source_lang=args.source_lang,
-        target_langs=tuple(part.strip() for part in args.target_lang.split(",")),
+        target_langs=_languages(args.target_lang),
         out=args.out,
         inputs={"train": tuple(args.train), "valid": tuple(args.valid), "test": tuple(args.test)},
-        tokenizer=TokenizerOptions(
-            name=defaults.name if args.tokenizer is None else args.tokenizer,
-            vocab_size=defaults.vocab_size if args.vocab_size is None else args.vocab_size,
-            lowercase=args.lowercase,
-            subset_size=args.tokenizer_subset,
-            subset_seed=defaults.subset_seed if args.subset_seed is None else args.subset_seed,
-        ),
+        tokenizer=_tokenizer_options(args),
         like=args.like,
         workers=args.workers,
         overwrite=args.overwrite,
         translation_key=args.translation_key,
         exclude_ids=args.exclude_ids,
+        filters=FilterOptions(
+            max_document_words=args.max_document_words,
+            max_summary_words=args.max_summary_words,
+            max_length_ratio=args.max_length_ratio,
+            dedup=args.dedup,
+        ),
+        extend=_languages(args.extend) if args.extend is not None else (),
+        max_unknown=MAX_UNKNOWN_SHARE if args.max_unknown is None else args.max_unknown,
     )
     for line in prepare(options).lines():
         print(line)
     return 0
 
 
-def _check_flags(args: argparse.Namespace) -> None:
-    """Refuse flags that would have no effect beside one another."""
-    learning = {
-        "--tokenizer": args.tokenizer,
-        "--vocab-size": args.vocab_size,
-        "--lowercase": args.lowercase or None,
-        "--tokenizer-subset": args.tokenizer_subset,
-        "--subset-seed": args.subset_seed,
-    }
-    given = [flag for flag, value in learning.items() if value is not None]
-    if args.like is not None and given:
-        raise ConfigError(
-            f"--like: takes tokenizer and dictionary from {args.like}, so nothing about learning"
-            f" them may be given, but {' and '.join(given)} is; leave out one or the other"
-        )
-    if args.subset_seed is not None and args.tokenizer_subset is None:
-        raise ConfigError(
-            "--subset-seed: has an effect with --tokenizer-subset only, which is not given; add it"
-        )
-    if args.exclude_ids is not None and not args.train:
-        raise ConfigError(
-            "--exclude-ids: leaves records out of training, but there is none; give --train"
-        )
+def _languages(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(","))
+
+
+def _tokenizer_options(args: argparse.Namespace) -> Any:
+    from mclas_fairseq.binarize.options import EXTENSION_VOCAB_SIZE, TokenizerOptions
+
+    defaults = TokenizerOptions()
+    size = defaults.vocab_size if args.extend is None else EXTENSION_VOCAB_SIZE
+    return TokenizerOptions(
+        name=defaults.name if args.tokenizer is None else args.tokenizer,
+        given=args.sentencepiece_model if args.vocab is None else args.vocab,
+        vocab_size=size if args.vocab_size is None else args.vocab_size,
+        lowercase=args.lowercase,
+        subset_size=args.tokenizer_subset,
+        subset_seed=defaults.subset_seed if args.subset_seed is None else args.subset_seed,
+    )

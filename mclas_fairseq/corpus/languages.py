@@ -38,6 +38,12 @@ def is_unspaced(code: str) -> bool:
     return code.split("-")[0].lower() in UNSPACED_LANGUAGES
 
 
+def count_words(text: str, code: str) -> int:
+    """Number of words of a text; of characters, spaces apart, where words are not spaced."""
+    words = text.split()
+    return sum(map(len, words)) if is_unspaced(code) else len(words)
+
+
 @lru_cache(maxsize=1024)
 def _is_known(code: str) -> bool:
     try:

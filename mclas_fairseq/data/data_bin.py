@@ -7,6 +7,7 @@ tokenizer/                                 the tokenizer's files
 vocabulary.LANG.txt                        the language vocabulary of each summary language
 ids.SPLIT.txt                              the records' ids in row order
 references.SPLIT.jsonl                     raw references of validation and test, in row order
+left_out.train.jsonl                       ids of records left out on demand, and why (if any)
 manifest.json                              written last
 """
 
@@ -54,6 +55,11 @@ def vocabulary_file(language: str) -> str:
 def ids_file(split: str) -> str:
     """File name of a split's record ids."""
     return f"ids.{split}.txt"
+
+
+def left_out_file(split: str) -> str:
+    """File name of the records that were left out of a split on demand."""
+    return f"left_out.{split}.jsonl"
 
 
 def references_file(split: str) -> str:
@@ -125,6 +131,14 @@ class DataBin:
             DataError: there is none for this language.
         """
         return LanguageVocabulary.load(self.folder / vocabulary_file(language), language)
+
+    @property
+    def languages(self) -> set[str]:
+        """Languages that its tokenizer was made for: its own, and those it was extended from."""
+        prefix, suffix = vocabulary_file("*").split("*")
+        names = (path.name for path in self.folder.glob(vocabulary_file("*")))
+        listed = {name.removeprefix(prefix).removesuffix(suffix) for name in names}
+        return listed | {self.manifest.source_lang, *self.manifest.target_langs}
 
     @property
     def splits(self) -> tuple[str, ...]:

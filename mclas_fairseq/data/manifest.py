@@ -30,6 +30,10 @@ class Manifest:
         versions: package name -> version used.
         tokenizer_subset: {"size": N, "seed": S} when the tokenizer learned from a subset of the
             triples only.
+        filters: limits by which records were left out of training: name -> value.
+        left_out: split -> reason -> number of records left out on demand.
+        extension: {"languages": those added, "pieces": N, "dictionary_sha256": of the dictionary
+            that was extended} when this one extends an earlier dictionary.
         format_version: layout of the folder.
     """
 
@@ -42,6 +46,9 @@ class Manifest:
     dictionary_sha256: str
     versions: dict[str, str] = field(default_factory=dict)
     tokenizer_subset: dict[str, int] | None = None
+    filters: dict[str, float | bool] = field(default_factory=dict)
+    left_out: dict[str, dict[str, int]] = field(default_factory=dict)
+    extension: dict[str, Any] | None = None
     format_version: int = FORMAT_VERSION
 
     def save(self, folder: Path) -> None:

@@ -250,7 +250,7 @@ def test_listed_ids_are_left_out_of_training_only_and_counted(
     assert "train-0" not in data_bin.ids("train")
     assert len(data_bin.ids("train")) == 12
     assert "valid-0" in data_bin.ids("valid")
-    assert [split.excluded for split in report.splits] == [1, 0, 0]
+    assert [dict(split.left_out) for split in report.splits] == [{"--exclude-ids": 1}, {}, {}]
     assert "leak.txt: 2 of its 3 ids are in no training record" in caplog.text
     assert any("1  left out by --exclude-ids" in line for line in report.lines())
 

@@ -15,6 +15,7 @@ import pytest
 
 from mclas_fairseq.binarize import encode as encode_module
 from mclas_fairseq.binarize import prepare as prepare_module
+from mclas_fairseq.binarize import reading as reading_module
 from mclas_fairseq.binarize.options import PrepareOptions
 from mclas_fairseq.binarize.prepare import prepare
 from mclas_fairseq.corpus.tokenizers.words import WordTokenizer
@@ -131,14 +132,15 @@ def test_a_disk_that_fills_at_any_step_keeps_the_old_data_bin_whole(
 ) -> None:
     prepare(options)
     before = {path: path.read_bytes() for path in options.out.rglob("*") if path.is_file()}
-    step = getattr(prepare_module, moment)
+    module = reading_module if moment == "spool_split" else prepare_module
+    step = getattr(module, moment)
     with files_of_at_most(None) as limit, monkeypatch.context() as patch:
 
         def on_a_full_disk(*args: object, **kwargs: object) -> object:
             limit(20)
             return step(*args, **kwargs)
 
-        patch.setattr(prepare_module, moment, on_a_full_disk)
+        patch.setattr(module, moment, on_a_full_disk)
         with pytest.raises(DataError, match=FULL_DISK):
             prepare(replace(options, overwrite=True))
     assert {path: path.read_bytes() for path in before} == before
@@ -231,7 +233,8 @@ def test_too_many_unknown_pieces_beside_an_earlier_data_bin_name_another_remedy(
     row = {"id": "n", "document": {"en": "a cat"}, "summary": {"de": "Schmetterling"}}
     (tmp_path / "new.jsonl").write_text(json.dumps(row), encoding="utf-8")
     new = {"train": (tmp_path / "new.jsonl",)}
-    with pytest.raises(DataError, match=r"100\.00% are; prepare both corpora together"):
+    said = r"bin: at most 0\.50% .* 'de' \(summary-de\): 100\.00% \(.* most often Schmetterling 1 times"
+    with pytest.raises(DataError, match=said + r"\); prepare both corpora together, or allow more"):
         prepare(replace(options, like=options.out, out=tmp_path / "b", inputs=new))
 
 

@@ -15,6 +15,7 @@ from fairseq.tasks import TASK_DATACLASS_REGISTRY
 
 from mclas_fairseq.binarize.options import TokenizerOptions
 from mclas_fairseq.cli import COMMANDS, build_parser
+from mclas_fairseq.corpus.conversion.splitting import SplitOptions
 from mclas_fairseq.criterions.summary_cross_entropy import SummaryCrossEntropyConfig
 from mclas_fairseq.evaluation.fairseq_scorer import RougeScorerConfig
 from mclas_fairseq.models.mclas import MclasModel
@@ -22,6 +23,25 @@ from mclas_fairseq.models.mclas import MclasModel
 REQUIRED = "(required)"
 
 MCLAS: dict[str, dict[str, object]] = {
+    "convert": {
+        "--in": [],
+        "--map": [],
+        "--text": [],
+        "--id": None,
+        "--format": "auto",
+        "--encoding": "utf-8",
+        "--delimiter": None,
+        "--no-header": False,
+        "--no-quotes": False,
+        "--out": REQUIRED,
+        "--split": None,
+        # None: not given, which only --split allows; the values are SPLIT's below.
+        "--split-seed": None,
+        "--similarity": None,
+        "--dedup": False,
+        "--dropped": None,
+        "--overwrite": False,
+    },
     "prepare": {
         "--source-lang": REQUIRED,
         "--target-lang": REQUIRED,
@@ -30,13 +50,21 @@ MCLAS: dict[str, dict[str, object]] = {
         "--test": [],
         "--translation-key": "translation",
         "--exclude-ids": None,
+        "--max-document-words": None,
+        "--max-summary-words": None,
+        "--max-length-ratio": None,
+        "--dedup": False,
         # None: not given, which --like must be able to tell; the values are TOKENIZER's below.
         "--tokenizer": None,
+        "--vocab": None,
+        "--sentencepiece-model": None,
         "--vocab-size": None,
         "--lowercase": False,
         "--tokenizer-subset": None,
         "--subset-seed": None,
+        "--max-unknown": None,
         "--like": None,
+        "--extend": None,
         "--out": REQUIRED,
         "--overwrite": False,
         "--workers": 1,
@@ -96,6 +124,14 @@ MCLAS: dict[str, dict[str, object]] = {
         "--seed": 1,
         "--json": None,
     },
+    "average": {
+        "--inputs": [],
+        "--folder": None,
+        "--last": None,
+        "--best": None,
+        "--out": REQUIRED,
+        "--overwrite": False,
+    },
     "doctor": {},
 }
 
@@ -121,11 +157,14 @@ HUMAN: dict[str, dict[str, object]] = {
 
 TOKENIZER: dict[str, object] = {
     "name": "sentencepiece",
+    "given": None,
     "vocab_size": 8000,
     "lowercase": False,
     "subset_size": None,
     "subset_seed": 1,
 }
+
+SPLIT: dict[str, object] = {"seed": 1, "similarity": 0.2}
 
 TASK: dict[str, object] = {
     "data": None,
@@ -214,6 +253,10 @@ def test_options_of_human_evaluation_have_these_names_and_defaults() -> None:
 
 def test_prepare_learns_this_tokenizer_when_nothing_is_said() -> None:
     assert fields(TokenizerOptions) == TOKENIZER
+
+
+def test_convert_splits_in_this_way_when_nothing_is_said() -> None:
+    assert {name: fields(SplitOptions)[name] for name in SPLIT} == SPLIT
 
 
 @pytest.mark.parametrize(

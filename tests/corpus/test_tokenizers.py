@@ -17,6 +17,7 @@ from mclas_fairseq.corpus.tokenizers import (
     train_tokenizer,
 )
 from mclas_fairseq.corpus.tokenizers.base import lower
+from mclas_fairseq.corpus.tokenizers.wordpiece import WordpieceTokenizer
 from mclas_fairseq.errors import ConfigError, DataError
 
 NAMES = sorted(TOKENIZERS)
@@ -55,7 +56,18 @@ FRAGMENTS = st.sampled_from(
 ANY_TEXT = st.lists(FRAGMENTS | st.text(max_size=5), max_size=8).map("".join)
 
 
+def _vocabulary() -> bytes:
+    """A `vocab.txt` of BERT's form that can spell the texts, in both cases."""
+    text = "".join(line for lines in TEXTS.values() for line in lines)
+    letters = sorted({letter for letter in text + text.lower() if not letter.isspace()})
+    special = ["[PAD]", "[unused1]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    pieces = [*letters, *(f"##{letter}" for letter in letters), "method", "Ver", "##fahren"]
+    return "".join(f"{piece}\n" for piece in special + pieces).encode()
+
+
 def _train(name: str, *, lowercase: bool = False) -> Tokenizer:
+    if name == "wordpiece":  # which is given, not learned
+        return WordpieceTokenizer(_vocabulary(), lowercase=lowercase)
     return train_tokenizer(name, TEXTS, vocab_size=100, lowercase=lowercase)
 
 
@@ -185,7 +197,12 @@ def test_load_tokenizer_names_the_file_and_what_is_wrong(
 
 
 @pytest.mark.parametrize(
-    ("name", "file"), [("bpe", "bpe.codes"), ("sentencepiece", "sentencepiece.model")]
+    ("name", "file"),
+    [
+        ("bpe", "bpe.codes"),
+        ("sentencepiece", "sentencepiece.model"),
+        ("wordpiece", "vocab.txt"),
+    ],
 )
 @pytest.mark.parametrize("content", [None, b"\xff nonsense of three", b"", b"#version: 0.2\n"])
 def test_load_names_a_missing_or_broken_model(

@@ -1,7 +1,8 @@
-"""Tokenizers: `sentencepiece` (default), `bpe` and `words`, by name.
+"""Tokenizers: `sentencepiece` (default), `bpe`, `words` and `wordpiece`, by name.
 
-Place in the pipeline: `mclas prepare` learns one with `train_tokenizer` and keeps it in the
-data-bin; everything later reads it back with `load_tokenizer`.
+Place in the pipeline: `mclas prepare` learns one with `train_tokenizer` (or takes a model made
+elsewhere with `open_given_tokenizer`, or adds languages to an earlier one with `extend_tokenizer`)
+and keeps it in the data-bin; everything later reads it back with `load_tokenizer`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,14 +16,36 @@ from mclas_fairseq.corpus.tokenizers.base import (
     read_description,
 )
 from mclas_fairseq.corpus.tokenizers.bpe import BpeTokenizer
+from mclas_fairseq.corpus.tokenizers.extended import ExtendedTokenizer, extend_tokenizer
 from mclas_fairseq.corpus.tokenizers.subword_sentencepiece import SentencepieceTokenizer
+from mclas_fairseq.corpus.tokenizers.wordpiece import WordpieceTokenizer
 from mclas_fairseq.corpus.tokenizers.words import WordTokenizer
 from mclas_fairseq.errors import ConfigError, DataError
 
-_CLASSES: tuple[type[Tokenizer], ...] = (SentencepieceTokenizer, BpeTokenizer, WordTokenizer)
+_CLASSES: tuple[type[Tokenizer], ...] = (
+    SentencepieceTokenizer,
+    BpeTokenizer,
+    WordTokenizer,
+    WordpieceTokenizer,
+)
 TOKENIZERS: Mapping[str, type[Tokenizer]] = {kind.name: kind for kind in _CLASSES}
+_KEPT: Mapping[str, type[Tokenizer]] = {**TOKENIZERS, ExtendedTokenizer.name: ExtendedTokenizer}
+_GIVEN: Mapping[str, type[SentencepieceTokenizer] | type[WordpieceTokenizer]] = {
+    SentencepieceTokenizer.name: SentencepieceTokenizer,
+    WordpieceTokenizer.name: WordpieceTokenizer,
+}
 
-__all__ = ["SEPARATOR", "TOKENIZERS", "UNKNOWN", "Tokenizer", "load_tokenizer", "train_tokenizer"]
+__all__ = [
+    "SEPARATOR",
+    "TOKENIZERS",
+    "UNKNOWN",
+    "ExtendedTokenizer",
+    "Tokenizer",
+    "extend_tokenizer",
+    "load_tokenizer",
+    "open_given_tokenizer",
+    "train_tokenizer",
+]
 
 
 def train_tokenizer(
@@ -45,12 +68,25 @@ def train_tokenizer(
     return TOKENIZERS[name].train(texts, vocab_size=vocab_size, lowercase=lowercase)
 
 
+def open_given_tokenizer(name: str, path: Path, *, lowercase: bool) -> Tokenizer:
+    """Take a model made elsewhere: a sentencepiece model, or BERT's `vocab.txt` for `wordpiece`.
+
+    Raises `ConfigError` for a tokenizer that has no such files, `DataError` for a bad file.
+    """
+    if name not in _GIVEN:
+        raise ConfigError(
+            f"tokenizer {name}: is learned, never given, but {path} is; leave it out, or set"
+            f" --tokenizer to one of {', '.join(_GIVEN)}"
+        )
+    return _GIVEN[name].from_file(path, lowercase=lowercase)
+
+
 def load_tokenizer(folder: Path) -> Tokenizer:
     """Read the tokenizer that was saved in `folder`. Raises `DataError` if there is none."""
     name = read_description(folder).get("tokenizer")
-    if not isinstance(name, str) or name not in TOKENIZERS:
+    if not isinstance(name, str) or name not in _KEPT:
         raise DataError(
-            f"{folder / DESCRIPTION_FILE}: 'tokenizer' must be one of {', '.join(TOKENIZERS)}, "
+            f"{folder / DESCRIPTION_FILE}: 'tokenizer' must be one of {', '.join(_KEPT)}, "
             f"found {name!r}; prepare the data-bin again with mclas prepare"
         )
-    return TOKENIZERS[name].load(folder)
+    return _KEPT[name].load(folder)

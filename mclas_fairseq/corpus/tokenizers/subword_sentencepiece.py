@@ -10,6 +10,9 @@ How the model is learned, and why:
 - digits are single pieces, so that numbers never seen in training can be copied;
 - one thread and a fixed order of the lines: the same text gives the same bytes.
 
+A model that was made elsewhere can be given instead (`--sentencepiece-model`): then its own rules
+hold, normalisation and pieces for single bytes included, and its control symbols are left out.
+
 Kudo, "Subword Regularization" (2018, arXiv:1804.10959); Kudo and Richardson, "SentencePiece"
 (2018, arXiv:1808.06226). Place in the pipeline: see `mclas_fairseq.corpus.tokenizers.base`.
 """
@@ -17,7 +20,8 @@ Kudo, "Subword Regularization" (2018, arXiv:1804.10959); Kudo and Richardson, "S
 import io
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Self
 
@@ -62,11 +66,9 @@ class SentencepieceTokenizer(Tokenizer):
         super().__init__(lowercase=lowercase)
         self._model = model
         self._processor = sentencepiece.SentencePieceProcessor(model_proto=model)
-        ids = range(self._processor.get_piece_size())
-        pieces = [self._processor.id_to_piece(index) for index in ids]
-        # Leaves out `<unk>`, the only symbol that the model is made to hold.
-        self._pieces = [piece for piece in pieces if not is_reserved(piece)]
+        self._pieces = _text_pieces(self._processor)
         self._known = frozenset(self._pieces)
+        self._bytes = _byte_pieces(self._processor)
 
     def _segment(self, text: str, language: str) -> list[str]:
         pieces: list[str] = []
@@ -81,11 +83,20 @@ class SentencepieceTokenizer(Tokenizer):
 
     def decode(self, pieces: Sequence[str], language: str) -> str:
         """Return the text of `pieces`, exactly as it was encoded."""
-        text = normalize_text("".join(pieces).replace(_SPACE, " "))
+        joined = "".join(self._join_bytes(pieces) if self._bytes else pieces)
+        text = normalize_text(joined.replace(_SPACE, " "))
         return _ESCAPED.sub(lambda match: match[1].replace("_", _SPACE), text)
 
+    def _join_bytes(self, pieces: Sequence[str]) -> Iterator[str]:
+        """Yield the pieces, each run of byte pieces as the characters that it spells."""
+        for are_bytes, run in groupby(pieces, self._bytes.__contains__):
+            if are_bytes:
+                yield bytes(self._bytes[piece] for piece in run).decode("utf-8", errors="replace")
+            else:
+                yield from run
+
     def entries(self) -> list[str]:
-        """Return all pieces in the model's order."""
+        """Return all pieces in the model's order, control symbols left out."""
         return list(self._pieces)
 
     def _save_model(self, folder: Path) -> None:
@@ -95,15 +106,36 @@ class SentencepieceTokenizer(Tokenizer):
     def load(cls, folder: Path) -> Self:
         """Read `sentencepiece.model` and `tokenizer.json` from `folder`."""
         lowercase = bool(read_description(folder)["lowercase"])
-        model = read_file(folder / MODEL_FILE)
+        path = folder / MODEL_FILE
+        remedy = "prepare the data-bin again with mclas prepare"
+        return cls._from_bytes(read_file(path), path, remedy, lowercase=lowercase)
+
+    @classmethod
+    def from_file(cls, path: Path, *, lowercase: bool) -> Self:
+        """Take the model that a user gives; its pieces become the dictionary.
+
+        Raises:
+            DataError: the file cannot be read or is no sentencepiece model.
+        """
+        remedy = "give a .model file that sentencepiece wrote with --sentencepiece-model"
+        try:
+            model = path.read_bytes()
+        except OSError as error:
+            raise DataError(
+                f"{path}: --sentencepiece-model must name a readable file, but reading it failed"
+                f" ({error.strerror}); check name and rights"
+            ) from error
+        return cls._from_bytes(model, path, remedy, lowercase=lowercase)
+
+    @classmethod
+    def _from_bytes(cls, model: bytes, path: Path, remedy: str, *, lowercase: bool) -> Self:
         try:
             if model:  # sentencepiece takes an empty one for "none given"
                 return cls(model, lowercase=lowercase)
         except RuntimeError:
             pass
         raise DataError(
-            f"{folder / MODEL_FILE}: must be a sentencepiece model, but cannot be read as one; "
-            "prepare the data-bin again with mclas prepare"
+            f"{path}: must be a sentencepiece model, but cannot be read as one; {remedy}"
         )
 
     @classmethod
@@ -126,6 +158,26 @@ class SentencepieceTokenizer(Tokenizer):
                 *(single, vocab_size),
             )
         return tokenizer
+
+
+def _text_pieces(processor: sentencepiece.SentencePieceProcessor) -> list[str]:
+    """Return the pieces that text can be cut into, in the model's order."""
+    pieces = []
+    for index in range(processor.get_piece_size()):
+        piece = processor.id_to_piece(index)
+        is_symbol = processor.is_control(index) or processor.is_unknown(index)
+        # White space inside a piece (a given model may have such) could not be stored.
+        is_stored = piece.split() == [piece] and not is_reserved(piece)
+        if is_stored and not (is_symbol or processor.is_unused(index)):
+            pieces.append(piece)
+    return pieces
+
+
+def _byte_pieces(processor: sentencepiece.SentencePieceProcessor) -> dict[str, int]:
+    """Return the pieces that stand for single bytes, with their bytes; ours has none."""
+    ids = filter(processor.is_byte, range(processor.get_piece_size()))
+    pieces = [processor.id_to_piece(index) for index in ids]
+    return {piece: int(piece[1:-1], 16) for piece in pieces}  # written <0x0A>
 
 
 def _escape(text: str) -> str:
