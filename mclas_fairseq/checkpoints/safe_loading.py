@@ -11,6 +11,7 @@ Place in the pipeline: every checkpoint passes here, in `fairseq-train` (resumin
 """
 
 import argparse
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Union
@@ -64,12 +65,16 @@ def allow_fairseq_types() -> None:
     torch.serialization.add_safe_globals(list(fairseq_types()))
 
 
-def load_checkpoint(path: Union[str, Path], map_location: str = "cpu") -> dict[str, Any]:
+def load_checkpoint(
+    path: Union[str, Path], map_location: str = "cpu", *, mmap: bool = False
+) -> dict[str, Any]:
     """Read a checkpoint safely and return it as stored, without fairseq's upgrades.
 
     Args:
         path: a file written by `torch.save`, in the present (zip) or the old format.
         map_location: the device that tensors are put on, as in `torch.load`.
+        mmap: read tensors from the file when they are used, so that those which are not cost
+            nothing; files in the old format are read as a whole.
 
     Raises:
         CheckpointError: the file is missing, empty, cut short or damaged, holds something other
@@ -77,7 +82,8 @@ def load_checkpoint(path: Union[str, Path], map_location: str = "cpu") -> dict[s
     """
     allow_fairseq_types()
     with clear_errors(path):
-        state = torch.load(path, map_location=map_location, weights_only=True)
+        lazily = mmap and zipfile.is_zipfile(path)
+        state = torch.load(path, map_location=map_location, weights_only=True, mmap=lazily)
     if not isinstance(state, dict):
         raise CheckpointError(
             f"checkpoint {path}: must hold a dictionary, but holds {type(state).__name__}; "

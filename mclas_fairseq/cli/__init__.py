@@ -23,6 +23,7 @@ COMMANDS = (
     "score",
     "human",
     "report",
+    "average",
     "doctor",
 )
 

@@ -1,0 +1,131 @@
+"""`mclas average`: the mean of checkpoints (see `mclas_fairseq.checkpoints.averaging`)."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from mclas_fairseq.errors import ConfigError
+
+NAME = "average"
+HELP = "average the weights of several checkpoints of one training"
+
+_DESCRIPTION = """\
+Write a checkpoint whose weights are the mean of those of several checkpoints of one training: the
+last N, the best N on validation data, or those that are named. Such a mean often decodes a little
+better than each of them, and costs no training.
+
+The result is a checkpoint like the others: for fairseq-generate, mclas summarize and
+fairseq-train --finetune-from-model. It has no state of an optimizer, so training cannot be resumed
+from it.
+
+--best goes by the score that fairseq-train validated (--best-checkpoint-metric) and by its
+direction (--maximize-best-checkpoint-metric), both as the checkpoints themselves have them.
+Train with --keep-best-checkpoints N to have N of them, or with --save-interval-updates U
+--keep-interval-updates N for the last N.
+"""
+
+_EXAMPLE = """\
+example:
+  mclas average --folder checkpoints/mclas --last 5 --out checkpoints/mclas/average.pt
+  mclas average --folder checkpoints/mclas --best 3 --out checkpoints/mclas/average-best.pt
+  mclas average --inputs run/checkpoint_4_400.pt run/checkpoint_5_500.pt --out run/average.pt
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `mclas average`."""
+    parser.description = _DESCRIPTION
+    parser.epilog = _EXAMPLE
+    parser.add_argument(
+        "--inputs", type=Path, nargs="+", default=[], metavar="FILE", help="the checkpoints"
+    )
+    parser.add_argument(
+        "--folder", type=Path, metavar="DIR", help="or the folder that they are chosen from"
+    )
+    parser.add_argument(
+        "--last", type=int, metavar="N", help="with --folder: those with the most updates"
+    )
+    parser.add_argument(
+        "--best", type=int, metavar="N", help="with --folder: those with the best validation score"
+    )
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="FILE", help="checkpoint to write"
+    )
+    parser.add_argument(
+        "--overwrite", action="store_true", help="replace the file if it exists already"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Choose, average, write, and say what the average is made of."""
+    from mclas_fairseq.checkpoints.averaging import average_checkpoints, write_checkpoint
+
+    _check_flags(args)
+    paths, lines = _choose(args)
+    _check_output(args.out, paths, overwrite=args.overwrite)
+    state = average_checkpoints(paths)
+    write_checkpoint(args.out, state)
+    for line in lines:
+        print(line)
+    weights = sum(value.numel() for value in state["model"].values())
+    print(f"{args.out}: the mean of {len(paths)} checkpoints, {weights:,} values")
+    return 0
+
+
+def _check_flags(args: argparse.Namespace) -> None:
+    if bool(args.inputs) == (args.folder is not None):
+        raise ConfigError(
+            "mclas average: needs the checkpoints by name (--inputs) or a folder (--folder), but"
+            f" has {'both' if args.inputs else 'neither'}; give one of the two"
+        )
+    chosen = [flag for flag in ("last", "best") if getattr(args, flag) is not None]
+    if args.inputs and chosen:
+        raise ConfigError(
+            f"--{chosen[0]}: chooses from a --folder, but --inputs names the checkpoints; leave"
+            " out one of the two"
+        )
+    if args.folder is not None and len(chosen) != 1:
+        raise ConfigError(
+            "--folder: needs --last N or --best N to choose from it, but has"
+            f" {'both' if chosen else 'neither'}; give one of the two"
+        )
+
+
+def _choose(args: argparse.Namespace) -> tuple[list[Path], list[str]]:
+    """The checkpoints, and a line about each."""
+    from mclas_fairseq.checkpoints.selection import best_checkpoints, last_checkpoints
+
+    if args.inputs:
+        _check_distinct(args.inputs)
+        return list(args.inputs), [str(path) for path in args.inputs]
+    if args.last is not None:
+        found = last_checkpoints(args.folder, args.last)
+        return [item.path for item in found], [item.line() for item in found]
+    found = best_checkpoints(args.folder, args.best)
+    direction = "more" if found[0].maximize else "less"
+    lines = [f"best by {found[0].metric} ({direction} is better)"]
+    return [item.path for item in found], [*lines, *(item.line() for item in found)]
+
+
+def _check_distinct(paths: Sequence[Path]) -> None:
+    seen: dict[Path, Path] = {}
+    for path in paths:
+        known = seen.setdefault(path.resolve(), path)
+        if known is not path:
+            raise ConfigError(
+                f"--inputs: must be different files, but {known} and {path} are the same; name it"
+                " once"
+            )
+
+
+def _check_output(out: Path, inputs: Sequence[Path], *, overwrite: bool) -> None:
+    if out.resolve() in [path.resolve() for path in inputs]:
+        raise ConfigError(
+            f"--out: must not be one of the checkpoints that are averaged, but is {out}; choose"
+            " another name"
+        )
+    if out.exists() and not overwrite:
+        raise ConfigError(
+            f"--out: must not exist yet, but {out} does; choose another name, or give --overwrite"
+            " to replace it"
+        )
