@@ -66,7 +66,7 @@ setup(
         "rouge-score",
         "sacremoses",
         "safetensors",
-        "sentencepiece",
+        "sentencepiece>=0.2.3",
         "snowballstemmer",
         "subword-nmt",
         "tabulate",

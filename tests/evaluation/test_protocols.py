@@ -81,9 +81,13 @@ def test_ncls_chinese_keeps_punctuation_but_not_full_stop_or_tags() -> None:
 
 
 def test_unknown_protocol_lists_those_of_the_language() -> None:
-    assert protocols_for("de") == ["default"]
-    assert protocols_for("zh") == ["default", "ncls"]
-    with pytest.raises(ConfigError, match=r"'de'.*one of default, but is 'ncls'.*--protocol"):
+    assert protocols_for("de") == ["default", "mclas", "xlsum", "subword"]
+    assert protocols_for("zh") == ["default", "ncls", "mclas", "xlsum", "subword"]
+    assert protocols_for("ja") == ["default", "xlsum", "subword"]
+    assert protocols_for("km") == ["default", "subword"]
+    with pytest.raises(
+        ConfigError, match=r"'de'.*one of default, mclas, .*, but is 'ncls'.*--protocol"
+    ):
         get_protocol("ncls", "de")
 
 

@@ -7,10 +7,14 @@ from mclas_fairseq.corpus.languages import check_language
 from mclas_fairseq.errors import ConfigError
 from mclas_fairseq.evaluation.protocols.base import RougeProtocol
 from mclas_fairseq.evaluation.protocols.default import DefaultProtocol
+from mclas_fairseq.evaluation.protocols.mclas import MclasProtocol
 from mclas_fairseq.evaluation.protocols.ncls import NclsProtocol
+from mclas_fairseq.evaluation.protocols.subword import SubwordProtocol
+from mclas_fairseq.evaluation.protocols.xlsum import XlsumProtocol
 
 PROTOCOLS: dict[str, type[RougeProtocol]] = {
-    protocol.name: protocol for protocol in (DefaultProtocol, NclsProtocol)
+    protocol.name: protocol
+    for protocol in (DefaultProtocol, NclsProtocol, MclasProtocol, XlsumProtocol, SubwordProtocol)
 }
 
 

@@ -6,11 +6,7 @@ letter with its marks), while runs of Latin, Greek or Cyrillic letters and digit
 Compatibility forms (full-width letters, ligatures) count as the letters that they stand for, and
 invisible characters (soft hyphens, joiners) as nothing.
 
-Sentences, for ROUGE-Lsum, end in the same places in every language: at a line break; at `.`, `!`,
-`?` or an ellipsis before white space; at any other mark that Unicode calls a sentence terminator
-(the Chinese full stop, the danda, the Arabic question mark, ...), with or without white space.
-Abbreviations such as "Dr. Jones" are therefore cut, and Thai or Lao, which have no such mark, are
-cut at line breaks only.
+Sentences, for ROUGE-Lsum, are those of `sentences.py`.
 """
 
 from pathlib import Path
@@ -21,15 +17,8 @@ import regex
 
 from mclas_fairseq.corpus.languages import is_unspaced
 from mclas_fairseq.evaluation.protocols.base import RougeProtocol
+from mclas_fairseq.evaluation.protocols.sentences import SPLITTING, split_at_marks
 
-_SENTENCE_END = regex.compile(
-    r"""(?V1)
-      [.!?…]+ [\p{Pe}\p{Pf}"']* (?=\s|$)    # needs white space: 3.5 and z.B. are not cut
-    | [\p{Sentence_Break=STerm}--[!?]]+     # 。 ！ ？ । ؟ ۔ ...
-    | [\r\n\u2028\u2029]+
-    """,
-    regex.VERBOSE,
-)
 _WORD = regex.compile(r"[\p{L}\p{M}\p{N}]+")
 _CHARACTER = regex.compile(
     r"[\p{Latin}\p{Greek}\p{Cyrillic}\p{Nd}][\p{Latin}\p{Greek}\p{Cyrillic}\p{Nd}\p{M}]*"
@@ -46,7 +35,7 @@ class DefaultProtocol(RougeProtocol):
     """Lower-cased words, or characters where words are not separated; no stemming."""
 
     name: ClassVar[str] = "default"
-    splitting = "marks"
+    splitting = SPLITTING
 
     def __init__(self, language: str, tokenizer: Optional[Path] = None) -> None:
         super().__init__(language, tokenizer)
@@ -55,8 +44,8 @@ class DefaultProtocol(RougeProtocol):
         self._token = _CHARACTER if is_unspaced(language) else _WORD
 
     def split_sentences(self, text: str) -> list[str]:
-        """Cut at sentence marks and line breaks; see the module for the rule."""
-        return [sentence for sentence in _SENTENCE_END.split(text) if sentence]
+        """Cut at sentence marks and line breaks."""
+        return split_at_marks(text)
 
     def words(self, sentence: str) -> list[str]:
         """Lower-cased words or characters; punctuation is dropped."""

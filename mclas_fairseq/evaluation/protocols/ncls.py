@@ -14,14 +14,13 @@ from typing import ClassVar, Optional
 import regex
 
 from mclas_fairseq.evaluation.protocols.base import RougeProtocol
+from mclas_fairseq.evaluation.protocols.stemming import porter
 
 _FREE_FULL_STOP = regex.compile(r"(?<!\S)\.(?!\S)|\n")
 _LATIN = regex.compile(r"[a-z0-9]+")
 _CHINESE_FULL_STOP = regex.compile(r"[。\n]")
 _CHINESE = regex.compile(r"[a-z]+|[0-9]+|\S")
 _SENTENCE_TAG = regex.compile(r"</?t>")
-# ROUGE-1.5.5 leaves shorter words as they are.
-_SHORTEST_STEMMED = 4
 
 
 class NclsProtocol(RougeProtocol):
@@ -37,11 +36,7 @@ class NclsProtocol(RougeProtocol):
         self.token_kind = "char+punct" if self._chinese else "a-z0-9"
         self.stemming = "no" if self._chinese else "porter"
         self.splitting = "fullstop"
-        # Imported here because nltk takes a second, and every fairseq command imports this module.
-        from nltk.stem.porter import PorterStemmer
-
-        self._stemmer = PorterStemmer()
-        self._stems: dict[str, str] = {}  # stemming takes ten times as long as everything else
+        self._stemmer = None if self._chinese else porter()
 
     def split_sentences(self, text: str) -> list[str]:
         """Cut at the Chinese full stop, or at a full stop between spaces."""
@@ -55,8 +50,4 @@ class NclsProtocol(RougeProtocol):
 
     def stem(self, token: str) -> str:
         """The Porter stem of an English word; a Chinese token as it is."""
-        if self._chinese or len(token) < _SHORTEST_STEMMED:
-            return token
-        if token not in self._stems:
-            self._stems[token] = self._stemmer.stem(token)
-        return self._stems[token]
+        return token if self._stemmer is None else self._stemmer(token)
