@@ -116,7 +116,7 @@ def check_taken_over(
     if not bad:
         return
     listed = "; ".join(
-        f"{text.language!r} ({text.side}): {text.pieces:.2%} ({_details(text)})" for text in bad
+        f"of {text.language!r} ({text.side}) {text.pieces:.2%} ({_details(text)})" for text in bad
     )
     new = sorted({text.language for text in bad} - set(earlier))
     remedies = [f"add the pieces of a new language with --extend {','.join(new)}"] if new else []
@@ -124,7 +124,7 @@ def check_taken_over(
         remedies.append("prepare both corpora together")
     raise DataError(
         f"--like {options.like}: at most {options.max_unknown:.2%} of the pieces of each language"
-        f" may be unknown to its dictionary, but are, in {listed}; {', or '.join(remedies)}, or"
+        f" may be unknown to its dictionary, but {listed} are; {', or '.join(remedies)}, or"
         " allow more with --max-unknown"
     )
 

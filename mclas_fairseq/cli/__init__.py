@@ -15,6 +15,7 @@ from mclas_fairseq.errors import MclasError, SetupError
 
 COMMANDS = (
     "convert",
+    "roundtrip",
     "prepare",
     "train",
     "synthetic",
@@ -24,6 +25,7 @@ COMMANDS = (
     "human",
     "report",
     "average",
+    "extend",
     "doctor",
 )
 

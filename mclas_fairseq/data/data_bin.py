@@ -13,6 +13,7 @@ manifest.json                              written last
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -69,8 +70,12 @@ def references_file(split: str) -> str:
 
 def dictionary_fingerprint(dictionary: Dictionary) -> str:
     """SHA-256 over the dictionary's symbols in order: same size in another order differs."""
-    joined = "\n".join(dictionary.symbols)
-    return hashlib.sha256(joined.encode("utf-8")).hexdigest()
+    return fingerprint_of(dictionary.symbols)
+
+
+def fingerprint_of(symbols: Sequence[str]) -> str:
+    """`dictionary_fingerprint` of the dictionary that has these symbols."""
+    return hashlib.sha256("\n".join(symbols).encode("utf-8")).hexdigest()
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from fairseq import checkpoint_utils, utils
 
+from mclas_fairseq.data.manifest import Manifest
 from mclas_fairseq.data.summary_dataset import SummaryDataset
 from mclas_fairseq.errors import CheckpointError
 from mclas_fairseq.inference.options import DecodingOptions
@@ -64,8 +65,13 @@ class Summarizer:
         for checkpoint in checkpoints:
             if not checkpoint.is_file():
                 raise CheckpointError(f"checkpoint {checkpoint}: the file does not exist")
+        manifest = Manifest.load(data)
         overrides = {
             "data": str(data),
+            # The flags of the training may name a language that this data-bin lacks (an extended
+            # checkpoint's do); the languages that the checkpoint carries win over them anyway.
+            "source_lang": manifest.source_lang,
+            "target_lang": manifest.target_langs[0],
             "restrict_vocab": options.restrict_vocab,
             "ngram_block_scope": options.ngram_block_scope,
             "length_penalty": options.length_penalty,

@@ -233,8 +233,12 @@ def test_too_many_unknown_pieces_beside_an_earlier_data_bin_name_another_remedy(
     row = {"id": "n", "document": {"en": "a cat"}, "summary": {"de": "Schmetterling"}}
     (tmp_path / "new.jsonl").write_text(json.dumps(row), encoding="utf-8")
     new = {"train": (tmp_path / "new.jsonl",)}
-    said = r"bin: at most 0\.50% .* 'de' \(summary-de\): 100\.00% \(.* most often Schmetterling 1 times"
-    with pytest.raises(DataError, match=said + r"\); prepare both corpora together, or allow more"):
+    said = (
+        r"bin: at most 0\.50% .* 'de' \(summary-de\) 100\.00% \(.* most often Schmetterling 1 times"
+    )
+    with pytest.raises(
+        DataError, match=said + r"\) are; prepare both corpora together, or allow more"
+    ):
         prepare(replace(options, like=options.out, out=tmp_path / "b", inputs=new))
 
 
