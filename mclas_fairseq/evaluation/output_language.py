@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Any, Optional
 
 from mclas_fairseq.errors import DataError
-from mclas_fairseq.evaluation.scripts import SCRIPT_LANGUAGES, main_script
+from mclas_fairseq.evaluation.script_languages import SCRIPT_LANGUAGES, main_script
 
 UNDETERMINED = "und"  # BCP 47's code for a text in no known language
 
@@ -52,8 +52,8 @@ def identify_language(text: str, candidates: Optional[Collection[str]] = None) -
             f"language of a text: must be one that py3langid tells from others, but {unknown[0]!r}"
             f" is not; the choice was between {', '.join(sorted(possible))}; leave it out"
         )
-    found = next(code for code, _ in _model().rank(text) if code in set(possible))
-    return given.get(found, found)
+    found = next(code for code, _ in _model().rank(text) if code in possible)
+    return given.get(found, str(found))
 
 
 def language_shares(
