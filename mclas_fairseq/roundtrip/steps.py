@@ -54,7 +54,7 @@ def reject(document: Document, reason: str) -> None:
     document.metadata[_REJECTED] = reason
 
 
-class RecordStep(PipelineStep, ABC):  # type: ignore[misc]
+class RecordStep(PipelineStep, ABC):
     """A step that judges, and may change, one record at a time.
 
     Attributes:
@@ -66,7 +66,8 @@ class RecordStep(PipelineStep, ABC):  # type: ignore[misc]
 
     def settings(self) -> Mapping[str, object]:
         """Options that change what the step does, as JSON values; a run is refused where other
-        options were used before."""
+        options were used before.
+        """
         return {}
 
     @abstractmethod

@@ -1,0 +1,295 @@
+"""`mclas roundtrip`: a cross-lingual corpus from a monolingual one, translating there and back."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mclas_fairseq.errors import ConfigError
+
+if TYPE_CHECKING:
+    from mclas_fairseq.roundtrip.options import Execution, FilterOptions, Outputs, RunOptions
+    from mclas_fairseq.roundtrip.report import Report
+
+NAME = "roundtrip"
+HELP = "make a cross-lingual corpus by translating summaries there and back"
+
+_DESCRIPTION = """\
+Translate each record's summary into the other language and back, and keep the pair where that
+preserved it: ROUGE-1 F1 of the back-translation against the original at least --t1, and ROUGE-2 F1
+at least --t2. Records with summary.A (--source-lang) come in, records with summary.A and summary.B
+(--target-lang) come out; other keys are kept, and "roundtrip" holds the back-translation, both
+scores and the translators' own. A record that has both summaries already is passed on as it is.
+
+With --fill A it is the other way round: records with S^B but no S^A get one by translating S^B
+with --backward, judged by translating that again with --forward. "machine_made" in "roundtrip" says
+which summary was made.
+
+The input is cut into shards. A run that was ended, however, goes on where it stopped when the same
+command is started again, and gives the same bytes for any number of --workers. Thresholds can be
+changed afterwards with --rescore, without translating.
+"""
+
+_EXAMPLE = """\
+examples:
+  mclas roundtrip --in news.jsonl.gz --source-lang en --target-lang de \\
+      --forward fairseq:en-de/model.pt --backward fairseq:de-en/model.pt \\
+      --workers 4 --out corpus
+
+  mclas roundtrip --rescore --out corpus --t1 0.7 --t2 0.4
+
+  mclas roundtrip --in german.jsonl --source-lang en --target-lang de --fill en \\
+      --forward ct2:en-de --backward ct2:de-en --out filled
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the flags of the subcommand."""
+    parser.description = _DESCRIPTION
+    parser.epilog = _EXAMPLE
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    _add_corpus_arguments(parser.add_argument_group("corpus"))
+    _add_translation_arguments(parser.add_argument_group("translation"))
+    _add_filter_arguments(parser.add_argument_group("filter"))
+    _add_output_arguments(parser.add_argument_group("output"))
+    _add_execution_arguments(parser.add_argument_group("execution; may change between starts"))
+
+
+def _add_corpus_arguments(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--in", dest="inputs", type=Path, nargs="+", action="extend", default=[], metavar="FILE",
+        help="records (.jsonl or .jsonl.gz); several are joined in this order",
+    )  # fmt: skip
+    group.add_argument("--source-lang", metavar="A", help="language of the documents, as in en")
+    group.add_argument("--target-lang", metavar="B", help="language of the summaries to make")
+    group.add_argument(
+        "--fill", metavar="LANG",
+        help="the language whose summaries are made where they are absent (default: B)",
+    )  # fmt: skip
+
+
+def _add_translation_arguments(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--forward", metavar="SPEC",
+        help="translator from A into B: fairseq:CHECKPOINT[:CHECKPOINT...], ct2:FOLDER,"
+        " hf:NAME_OR_FOLDER or command:PROGRAM ARGUMENTS",
+    )  # fmt: skip
+    group.add_argument("--backward", metavar="SPEC", help="translator from B into A")
+    group.add_argument(
+        "--unit", choices=("summary", "sentence"), default="summary",
+        help="what is translated and judged at once (default: summary)",
+    )  # fmt: skip
+    numbers = (
+        ("--beam", 5, "hypotheses kept at each step"),
+        ("--batch-tokens", 4096, "tokens of a batch"),
+        ("--max-source-tokens", 512, "tokens of the longest text; a longer one is rejected"),
+        ("--max-target-tokens", 200, "tokens of the longest translation"),
+        ("--threads", 1, "of each translator, on a CPU"),
+    )
+    for flag, default, text in numbers:
+        group.add_argument(
+            flag, type=int, default=default, metavar="N", help=f"{text} (default: {default})"
+        )
+    group.add_argument("--device", default="cpu", help="cpu (default), cuda, cuda:1, ...")
+    group.add_argument(
+        "--precision", metavar="TYPE", help="number format of the weights, as in float16 or int8"
+    )
+
+
+def _add_filter_arguments(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--t1", type=float, default=0.6, metavar="X",
+        help="least ROUGE-1 F1, from 0 to 1 (default: 0.6)",
+    )  # fmt: skip
+    group.add_argument(
+        "--t2", type=float, default=0.2, metavar="X",
+        help="least ROUGE-2 F1, from 0 to 1 (default: 0.2)",
+    )  # fmt: skip
+    group.add_argument(
+        "--sentence-share", type=float, default=1.0, metavar="X",
+        help="with --unit sentence: least share of a summary's sentences that reach both"
+        " (default: 1)",
+    )  # fmt: skip
+    group.add_argument(
+        "--protocol", default="default", help="rules of ROUGE's tokens (default: default)"
+    )
+    group.add_argument(
+        "--rescore", action="store_true",
+        help="filter the finished run in --out with the thresholds given here; translates nothing",
+    )  # fmt: skip
+
+
+def _add_output_arguments(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--out", type=Path, required=True, metavar="FOLDER",
+        help="folder of the run, for corpus.jsonl, report.json, scores.png and what is translated",
+    )  # fmt: skip
+    group.add_argument(
+        "--rejected", type=Path, metavar="FILE",
+        help="where to write what was filtered and why (default: rejected.jsonl in the folder)",
+    )  # fmt: skip
+    group.add_argument(
+        "--gzip", action="store_true", help="compress the corpus and the rejected records"
+    )
+
+
+def _add_execution_arguments(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--executor", choices=("local", "slurm", "ray"), default="local",
+        help="where shards are translated (default: local)",
+    )  # fmt: skip
+    group.add_argument(
+        "--executor-options", nargs="+", action="extend", default=[], metavar="KEY=VALUE",
+        help="of datatrove's executor, as in time=20:00:00 partition=gpu gpus_per_task=1",
+    )  # fmt: skip
+    group.add_argument(
+        "--workers", type=int, default=1, metavar="N", help="shards at the same time (default: 1)"
+    )
+    group.add_argument(
+        "--shard-lines", type=int, default=5000, metavar="N",
+        help="records of a shard; belongs to a run for good (default: 5000)",
+    )  # fmt: skip
+    group.add_argument(
+        "--time-limit", type=float, metavar="S",
+        help="seconds that a shard may take before it is ended and tried again (default: any)",
+    )  # fmt: skip
+    group.add_argument(
+        "--retries", type=int, default=2, metavar="N",
+        help="how often a shard that failed is tried again (default: 2)",
+    )  # fmt: skip
+
+
+def run(args: argparse.Namespace) -> int:
+    """Make the corpus and print the report."""
+    from mclas_fairseq.extras import require
+
+    for module in ("datatrove", "orjson"):
+        require(module, extra="roundtrip", purpose="mclas roundtrip")
+    report = _rescore(args) if args.rescore else _run(args)
+    for line in report.lines():
+        print(line)
+    outputs = _outputs(args)
+    print(
+        f"written to {args.out}: {outputs.corpus_file.name}, {outputs.rejected_file},"
+        " report.json, scores.png"
+    )
+    return 0
+
+
+def _run(args: argparse.Namespace) -> "Report":
+    from mclas_fairseq.roundtrip.progress import Progress
+    from mclas_fairseq.roundtrip.running import RoundTrip, run_roundtrip
+
+    needed = {
+        "--in": args.inputs or None,
+        "--source-lang": args.source_lang,
+        "--target-lang": args.target_lang,
+        "--forward": args.forward,
+        "--backward": args.backward,
+    }
+    missing = [flag for flag, value in needed.items() if value is None]
+    if missing:
+        raise ConfigError(
+            f"{missing[0]}: needed to translate, but not given; give it, or --rescore to filter a"
+            " finished run"
+        )
+    asked = RoundTrip(
+        run=_run_options(args),
+        filter=_filter_options(args),
+        outputs=_outputs(args),
+        execution=_execution(args),
+    )
+    return run_roundtrip(asked, Progress(lambda line: print(line, file=sys.stderr, flush=True)))
+
+
+def _rescore(args: argparse.Namespace) -> "Report":
+    from mclas_fairseq.roundtrip.running import rescore
+    from mclas_fairseq.roundtrip.steps import CleaningSteps
+
+    given = {
+        "--in": args.inputs,
+        "--source-lang": args.source_lang,
+        "--target-lang": args.target_lang,
+        "--fill": args.fill,
+        "--forward": args.forward,
+        "--backward": args.backward,
+    }
+    extra = [flag for flag, value in given.items() if value]
+    if extra:
+        raise ConfigError(
+            f"--rescore: takes what was translated from {args.out}, so {extra[0]} may not be given;"
+            " leave it out"
+        )
+    return rescore(_filter_options(args), _outputs(args), CleaningSteps())
+
+
+def _run_options(args: argparse.Namespace) -> "RunOptions":
+    from mclas_fairseq.roundtrip.options import Direction, RunOptions, Translators
+    from mclas_fairseq.roundtrip.translators import TranslatorOptions
+
+    def translator(source: str, target: str) -> TranslatorOptions:
+        return TranslatorOptions(
+            source_lang=source,
+            target_lang=target,
+            beam=args.beam,
+            batch_tokens=args.batch_tokens,
+            max_source_tokens=args.max_source_tokens,
+            max_target_tokens=args.max_target_tokens,
+            device=args.device,
+            precision=args.precision,
+            threads=args.threads,
+        )
+
+    source, target = args.source_lang, args.target_lang
+    return RunOptions(
+        inputs=tuple(args.inputs),
+        direction=Direction(source, target, made=args.fill or target),
+        translators=Translators(
+            forward=args.forward,
+            backward=args.backward,
+            forward_options=translator(source, target),
+            backward_options=translator(target, source),
+        ),
+        unit=args.unit,
+        shard_lines=args.shard_lines,
+    )
+
+
+def _filter_options(args: argparse.Namespace) -> "FilterOptions":
+    from mclas_fairseq.roundtrip.options import FilterOptions
+
+    return FilterOptions(
+        t1=args.t1, t2=args.t2, sentence_share=args.sentence_share, protocol=args.protocol
+    )
+
+
+def _outputs(args: argparse.Namespace) -> "Outputs":
+    from mclas_fairseq.roundtrip.options import Outputs
+
+    return Outputs(folder=args.out, rejected=args.rejected, gzip=args.gzip)
+
+
+def _execution(args: argparse.Namespace) -> "Execution":
+    from mclas_fairseq.roundtrip.options import Execution
+
+    return Execution(
+        executor=args.executor,
+        options=dict(_key_value(text) for text in args.executor_options),
+        workers=args.workers,
+        time_limit=args.time_limit,
+        retries=args.retries,
+    )
+
+
+def _key_value(text: str) -> tuple[str, Any]:
+    """KEY=VALUE; the value is read as JSON where it is JSON: 4, true, {"account": "x"}."""
+    key, sign, value = text.partition("=")
+    if not sign or not key:
+        raise ConfigError(
+            f"--executor-options {text!r}: must be KEY=VALUE, as in partition=gpu; write it so"
+        )
+    try:
+        return key, json.loads(value)
+    except ValueError:
+        return key, value
