@@ -1,6 +1,7 @@
 """Which settings suit few triples: the runs behind the presets, chosen on validation data.
 
-    python examples/small_data/run.py OUT [--data DATA --ms CHECKPOINT --like DATA_BIN] [--only TEXT]
+    python examples/small_data/run.py OUT [--data DATA --ms CHECKPOINT --like DATA_BIN]
+                                              [--only TEXT]
 
 Trains MCLAS with one setting changed at a time and scores the German summaries of the validation
 split. Without --data: synthetic news (hard) at 500, 2,000 and 20,000 triples. With --data (the
