@@ -9,6 +9,7 @@ dictionary and prints one line for each language: `S^B` first, then `S^A`.
 # field types when it builds the command line.
 import functools
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Optional
 
 from fairseq import scoring
@@ -17,19 +18,27 @@ from fairseq.scoring import BaseScorer, register_scorer
 
 from mclas_fairseq.errors import ConfigError
 from mclas_fairseq.evaluation.feed import ScoredDocument, ScoringFeed
-from mclas_fairseq.evaluation.protocols import get_protocol
-from mclas_fairseq.evaluation.report import NAMES, format_value, summarise
+from mclas_fairseq.evaluation.protocols import RougeProtocol, get_protocol
+from mclas_fairseq.evaluation.report import format_value, summarise
 from mclas_fairseq.evaluation.rouge import METRICS, RougeScores, score_rouge
+from mclas_fairseq.evaluation.systems import NAMES
+
+ROUGE_PROTOCOL_HELP = (
+    "ROUGE's rules for tokens, stemming and sentences: default, ncls (en, zh), mclas, xlsum or"
+    " subword"
+)
+ROUGE_TOKENIZER_HELP = (
+    "vocabulary of multilingual BERT for --rouge-protocol mclas in Chinese, SentencePiece model for"
+    " --rouge-protocol subword (a file or a folder)"
+)
 
 
 @dataclass
 class RougeScorerConfig(FairseqDataclass):
     """Options of `--scoring rouge`."""
 
-    rouge_protocol: str = field(
-        default="default",
-        metadata={"help": "rules for tokens, stemming and sentences: default, ncls (en, zh)"},
-    )
+    rouge_protocol: str = field(default="default", metadata={"help": ROUGE_PROTOCOL_HELP})
+    rouge_tokenizer: Optional[str] = field(default=None, metadata={"help": ROUGE_TOKENIZER_HELP})
 
 
 @register_scorer("rouge", dataclass=RougeScorerConfig)
@@ -40,6 +49,7 @@ class SummaryRougeScorer(BaseScorer):
         super().__init__(cfg)
         self._feed: Optional[ScoringFeed] = None
         self._documents: list[ScoredDocument] = []
+        self._rules: dict[str, RougeProtocol] = {}
 
     def connect(self, dictionary: Any) -> None:
         """Take documents from the feed of this target dictionary from now on.
@@ -60,7 +70,8 @@ class SummaryRougeScorer(BaseScorer):
         """Take the next document from the feed; both strings are fairseq's and are not used.
 
         Raises:
-            ConfigError: the protocol does not exist for a language, or nothing was handed over.
+            ConfigError: the protocol does not exist for a language or lacks its tokenizer, or
+                nothing was handed over.
         """
         if not self._feed:
             raise ConfigError(
@@ -68,9 +79,12 @@ class SummaryRougeScorer(BaseScorer):
                 " over none for this one; give --task cross_lingual_summarization"
             )
         document = self._feed.pop()
-        if not self._documents:  # a wrong protocol must not show after hours of decoding
-            for language in document.hypotheses:
-                get_protocol(self.cfg.rouge_protocol, language)
+        # A wrong protocol must not show after hours of decoding.
+        for language in document.hypotheses:
+            if language not in self._rules:
+                self._rules[language] = get_protocol(
+                    self.cfg.rouge_protocol, language, tokenizer=_path(self.cfg.rouge_tokenizer)
+                )
         self._documents.append(document)
 
     def score(self) -> float:
@@ -95,7 +109,7 @@ class SummaryRougeScorer(BaseScorer):
             if rows:
                 hypotheses, references = zip(*rows, strict=True)
                 result[language] = score_rouge(
-                    hypotheses, references, language=language, protocol=self.cfg.rouge_protocol
+                    hypotheses, references, language=language, protocol=self._rules[language]
                 )
         return result
 
@@ -107,6 +121,10 @@ class SummaryRougeScorer(BaseScorer):
         return "ROUGE F1" + "".join(
             f"\n{language}: {_one_line(value)}" for language, value in scores.items()
         )
+
+
+def _path(given: Optional[str]) -> Optional[Path]:
+    return None if given is None else Path(given)
 
 
 def _one_line(scores: RougeScores) -> str:

@@ -2,14 +2,15 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass, field
+from typing import Any, Optional, Protocol
 
 import torch
 from fairseq.logging import metrics
 from torch import Tensor
 
 from mclas_fairseq.errors import ConfigError
+from mclas_fairseq.evaluation.protocols import RougeProtocol
 from mclas_fairseq.evaluation.rouge import score_rouge
 
 REPORTED = ("rouge1", "rouge2", "rougeL")
@@ -33,14 +34,18 @@ class ValidationRouge:
     Attributes:
         options: generation options as fairseq names them.
         documents: at most so many documents, 0 for all.
+        rules: the protocol of each language; the default one for languages that are not there.
     """
 
     options: dict[str, Any]
     documents: int
+    rules: Mapping[str, RougeProtocol] = field(default_factory=dict)
 
     @classmethod
-    def from_json(cls, options: str, documents: int) -> "ValidationRouge":
-        """Read generation options.
+    def from_json(
+        cls, options: str, documents: int, rules: Optional[Mapping[str, RougeProtocol]] = None
+    ) -> "ValidationRouge":
+        """Read generation options; the other arguments are the attributes.
 
         Raises:
             ConfigError: they are not a JSON object.
@@ -54,7 +59,7 @@ class ValidationRouge:
             ) from error
         if not isinstance(given, dict):
             raise ConfigError(f"--eval-rouge-args: it must be a JSON object, found {options!r}")
-        return cls({**_DEFAULTS, **given}, documents)
+        return cls({**_DEFAULTS, **given}, documents, rules or {})
 
     def chosen(self, row: int, total: int) -> bool:
         """Whether the document of this row is decoded: every k-th one of the split."""
@@ -97,7 +102,10 @@ class ValidationRouge:
             pairs = [(summary, refs) for summary, refs in pairs if refs]
             if pairs:
                 scores = score_rouge(
-                    [p[0] for p in pairs], [p[1] for p in pairs], language=language
+                    [p[0] for p in pairs],
+                    [p[1] for p in pairs],
+                    language=language,
+                    protocol=self.rules.get(language, "default"),
                 )
                 sums[f"_{part}rouge_documents"] += len(pairs)
                 for name in REPORTED:

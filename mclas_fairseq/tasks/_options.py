@@ -11,6 +11,7 @@ from omegaconf import II
 from mclas_fairseq.data.data_bin import DataBin
 from mclas_fairseq.data.layouts import Layout
 from mclas_fairseq.errors import ConfigError
+from mclas_fairseq.evaluation.fairseq_scorer import ROUGE_PROTOCOL_HELP, ROUGE_TOKENIZER_HELP
 
 
 @dataclass
@@ -97,6 +98,9 @@ class CrossLingualSummarizationConfig(FairseqDataclass):
             'e.g. \'{"beam": 4, "max_len_b": 60, "no_repeat_ngram_size": 3}\''
         },
     )
+    # The scorer of --scoring rouge has the same two: fairseq makes one flag of them.
+    rouge_protocol: str = field(default="default", metadata={"help": ROUGE_PROTOCOL_HELP})
+    rouge_tokenizer: Optional[str] = field(default=None, metadata={"help": ROUGE_TOKENIZER_HELP})
     save_dir: str = II("checkpoint.save_dir")
 
 

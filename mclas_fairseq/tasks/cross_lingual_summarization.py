@@ -26,6 +26,7 @@ from mclas_fairseq.data.summary_text import SummaryText
 from mclas_fairseq.data.task_state import TaskState
 from mclas_fairseq.errors import CheckpointError, ConfigError
 from mclas_fairseq.evaluation.feed import ScoredDocument, ScoringFeed
+from mclas_fairseq.evaluation.protocols import get_protocols
 from mclas_fairseq.evaluation.validation import ValidationRouge, reduce_rouge
 from mclas_fairseq.generation.building import GenerationOptions, build_summary_generator
 from mclas_fairseq.tasks._options import (
@@ -244,8 +245,14 @@ class CrossLingualSummarizationTask(FairseqTask):
         """Build the model and, with --eval-rouge, what decodes during validation."""
         model = super().build_model(cfg, from_checkpoint=from_checkpoint)
         if self.cfg.eval_rouge:
+            tokenizer = self.cfg.rouge_tokenizer
+            rules = get_protocols(
+                self.cfg.rouge_protocol,
+                self.languages,
+                tokenizer=None if tokenizer is None else Path(tokenizer),
+            )
             self._validation = ValidationRouge.from_json(
-                self.cfg.eval_rouge_args, self.cfg.eval_rouge_documents
+                self.cfg.eval_rouge_args, self.cfg.eval_rouge_documents, rules
             )
         return model
 

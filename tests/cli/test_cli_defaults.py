@@ -239,6 +239,8 @@ TASK: dict[str, object] = {
     "eval_rouge": False,
     "eval_rouge_documents": 100,
     "eval_rouge_args": "{}",
+    "rouge_protocol": "default",
+    "rouge_tokenizer": None,
     "save_dir": "${checkpoint.save_dir}",
 }
 
@@ -249,7 +251,7 @@ CRITERION: dict[str, object] = {
     "sentence_avg": "${optimization.sentence_avg}",
 }
 
-SCORER: dict[str, object] = {"rouge_protocol": "default"}
+SCORER: dict[str, object] = {"rouge_protocol": "default", "rouge_tokenizer": None}
 
 # Layers of each side, C, FFN, heads.
 ARCHITECTURES = {

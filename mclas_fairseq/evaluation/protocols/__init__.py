@@ -1,5 +1,6 @@
 """The ROUGE protocols, by name. A new one is a class in this folder and an entry here."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Optional
 
@@ -52,4 +53,11 @@ def get_protocol(name: str, language: str, *, tokenizer: Optional[Path] = None) 
     return PROTOCOLS[name](language, tokenizer)
 
 
-__all__ = ["PROTOCOLS", "RougeProtocol", "get_protocol", "protocols_for"]
+def get_protocols(
+    name: str, languages: Iterable[str], *, tokenizer: Optional[Path] = None
+) -> dict[str, RougeProtocol]:
+    """The protocol for each of several languages; errors are those of `get_protocol`."""
+    return {code: get_protocol(name, code, tokenizer=tokenizer) for code in languages}
+
+
+__all__ = ["PROTOCOLS", "RougeProtocol", "get_protocol", "get_protocols", "protocols_for"]
