@@ -181,12 +181,12 @@ def _signature(encoder: Encoder, refs: str, n_gram: int, idf: bool, power_means:
     # Imported late: the package itself imports its scorer when it registers it.
     from mclas_fairseq import __version__
 
-    last = f"{encoder.layer}:pmeans" if power_means else str(encoder.layer)
+    suffix = f"-pmeans{_POWER_MEAN_LAYERS}" if power_means else ""
     marks_later = any(token.startswith(_LATER_PIECE) for token in encoder.tokenizer.get_vocab())
     fields = [
         f"moverscore{n_gram}",
         f"model:{encoder.name}",
-        f"layer:{last}",
+        f"layer:{encoder.layer}{suffix}",
         f"idf:{'yes' if idf else 'no'}",
         f"pieces:{'first' if marks_later else 'all'}",
         f"refs:{refs}",
