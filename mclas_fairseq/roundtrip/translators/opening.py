@@ -1,5 +1,7 @@
 """Opens a translator from its spec; what a kind needs is imported only when it is asked for."""
 
+from collections.abc import Callable
+
 from mclas_fairseq.roundtrip.translators.base import Translator
 from mclas_fairseq.roundtrip.translators.options import TranslatorOptions, TranslatorSpec
 
@@ -19,6 +21,39 @@ def open_translator(spec: str, options: TranslatorOptions) -> Translator:
         SetupError: a package is missing.
     """
     parsed = TranslatorSpec.parse(spec)
+    return _CLASSES[parsed.kind]()(parsed, options)
+
+
+_Opener = Callable[[TranslatorSpec, TranslatorOptions], Translator]
+
+
+def _fairseq() -> _Opener:
+    from mclas_fairseq.roundtrip.translators.fairseq_translator import FairseqTranslator
+
+    return FairseqTranslator
+
+
+def _ct2() -> _Opener:
+    from mclas_fairseq.roundtrip.translators.ct2_translator import Ct2Translator
+
+    return Ct2Translator
+
+
+def _hf() -> _Opener:
+    from mclas_fairseq.roundtrip.translators.hf_translator import HfTranslator
+
+    return HfTranslator
+
+
+def _command() -> _Opener:
     from mclas_fairseq.roundtrip.translators.command import CommandTranslator
 
-    return CommandTranslator(parsed, options)
+    return CommandTranslator
+
+
+_CLASSES: dict[str, Callable[[], _Opener]] = {
+    "fairseq": _fairseq,
+    "ct2": _ct2,
+    "hf": _hf,
+    "command": _command,
+}

@@ -4,6 +4,7 @@ A translator is opened from its spec, as in `fairseq:en-de/model.pt`, and these 
 plain and travel to worker processes, each of which opens a translator of its own.
 """
 
+import re
 from dataclasses import dataclass
 from typing import Optional
 
@@ -16,6 +17,8 @@ KINDS = {
     "hf": "hf:NAME_OR_FOLDER",
     "command": "command:PROGRAM ARGUMENTS",
 }
+
+_DEVICE = re.compile(r"cpu|cuda(:\d+)?")
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,10 @@ class TranslatorOptions:
             if value < low:
                 flag = "--" + name.replace("_", "-")
                 raise ConfigError(f"{flag} {value}: must be at least {low}; give a larger number")
+        if not _DEVICE.fullmatch(self.device):
+            raise ConfigError(
+                f"--device {self.device}: must be cpu, cuda or cuda:NUMBER; give one of them"
+            )
         if self.time_limit is not None and not self.time_limit > 0:
             raise ConfigError(
                 f"--time-limit {self.time_limit:g}: must be more than 0 seconds; give a larger "
