@@ -150,7 +150,7 @@ def _verdict(check: "LearningCheck") -> str:
 
 
 def _check_to_json(check: "LearningCheck") -> dict[str, Any]:
-    from mclas_fairseq.evaluation.report import comparison_to_json
+    from mclas_fairseq.evaluation.comparison_report import comparison_to_json
 
     return {
         "system": check.system,

@@ -1,32 +1,42 @@
-"""`mclas score`: ROUGE with a named protocol, intervals and a paired test between two systems."""
+"""`mclas score`: summaries against references, with signatures, intervals and paired tests.
+
+This file has the flags and the order of the work. What is read: `_score_inputs.py`; what is
+computed: `_score_systems.py`; what is shown and written: `_score_outputs.py`.
+"""
 
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Optional
+
+from mclas_fairseq.errors import ConfigError
 
 if TYPE_CHECKING:
-    from mclas_fairseq.evaluation.inputs import Aligned, References
-    from mclas_fairseq.evaluation.rouge import RougeScores
+    from mclas_fairseq.cli._score_outputs import Files, Scored
+    from mclas_fairseq.cli._score_systems import Rules
+    from mclas_fairseq.evaluation.documents import Documents
+    from mclas_fairseq.evaluation.systems import System
 
 NAME = "score"
-HELP = "ROUGE of summaries against references, with intervals and signatures"
-
-# Above this share of letters that no token holds, a file is in another script than its protocol.
-_MOST_LOST = 0.5
+HELP = "ROUGE and more of summaries against references, with intervals, tests and signatures"
 
 _DESCRIPTION = """\
-ROUGE-1, ROUGE-2, ROUGE-L and ROUGE-Lsum F1, each with a bootstrap 95 % interval and a signature.
+ROUGE-1, ROUGE-2, ROUGE-L and ROUGE-Lsum, each with a bootstrap 95 % interval and a signature.
 
-Hypotheses: plain lines, or the summaries.jsonl of mclas extract and mclas summarize.
-References: plain lines (several files: several references, the best one counts), records, or
-references.SPLIT.jsonl of a data-bin. Files with ids are matched by id, others line by line.
+Hypotheses: plain lines, the summaries.jsonl of mclas extract and mclas summarize, or a log of
+fairseq-generate. Several files after one --hyp or --compare are training runs of one system.
+References: plain lines (several files: several references), records, or references.SPLIT.jsonl of a
+data-bin. Files with ids are matched by id, others line by line.
 """
 
 _EPILOG = """\
 examples:
   mclas score --hyp summaries.jsonl --ref data-bin/references.test.jsonl --lang de
   mclas score --hyp mclas.txt --compare ncls.txt --ref reference.0.txt reference.1.txt --lang zh
+  mclas score --hyp a-1.jsonl a-2.jsonl --compare b-1.jsonl b-2.jsonl --compare c-1.jsonl \\
+      --name A --name B --name C --holm --ref test.jsonl --lang de --json scores.json
+  mclas score --hyp generate.log --data data-bin --ref test.jsonl --lang de \\
+      --statistics --plot lengths.png --html errors.html --per-document scores.csv
 """
 
 
@@ -34,99 +44,221 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `mclas score`."""
     parser.description = _DESCRIPTION
     parser.epilog = _EPILOG
-    parser.add_argument("--hyp", type=Path, required=True, metavar="FILE", help="the summaries")
-    parser.add_argument(
-        "--ref", type=Path, required=True, nargs="+", metavar="FILE", help="the references"
-    )
-    parser.add_argument("--lang", required=True, metavar="CODE", help="the language to score")
-    parser.add_argument(
-        "--protocol",
-        default="default",
-        metavar="NAME",
-        help="rules for tokens, stemming and sentences: default, or ncls for en and zh"
-        " (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--compare",
-        type=Path,
-        metavar="FILE",
-        help="another system's summaries of the same documents",
-    )
-    parser.add_argument(
-        "--half",
-        choices=("source", "target"),
-        help="plain lines hold both summaries around [LSEP]: score this one",
-    )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the scores there as well")
+    _add_inputs(parser.add_argument_group("what is scored"))
+    _add_rules(parser.add_argument_group("how it is scored"))
+    _add_more(parser.add_argument_group("more than ROUGE"))
+    _add_outputs(parser.add_argument_group("reports"))
+
+
+def _add_inputs(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
+    add("--hyp", type=Path, required=True, nargs="+", metavar="FILE",
+        help="the summaries; several files are several training runs of the system")  # fmt: skip
+    add("--compare", type=Path, nargs="+", action="append", default=[], metavar="FILE",
+        help="another system's summaries of the same documents, to test the difference; may be"
+        " given several times")  # fmt: skip
+    add("--name", action="append", default=[], metavar="NAME",
+        help="what a system is called, --hyp's first; once for each (default: its file's"
+        " name)")  # fmt: skip
+    add("--ref", type=Path, required=True, nargs="+", metavar="FILE", help="the references")
+    add("--lang", required=True, metavar="CODE", help="the language to score")
+    add("--half", choices=("source", "target"),
+        help="a line holds both summaries around [LSEP]: score this one")  # fmt: skip
+    add("--data", type=Path, metavar="DIR",
+        help="data-bin, for the ids of a log of fairseq-generate, and for the language vocabulary"
+        " in --statistics")  # fmt: skip
+    add("--documents", type=Path, metavar="FILE",
+        help="records with the documents, for novelty, --plot and --html (default: --ref, where"
+        " its records have documents)")  # fmt: skip
+    add("--source-lang", metavar="CODE",
+        help="language of the documents (default: the one that the records have)")  # fmt: skip
+
+
+def _add_rules(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
+    add("--protocol", default="default", metavar="NAME",
+        help="rules for tokens, stemming and sentences (default: %(default)s; an unknown name lists"
+        " those there are for the language)")  # fmt: skip
+    add("--tokenizer", type=Path, metavar="PATH",
+        help="model of a protocol that scores a model's pieces")  # fmt: skip
+    add("--multi-reference", choices=("max", "mean"), default="max",
+        help="of several references, the best one counts, or their mean"
+        " (default: %(default)s)")  # fmt: skip
+    add("--precision-recall", action="store_true", help="show precision and recall beside F1")
+    add("--holm", action="store_true",
+        help="p values with Holm's correction over all comparisons and metrics")  # fmt: skip
+    add("--resamples", type=int, default=1000, metavar="N",
+        help="of the bootstrap (default: %(default)s)")  # fmt: skip
+    add("--seed", type=int, default=12345, metavar="N", help="of all draws (default: %(default)s)")
+    add("--workers", type=int, default=1, metavar="N",
+        help="processes for ROUGE; the numbers do not depend on it (default: 1)")  # fmt: skip
+
+
+def _add_more(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
+    add("--bertscore", action="store_true", help="BERTScore with the encoder of --model")
+    add("--moverscore", action="store_true", help="MoverScore with the encoder of --model")
+    add("--model", metavar="PATH", help="folder or name of an encoder (library transformers)")
+    add("--layer", type=int, metavar="N", help="layer of the encoder (default: tuned, or the last)")
+    add("--device", default="cpu", metavar="NAME", help="of the encoder (default: %(default)s)")
+    add("--statistics", action="store_true",
+        help="lengths, repetitions, empty summaries, languages, novelty")  # fmt: skip
+
+
+def _add_outputs(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
+    add("--json", type=Path, metavar="FILE", help="write all numbers there")
+    add("--markdown", type=Path, metavar="FILE", help="write the tables there as Markdown")
+    add("--per-document", type=Path, metavar="FILE",
+        help="write every document's scores there, as .csv or .jsonl")  # fmt: skip
+    add("--plot", type=Path, metavar="FILE", help="draw scores by length and lengths, as .png")
+    add("--html", type=Path, metavar="FILE",
+        help="write a page of best, worst and random documents there")  # fmt: skip
+    add("--html-documents", type=int, default=10, metavar="N",
+        help="documents in each section of the page (default: %(default)s)")  # fmt: skip
 
 
 def run(args: argparse.Namespace) -> int:
-    """Score, print a table, and write the JSON report when asked for."""
-    from mclas_fairseq.cli._output import write_json
-    from mclas_fairseq.evaluation.inputs import read_references
-    from mclas_fairseq.evaluation.protocols import get_protocol
-    from mclas_fairseq.evaluation.report import (
-        compare,
-        comparison_table,
-        comparison_to_json,
-        summarise,
-        text_table,
-        to_json,
-    )
+    """Read and score, print the tables, and write the reports that are asked for."""
+    from mclas_fairseq.cli import _score_outputs as outputs
 
-    get_protocol(args.protocol, args.lang)  # a wrong name must not show after reading everything
-    references = read_references(args.ref, args.lang)
-    files = [args.hyp] if args.compare is None else [args.hyp, args.compare]
-    scores = [
-        _score(file, references, args.lang, protocol=args.protocol, half=args.half)
-        for file in files
-    ]
-    results = [summarise(str(file), score) for file, score in zip(files, scores, strict=True)]
-    print(text_table(results))
-    report: dict[str, object] = {
-        "references": references.origin,
-        "systems": [to_json(result) for result in results],
-    }
-    if len(scores) == 2:
-        comparison = compare(*scores)
-        print("\n" + comparison_table(str(args.hyp), str(args.compare), comparison))
-        report["comparison"] = comparison_to_json(comparison)
-    if args.json is not None:
-        write_json(args.json, report)
+    _check(args)
+    scored = _score(args)
+    print(outputs.terminal_report(scored))
+    outputs.write_reports(scored, _files(args))
     return 0
 
 
-def _score(
-    file: Path, references: "References", language: str, *, protocol: str, half: str | None
-) -> "RougeScores":
-    from mclas_fairseq.evaluation.inputs import align, read_hypotheses
-    from mclas_fairseq.evaluation.rouge import score_rouge
+def _check(args: argparse.Namespace) -> None:
+    """Refuse what cannot be done before anything is read."""
+    from mclas_fairseq.cli._score_outputs import check_files
 
-    aligned = align(read_hypotheses(file, language, half=half), references)
-    if aligned.skipped:
-        print(f"{file}: left out for want of a reference in {language}: {aligned.skipped}")
-    _check_scripts(file, references.origin, aligned, language, protocol)
-    return score_rouge(aligned.hypotheses, aligned.references, language=language, protocol=protocol)
+    systems = 1 + len(args.compare)
+    if args.name and len(args.name) != systems:
+        raise ConfigError(
+            f"--name: must be given once for each system, but there are {len(args.name)} names and"
+            f" {systems} systems; give one for --hyp and one for each --compare"
+        )
+    if args.holm and not args.compare:
+        raise ConfigError(
+            "--holm: corrects p values of comparisons, but there is no --compare; add one or leave"
+            " --holm out"
+        )
+    if (args.bertscore or args.moverscore) != (args.model is not None):
+        raise ConfigError(
+            "--model: goes with --bertscore or --moverscore and they with it, but"
+            f" {'no metric' if args.model else 'no model'} is given; give --bertscore --model PATH"
+        )
+    for flag, value in (("--resamples", args.resamples), ("--html-documents", args.html_documents)):
+        if value < 1:
+            raise ConfigError(f"{flag}: must be 1 or more, but is {value}; change it")
+    check_files(_files(args))
 
 
-def _check_scripts(
-    file: Path, reference_origin: str, aligned: "Aligned", language: str, protocol: str
-) -> None:
-    """Refuse texts most of whose letters the protocol would drop."""
-    from mclas_fairseq.errors import DataError
-    from mclas_fairseq.evaluation.protocols import get_protocol
+def _score(args: argparse.Namespace) -> "Scored":
+    from dataclasses import replace
 
-    rules = get_protocol(protocol, language)
-    references = [text for texts in aligned.references for text in texts]
-    sides: list[tuple[str, Sequence[str]]] = [
-        (reference_origin, references),
-        (str(file), aligned.hypotheses),
+    from mclas_fairseq.cli._score_outputs import Scored
+    from mclas_fairseq.cli._score_systems import (
+        SimilarityOptions,
+        check_references,
+        count_statistics,
+        load_system,
+        similarity_measures,
+    )
+    from mclas_fairseq.evaluation.comparisons import Resampling, compare_systems
+    from mclas_fairseq.evaluation.inputs import read_references
+    from mclas_fairseq.evaluation.report import summarise_system
+
+    rules = _rules(args)  # a wrong name must not show after reading everything
+    references = read_references(args.ref, args.lang)
+    check_references(references, rules)
+    groups = [args.hyp, *args.compare]
+    names = args.name or default_names(groups)
+    systems = [
+        load_system(name, files, references, rules)
+        for name, files in zip(names, groups, strict=True)
     ]
-    for origin, texts in sides:
-        share = rules.lost_share(texts)
-        if share > _MOST_LOST:
-            raise DataError(
-                f"{origin}: protocol {protocol!r} in {language!r} must be able to read the script,"
-                f" but {100 * share:.0f} % of the letters vanish in tokenisation; check the file,"
-                " --lang and --protocol"
-            )
+    if args.model is not None:
+        options = SimilarityOptions(
+            args.model, args.layer, args.device, args.bertscore, args.moverscore
+        )
+        found = similarity_measures(systems, options, rules)
+        systems = [
+            replace(system, measures={**system.measures, **measures})
+            for system, measures in zip(systems, found, strict=True)
+        ]
+    settings = Resampling(resamples=args.resamples, seed=args.seed)
+    documents = _documents(args, systems[0])
+    return Scored(
+        rules=rules,
+        references=references.origin,
+        systems=systems,
+        results=[
+            summarise_system(system, resamples=settings.resamples, seed=settings.seed)
+            for system in systems
+        ],
+        comparisons=compare_systems(systems[0], systems[1:], settings, correct=args.holm),
+        settings=settings,
+        documents=documents,
+        statistics=count_statistics(systems, rules, documents) if args.statistics else None,
+    )
+
+
+def _rules(args: argparse.Namespace) -> "Rules":
+    from mclas_fairseq.cli._score_systems import Rules
+    from mclas_fairseq.data.data_bin import DataBin
+    from mclas_fairseq.evaluation.protocols import get_protocol
+    from mclas_fairseq.evaluation.rouge import KINDS
+
+    return Rules(
+        language=args.lang,
+        protocol=get_protocol(args.protocol, args.lang, tokenizer=args.tokenizer),
+        multi_reference=args.multi_reference,
+        kinds=KINDS if args.precision_recall else ("f1",),
+        workers=args.workers,
+        half=args.half,
+        data=None if args.data is None else DataBin.open(args.data),
+    )
+
+
+def _documents(args: argparse.Namespace, system: "System") -> Optional["Documents"]:
+    """The documents, where a report needs them and a file has them."""
+    from mclas_fairseq.evaluation.documents import has_documents, read_documents
+    from mclas_fairseq.evaluation.inputs import is_json_lines
+
+    path = args.documents
+    if path is None:
+        if not (args.statistics or args.plot or args.html):
+            return None
+        path = args.ref[0]
+        if not is_json_lines(path) or not has_documents(path):
+            return None
+    return read_documents(path, system.runs[0], args.lang, language=args.source_lang)
+
+
+def default_names(groups: Sequence[Sequence[Path]]) -> list[str]:
+    """What systems are called: their first file, with its folder where the names alone are alike.
+
+    Of several training runs, how many more there are is added.
+    """
+    firsts = [files[0] for files in groups]
+    short = [file.name for file in firsts]
+    names = short if len(set(short)) == len(short) else [str(file) for file in firsts]
+    return [
+        f"{name} (+{len(files) - 1})" if len(files) > 1 else name
+        for name, files in zip(names, groups, strict=True)
+    ]
+
+
+def _files(args: argparse.Namespace) -> "Files":
+    from mclas_fairseq.cli._score_outputs import Files
+
+    return Files(
+        json=args.json,
+        markdown=args.markdown,
+        per_document=args.per_document,
+        plot=args.plot,
+        html=args.html,
+        html_documents=args.html_documents,
+    )

@@ -1,0 +1,118 @@
+"""Two systems on the same documents: the difference, its interval, and two tests of it.
+
+The paired bootstrap (`evaluation/intervals.py`) gives the interval, the win rate and a p value,
+paired approximate randomisation (`evaluation/randomisation.py`) a second p value. Where many
+differences are read together, Holm's correction (`evaluation/multiple_tests.py`) covers all of
+them.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Optional
+
+from mclas_fairseq.evaluation.intervals import RESAMPLES, SEED, PairedComparison, paired_bootstrap
+from mclas_fairseq.evaluation.multiple_tests import holm
+from mclas_fairseq.evaluation.randomisation import ROUNDS, paired_randomisation
+from mclas_fairseq.evaluation.systems import System
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A minus B under one measure.
+
+    Attributes:
+        label: the measure's label: "R-1".
+        bootstrap: difference, interval, p value and win rate; 1 is 100 points.
+        randomisation: p value of paired approximate randomisation.
+        bootstrap_holm: the bootstrap's p value after Holm's correction; None: not corrected.
+        randomisation_holm: the same of `randomisation`.
+    """
+
+    label: str
+    bootstrap: PairedComparison
+    randomisation: float
+    bootstrap_holm: Optional[float] = None
+    randomisation_holm: Optional[float] = None
+
+
+@dataclass(frozen=True)
+class SystemComparison:
+    """Two systems, under every measure that both have (F1 where there is more than one kind).
+
+    Attributes:
+        first: name of A.
+        second: name of B.
+        by_metric: key of the measure -> A minus B.
+        several_runs: whether one of them has several training runs, which are resampled as well.
+    """
+
+    first: str
+    second: str
+    by_metric: Mapping[str, Comparison]
+    several_runs: bool = False
+
+
+@dataclass(frozen=True)
+class Resampling:
+    """How often and from which seed documents are drawn, and labels exchanged."""
+
+    resamples: int = RESAMPLES
+    rounds: int = ROUNDS
+    seed: int = SEED
+
+
+def compare_systems(
+    first: System, others: Sequence[System], settings: Resampling, *, correct: bool = False
+) -> list[SystemComparison]:
+    """Compare one system with each of the others on the same N documents.
+
+    Args:
+        first: system A.
+        others: each of them a system B.
+        settings: of the resampling; the same seed draws the same documents for all.
+        correct: add p values with Holm's correction over all measures of all comparisons.
+    """
+    found = [
+        SystemComparison(
+            first=first.name,
+            second=other.name,
+            by_metric=_compare(first, other, settings),
+            several_runs=len(first.lengths) > 1 or len(other.lengths) > 1,
+        )
+        for other in others
+    ]
+    return _corrected(found) if correct else found
+
+
+def _compare(first: System, other: System, settings: Resampling) -> dict[str, Comparison]:
+    comparisons = {}
+    for key, measure in first.measures.items():
+        if measure.kind != "f1" or key not in other.measures:
+            continue
+        values = measure.values, other.measures[key].values
+        comparisons[key] = Comparison(
+            label=measure.label,
+            bootstrap=paired_bootstrap(*values, resamples=settings.resamples, seed=settings.seed),
+            randomisation=paired_randomisation(*values, rounds=settings.rounds, seed=settings.seed),
+        )
+    return comparisons
+
+
+def _corrected(found: Sequence[SystemComparison]) -> list[SystemComparison]:
+    cells = [cell for comparison in found for cell in comparison.by_metric.values()]
+    bootstrap = iter(holm([cell.bootstrap.p_value for cell in cells]))
+    randomisation = iter(holm([cell.randomisation for cell in cells]))
+    return [
+        replace(
+            comparison,
+            by_metric={
+                key: replace(
+                    cell,
+                    bootstrap_holm=next(bootstrap),
+                    randomisation_holm=next(randomisation),
+                )
+                for key, cell in comparison.by_metric.items()
+            },
+        )
+        for comparison in found
+    ]
