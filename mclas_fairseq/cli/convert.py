@@ -195,6 +195,7 @@ def run(args: argparse.Namespace) -> int:
 def _options(args: argparse.Namespace) -> "ConvertOptions":
     from mclas_fairseq.corpus.conversion.delimited import DELIMITERS, TableOptions
     from mclas_fairseq.corpus.conversion.encodings import check_encoding
+    from mclas_fairseq.corpus.conversion.guessing import Encoding
     from mclas_fairseq.corpus.conversion.opening import ReadingOptions
     from mclas_fairseq.corpus.conversion.options import ConvertOptions
     from mclas_fairseq.corpus.conversion.splitting import SplitOptions, parse_shares
@@ -219,8 +220,9 @@ def _options(args: argparse.Namespace) -> "ConvertOptions":
             "--split-seed, --similarity: have an effect with --split only, which is not given;"
             " add --split 80/10/10"
         )
+    languages = fields.languages("document", "summary", "translation")
     table = TableOptions(
-        encoding=check_encoding(args.encoding),
+        encoding=Encoding(check_encoding(args.encoding), tuple(languages)),
         delimiter=delimiter,
         has_header=not args.no_header,
         quoted=not args.no_quotes,

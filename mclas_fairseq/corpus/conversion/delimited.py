@@ -7,12 +7,13 @@ is never closed would swallow all rows after it without a word.
 import csv
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Literal, Optional
 
 from mclas_fairseq.corpus.conversion.encodings import open_text
+from mclas_fairseq.corpus.conversion.guessing import Encoding
 from mclas_fairseq.corpus.conversion.rows import Row, Source, check_columns
 from mclas_fairseq.corpus.text_files import normalize_text
 from mclas_fairseq.errors import DataError
@@ -29,13 +30,13 @@ class TableOptions:
     """How to read a table.
 
     Attributes:
-        encoding: of the file, as Python calls it.
+        encoding: of the file.
         delimiter: the sign between cells; None to find it out.
         has_header: whether the first row names the columns; otherwise they are 1, 2, 3, ...
         quoted: whether a quotation mark at the start of a cell encloses it.
     """
 
-    encoding: str = "utf-8"
+    encoding: Encoding = field(default_factory=Encoding)
     delimiter: Optional[str] = None
     has_header: bool = True
     quoted: bool = True
@@ -60,7 +61,7 @@ class DelimitedSource(Source):
         self._options = options
         self._skipped = 1 if self._first_line().lower().startswith(_EXCEL) else 0
         self._delimiter = options.delimiter or ("\t" if is_tsv else self._find_delimiter())
-        self.description = f"{_NAMES[self._delimiter]}-separated, {options.encoding}"
+        self.description = f"{_NAMES[self._delimiter]}-separated, {options.encoding.name}"
         self._header = self._read_header()
         self._check_header()
 

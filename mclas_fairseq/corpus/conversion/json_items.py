@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TextIO
 
 from mclas_fairseq.corpus.conversion.encodings import open_text
+from mclas_fairseq.corpus.conversion.guessing import Encoding
 from mclas_fairseq.corpus.conversion.rows import Row, Source, check_columns
 from mclas_fairseq.errors import DataError
 
@@ -31,9 +32,9 @@ class JsonSource(Source):
             objects, or objects one after another.
     """
 
-    def __init__(self, path: Path, wanted: Sequence[str], encoding: str, *, by_line: bool):
+    def __init__(self, path: Path, wanted: Sequence[str], encoding: Encoding, *, by_line: bool):
         self.path, self.name = path, str(path)
-        self.description = f"{'JSON lines' if by_line else 'JSON'}, {encoding}"
+        self.description = f"{'JSON lines' if by_line else 'JSON'}, {encoding.name}"
         self._wanted = wanted
         self._encoding = encoding
         self._by_line = by_line

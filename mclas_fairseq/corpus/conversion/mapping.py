@@ -71,7 +71,7 @@ def parse_map(words: Sequence[str], id_column: Optional[str] = None) -> FieldMap
     Raises:
         ConfigError: what is wrong with them (see `build_map`).
     """
-    assignments = [part for word in words for part in _split(word, _COMMA)]
+    assignments = [part for word in words for part in _parts(word, _COMMA) if part.strip()]
     return build_map(assignments, id_column, flag="--map")
 
 
@@ -117,7 +117,8 @@ def build_map(assignments: Sequence[str], id_column: Optional[str], *, flag: str
 def _parse(assignment: str, flag: str) -> tuple[Field, tuple[str, ...]]:
     name, sign, value = assignment.partition("=")
     kind, dot, language = name.strip().partition(".")
-    names = tuple(_split(value, _PLUS))
+    parts = [_ESCAPED.sub(r"\1", part) for part in _parts(value, _PLUS)]
+    names = tuple(normalize_text(part) for part in parts)
     if not (sign and dot and kind in KINDS and language and names and all(names)):
         raise ConfigError(
             f"{flag}: must be FIELD=COLUMN with a field such as document.en, summary.tr or"
@@ -141,12 +142,6 @@ def _check_complete(columns: Mapping[Field, tuple[str, ...]], flag: str) -> None
             f"{flag}: must name a document and a summary (or a translation), but names {found};"
             f" write, for example, document.en=... and summary.tr=..."
         )
-
-
-def _split(text: str, pattern: re.Pattern[str]) -> list[str]:
-    return [
-        normalize_text(_ESCAPED.sub(r"\1", part)) for part in _parts(text, pattern) if part.strip()
-    ]
 
 
 def _parts(text: str, pattern: re.Pattern[str]) -> Iterator[str]:

@@ -6,6 +6,7 @@ from itertools import zip_longest
 from pathlib import Path
 
 from mclas_fairseq.corpus.conversion.encodings import open_text
+from mclas_fairseq.corpus.conversion.guessing import Encoding
 from mclas_fairseq.corpus.conversion.rows import Row, Source
 from mclas_fairseq.errors import DataError
 
@@ -17,11 +18,11 @@ class TextSource(Source):
         DataError: one of them does not exist.
     """
 
-    def __init__(self, files: Sequence[str], encoding: str):
+    def __init__(self, files: Sequence[str], encoding: Encoding):
         self._files = files
         self._encoding = encoding
         self.name = " + ".join(files)
-        self.description = f"plain text, {encoding}"
+        self.description = f"plain text, {encoding.name}"
         for file in files:
             if not Path(file).is_file():
                 raise DataError(f"{file}: the file must exist, but does not; check --text")
