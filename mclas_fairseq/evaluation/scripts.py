@@ -46,11 +46,14 @@ _MORE_SCRIPTS = {
 }
 # Where words are not separated, a letter counts as much as a word does elsewhere: a Chinese text
 # with names in Latin letters is still a Chinese one.
-_UNIT = regex.compile(
-    r"(?V1)[\p{Hani}\p{Hira}\p{Kana}\p{Bopo}\p{Thai}\p{Laoo}\p{Khmr}\p{Mymr}&&\p{L}]"
-    r"|[\p{L}--[\p{Hani}\p{Hira}\p{Kana}\p{Bopo}\p{Thai}\p{Laoo}\p{Khmr}\p{Mymr}]][\p{L}\p{M}]*"
+_UNSPACED = "".join(
+    rf"\p{{Script_Extensions={script}}}"
+    for script in ("Hani", "Hira", "Kana", "Bopo", "Thai", "Laoo", "Khmr", "Mymr")
 )
-_COMMON = r"\p{Zyyy}\p{Zinh}"  # letters of every script, such as the Japanese long vowel
+_UNIT = regex.compile(
+    rf"(?V1)[[{_UNSPACED}]&&\p{{L}}]|[\p{{L}}--[{_UNSPACED}]][[\p{{L}}\p{{M}}]--[{_UNSPACED}]]*"
+)
+_COMMON = r"\p{Zyyy}\p{Zinh}"  # letters of many scripts, such as the Japanese long vowel
 
 
 def foreign_share(texts: Iterable[str], language: str) -> float:

@@ -1,9 +1,15 @@
+import random
+from typing import Any
+
 import numpy as np
 import pytest
+from rouge_score.rouge_scorer import RougeScorer
 
 import mclas_fairseq
 from mclas_fairseq.errors import ConfigError, DataError
-from mclas_fairseq.evaluation.rouge import METRICS, RougeScores, score_rouge
+from mclas_fairseq.evaluation import rouge_engine
+from mclas_fairseq.evaluation.protocols import get_protocol
+from mclas_fairseq.evaluation.rouge import KINDS, METRICS, RougeScores, score_rouge
 
 
 def f1(hypothesis: str, *references: str, language: str = "en") -> dict[str, float]:
@@ -90,6 +96,120 @@ def test_best_reference_counts_for_each_metric_by_itself() -> None:
     )
 
 
+def test_precision_and_recall_by_hand() -> None:
+    # As in the first test: 3 of 3 tokens found, 3 of 5 covered; bigrams 2 of 2 and 2 of 4.
+    scores = score_rouge(["The cat sat."], [["the cat sat down here"]], language="en")
+    for metric, precision, recall in (
+        ("rouge1", 1.0, 0.6),
+        ("rouge2", 1.0, 0.5),
+        ("rougeL", 1.0, 0.6),
+        ("rougeLsum", 1.0, 0.6),
+    ):
+        assert scores.values(metric, "precision")[0] == pytest.approx(precision)
+        assert scores.values(metric, "recall")[0] == pytest.approx(recall)
+    assert scores.mean("rouge1", "recall") == pytest.approx(60.0)
+    assert scores.interval("rouge1", "recall") == pytest.approx((60.0, 60.0))
+
+
+def test_precision_and_recall_are_those_of_the_reference_with_the_best_f1() -> None:
+    # "a b c d" against "a": precision 1/4, recall 1, F1 0.4.
+    # Against "a b x y" both are 1/2, F1 1/2: that reference counts, though its recall is lower.
+    scores = score_rouge(["a b c d"], [["a", "a b x y"]], language="en")
+    assert scores.f1["rouge1"][0] == pytest.approx(0.5)
+    assert scores.recall["rouge1"][0] == pytest.approx(0.5)
+    assert scores.precision["rouge1"][0] == pytest.approx(0.5)
+
+
+def test_mean_over_references_is_over_each_kind() -> None:
+    # The same two references: F1 (0.4 + 0.5) / 2, precision (1/4 + 1/2) / 2, recall (1 + 1/2) / 2.
+    scores = score_rouge(
+        ["a b c d", "x"], [["a", "a b x y"], ["x"]], language="en", multi_reference="mean"
+    )
+    np.testing.assert_allclose(scores.f1["rouge1"], [0.45, 1.0])
+    np.testing.assert_allclose(scores.precision["rouge1"], [0.375, 1.0])
+    np.testing.assert_allclose(scores.recall["rouge1"], [0.75, 1.0])
+    assert "|refs:mean|" in scores.signature()
+    one = score_rouge(["x"], [["x"]], language="en", multi_reference="mean")
+    assert "|refs:1|" in one.signature()
+
+
+def random_texts(count: int) -> list[str]:
+    generator = random.Random(7)
+    marks = [" ", " ", " ", ". ", "\n"]
+    return [
+        "".join(
+            generator.choice("abcdeäß") + generator.choice(marks)
+            for _ in range(generator.randint(1, 30))
+        )
+        for _ in range(count)
+    ]
+
+
+def test_scores_are_those_of_plain_rouge_score_with_the_same_tokenizer() -> None:
+    rules = get_protocol("default", "de")
+
+    class Tokenizer:
+        def tokenize(self, text: str) -> list[str]:
+            return [token for sentence in rules.tokenise(text) for token in sentence]
+
+    def lines(text: str) -> str:  # plain rouge-score cuts sentences at line breaks
+        return "\n".join(rules.split_sentences(text))
+
+    hypotheses, first, second = random_texts(120), *(random_texts(240)[i::2] for i in (0, 1))
+    references = list(zip(first, second, strict=True))
+    scores = score_rouge(hypotheses, references, language="de")
+    engine = RougeScorer(list(METRICS), tokenizer=Tokenizer())
+    for row, (hypothesis, texts) in enumerate(zip(hypotheses, references, strict=True)):
+        expected = engine.score_multi([lines(text) for text in texts], lines(hypothesis))
+        for metric in METRICS:
+            got = [float(scores.values(metric, kind)[row]) for kind in KINDS]
+            assert got == pytest.approx(list(expected[metric]), abs=1e-12)
+
+
+def test_results_do_not_depend_on_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rouge_engine, "_SMALLEST_FOR_POOL", 0)
+    monkeypatch.setattr(rouge_engine, "_BLOCK", 7)
+    hypotheses = random_texts(40)
+    references = [[text] for text in reversed(hypotheses)]
+    one, two = (
+        score_rouge(hypotheses, references, language="de", workers=workers) for workers in (1, 2)
+    )
+    for metric in METRICS:
+        for kind in KINDS:
+            np.testing.assert_array_equal(one.values(metric, kind), two.values(metric, kind))
+    np.testing.assert_array_equal(one.lengths, two.lengths)
+    np.testing.assert_array_equal(one.reference_lengths, two.reference_lengths)
+    references[30] = [" "]
+    with pytest.raises(DataError, match="document 31: a reference must hold"):
+        score_rouge(hypotheses, references, language="de", workers=2)
+
+
+def test_small_inputs_stay_in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rouge_engine, "ProcessPoolExecutor", None)
+    assert score_rouge(["a"], [["a"]], language="en", workers=8).mean("rouge1") == 100.0
+
+
+def test_protocol_that_was_made_before_is_taken_for_its_language_only() -> None:
+    rules = get_protocol("ncls", "en")
+    scores = score_rouge(["dogs"], [["dog"]], language="en", protocol=rules)
+    assert scores.mean("rouge1") == 100.0  # "dogs" is stemmed
+    assert scores.protocol is rules
+    with pytest.raises(ConfigError, match=r"'zh': the protocol must be made .* for 'en'"):
+        score_rouge(["x"], [["x"]], language="zh", protocol=rules)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"multi_reference": "best"}, "--multi-reference: must be one of max, mean, but is 'best'"),
+        ({"workers": 0}, "--workers: must be 1 or more, but is 0"),
+    ],
+)
+def test_wrong_options_are_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        score_rouge(["a"], [["a"]], language="en", **options)
+
+
 @pytest.mark.parametrize("reference", ["", " ", "..."])
 def test_reference_without_words_is_an_error_that_names_the_document(reference: str) -> None:
     with pytest.raises(DataError, match=r"document 2: a reference must hold at least one token"):
@@ -129,6 +249,8 @@ def test_signature_says_what_the_number_is() -> None:
         f"|v:{version}"
     )
     assert scores.signature().startswith("rouge{1,2,L,Lsum}.f|")
+    assert scores.signature("rouge2", "recall").startswith("rouge2.r|protocol:default|")
+    assert scores.signature("rouge2", "precision").startswith("rouge2.p|protocol:default|")
     single = score_rouge(["好的"], [["好"]], language="zh", protocol="ncls")
     assert single.signature("rougeL") == (
         f"rougeL.f|protocol:ncls|lang:zh|tok:char+punct|stem:no|lsum:yes|refs:1|v:{version}"

@@ -7,6 +7,7 @@ import logging
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import version
 from typing import Any, Optional
 
@@ -36,8 +37,13 @@ def segmenter_for(language: str) -> Optional[Segmenter]:
     Raises:
         SetupError: its package is not installed.
     """
-    make = _MAKERS.get(language.split("-")[0].lower())
-    return None if make is None else make()
+    code = language.split("-")[0].lower()
+    return _load(code) if code in _MAKERS else None
+
+
+@cache  # a dictionary takes seconds to load, and segmenters keep nothing of what they cut
+def _load(code: str) -> Segmenter:
+    return _MAKERS[code]()
 
 
 def _jieba() -> Segmenter:
