@@ -32,7 +32,7 @@ _CAPITAL = regex.compile(r"[\p{Lu}\p{Lt}]")
 _CASED = regex.compile(r"[\p{Lu}\p{Lt}\p{Ll}]")
 _LETTER = regex.compile(r"\p{L}")
 _CASED_SCRIPTS = {
-    name: regex.compile(rf"\p{{{name}}}") for name in ("Latin", "Cyrillic", "Greek", "Armenian")
+    name: regex.compile(rf"\p{{{name}}}+") for name in ("Latin", "Cyrillic", "Greek", "Armenian")
 }
 # What may stand between the end of a sentence, or of a title or list item, and the next word.
 _SENTENCE_START = regex.compile(r"(?:^|[.!?:;…。！？•|])[\s\"'“”„«»‹›‘’()\[\]\-–—]*$")
@@ -147,7 +147,11 @@ def _names_of(documents: Iterable[str]) -> frozenset[str]:
 
 
 def _cased_script(texts: Iterable[str]) -> str:
-    """The script with capitals that most letters are in; "" where most are in one without."""
+    """The script with capitals that most text is in; "" where most is in one without.
+
+    There, a run of letters counts as much as one letter of a script without capitals: a Chinese
+    text with names in Latin letters is a Chinese one.
+    """
     counts: Counter[str] = Counter()
     for text in texts:
         letters = _LETTER.findall(text)
