@@ -52,6 +52,8 @@ def test_each_annotator_answers_the_same_questions_in_an_order_of_their_own() ->
         )
         places = [question.document for question in order]
         assert 1 + sum(one != two for one, two in pairwise(places)) == len(DOCUMENTS), "together"
+    first_documents = {tuple(question.document for question in order[:8]) for order in orders}
+    assert len(first_documents) == 3, "documents come in another order"
     assert orders[0] != orders[1] != orders[2] != orders[0]
     assert arrange(questions, 1, seed=1) == orders[0]
     assert arrange(questions, 1, seed=2) != orders[0]
