@@ -1,0 +1,106 @@
+"""Cleaning steps that judge one record at a time: form, length, ratio of lengths, language."""
+
+from collections.abc import Mapping
+from typing import Optional
+
+from mclas_fairseq.evaluation.output_language import identify_language
+from mclas_fairseq.roundtrip.cleaning.options import Range
+from mclas_fairseq.roundtrip.cleaning.texts import count_words, normalise, rules_for, text_of
+from mclas_fairseq.roundtrip.steps import Record, RecordStep
+
+
+class NormaliseText(RecordStep):
+    """Brings all texts to Unicode NFC with single spaces; rejects none."""
+
+    name = "normalise"
+
+    def judge(self, record: Record) -> Optional[str]:
+        """Change the record in place."""
+        normalise(record)
+        return None
+
+
+class LengthLimits(RecordStep):
+    """Rejects texts that are too short or too long, in words (or characters, as in Chinese).
+
+    Args:
+        limits: "document" and "summary" -> how many words they may have.
+        languages: those of the texts; absent texts are not judged.
+    """
+
+    name = "length"
+
+    def __init__(self, limits: Mapping[str, Range], languages: tuple[str, ...]) -> None:
+        super().__init__()
+        self._limits = dict(limits)
+        self._rules = rules_for(languages)
+
+    def settings(self) -> Mapping[str, object]:
+        """The limits."""
+        return {side: [limit.least, limit.most] for side, limit in self._limits.items()}
+
+    def judge(self, record: Record) -> Optional[str]:
+        """Name the side that is too short or too long."""
+        for side, limit in self._limits.items():
+            for language, rules in self._rules.items():
+                text = text_of(record, side, language)
+                count = count_words(text, rules)
+                if text and not limit.holds(count):
+                    return f"{side} too {'short' if count < limit.least else 'long'}"
+        return None
+
+
+class LengthRatio(RecordStep):
+    """Rejects pairs of summaries of which one has many times the words of the other.
+
+    Args:
+        most: from 1.
+        languages: of the two summaries.
+    """
+
+    name = "ratio"
+
+    def __init__(self, most: float, languages: tuple[str, str]) -> None:
+        super().__init__()
+        self._most = most
+        self._rules = rules_for(languages)
+
+    def settings(self) -> Mapping[str, object]:
+        """The largest ratio."""
+        return {"most": self._most}
+
+    def judge(self, record: Record) -> Optional[str]:
+        """Compare the numbers of words; a summary without any is too short for every ratio."""
+        counts = [
+            count_words(text_of(record, "summary", language), rules)
+            for language, rules in self._rules.items()
+        ]
+        return "length ratio" if max(counts) > self._most * min(counts) else None
+
+
+class DeclaredLanguage(RecordStep):
+    """Rejects records with a text in another language than its key says.
+
+    Between the languages of the pair only: short texts are easily taken for a kindred language, and
+    what goes wrong in practice is a text left untranslated, or in another script.
+
+    Args:
+        sides: which texts to look at, "document" or "summary".
+        languages: of the pair.
+    """
+
+    name = "language"
+
+    def __init__(self, sides: tuple[str, ...], languages: tuple[str, str]) -> None:
+        super().__init__()
+        self._sides = sides
+        self._languages = languages
+
+    def judge(self, record: Record) -> Optional[str]:
+        """Name the side that is in another language."""
+        for side in self._sides:
+            for language in self._languages:
+                text = text_of(record, side, language)
+                if text and identify_language(text, self._languages) != language:
+                    return f"{side} in another language"
+        return None
