@@ -99,9 +99,8 @@ def make_executor(
         ConfigError: an option that it does not have, or lacks one that it needs.
         SetupError: it needs a package that is not installed.
     """
-    kind = _executor_class(execution.executor)
-    _check_options(kind, execution)
-    executor: WatchedShards = kind(
+    check_execution(execution)
+    executor: WatchedShards = _executor_class(execution.executor)(
         pipeline=list(pipeline),
         tasks=shards,
         workers=execution.workers,
@@ -116,6 +115,11 @@ def make_executor(
         retries=execution.retries,
     )
     return executor
+
+
+def check_execution(execution: Execution) -> None:
+    """Check that there is such an executor with such options; raises as `make_executor`."""
+    _check_options(_executor_class(execution.executor), execution)
 
 
 def _executor_class(name: str) -> Any:

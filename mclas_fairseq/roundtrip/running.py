@@ -17,7 +17,7 @@ from datatrove.pipeline.base import PipelineStep
 from mclas_fairseq.errors import DataError
 from mclas_fairseq.roundtrip.collecting import Collection
 from mclas_fairseq.roundtrip.cutting import cut_input, hash_inputs
-from mclas_fairseq.roundtrip.executors import make_executor
+from mclas_fairseq.roundtrip.executors import check_execution, make_executor
 from mclas_fairseq.roundtrip.judging import ScoreStep
 from mclas_fairseq.roundtrip.options import Execution, FilterOptions, Outputs, RunOptions
 from mclas_fairseq.roundtrip.progress import Progress
@@ -66,8 +66,9 @@ def run_roundtrip(asked: RoundTrip, progress: Progress) -> Report:
         ConfigError, CheckpointError, SetupError, TranslatorError: as opening a translator or an
             executor raises them.
     """
-    # Refuses an unknown protocol before anything else is done.
+    # What would only be found out after the input has been cut, or at the very end.
     PairScorer(asked.filter.protocol, asked.run.direction.given)
+    check_execution(asked.execution)
     folder = RunFolder(asked.outputs.folder)
     with room_needed(folder.path), locked(folder):
         folder.remove_unfinished()

@@ -34,7 +34,7 @@ class _Job:
 class RoundTripStep(PipelineStep):
     """Gives each record that lacks it the summary made by translation, and the way back.
 
-    A record with both summaries passes as it is; one without the given summary is rejected. Into
+    A record that has it passes as it is; one without the given summary is rejected. Into
     `record["roundtrip"]` go `machine_made` (the language of the made summary), `back` (the
     back-translation) and `score` and `back_score` (mean log-probability a token, in nats; null
     where the translator gives none); by sentence also `sentences`, and scores are their means. What
