@@ -92,12 +92,16 @@ def _wanted_language(path: Path, run: GenerationRun, language: str, half: Option
 def _without_languages(path: Path, lines: Sequence[str], half: Optional[str]) -> Hypotheses:
     """A log of another task: `half` tells which summary is meant where there are two."""
     count = max(line.count(SEPARATOR) for line in lines if line.startswith("D-")) + 1
-    logged = list(read_hypotheses(lines, [str(part) for part in range(count)]))
-    texts = [
-        (hypothesis.row, f" {SEPARATOR} ".join(hypothesis.summary.values()))
-        for hypothesis in _by_row(path, logged, None)
-    ]
-    return inputs.plain_hypotheses(str(path), texts, half)
+    if count != (1 if half is None else len(HALVES)):
+        raise DataError(
+            f"{path}: a hypothesis of the log must hold"
+            f" {'one summary' if half is None else 'two summaries'}, but holds {count}; --half"
+            f" source|target takes the part before or after {SEPARATOR}"
+        )
+    logged = list(read_hypotheses(lines, HALVES[:count]))
+    summaries = [hypothesis.summary for hypothesis in _by_row(path, logged, None)]
+    texts = tuple(summary[half or HALVES[0]] for summary in summaries)
+    return Hypotheses(str(path), texts, summaries=tuple(summaries) if half else ())
 
 
 def _by_row(

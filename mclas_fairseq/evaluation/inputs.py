@@ -82,29 +82,13 @@ def read_hypotheses(path: Path, language: str, *, half: Optional[str] = None) ->
                 " language of each; leave it out, --lang decides"
             )
         return _read_summaries(path, language)
-    return plain_hypotheses(str(path), read_lines(path), half)
-
-
-def plain_hypotheses(
-    origin: str, lines: Iterable[tuple[int, str]], half: Optional[str]
-) -> Hypotheses:
-    """Texts that hold one summary, or two around the separator of which `half` says the one.
-
-    Args:
-        origin: the file, for messages.
-        lines: number of each line, as messages name it, and its text.
-        half: "source", "target" or None, see `read_hypotheses`.
-
-    Raises:
-        DataError: a text holds not as many summaries as it must.
-    """
     texts: list[str] = []
     summaries: list[Mapping[str, str]] = []
-    for number, line in lines:
-        parts = _split_halves(line, half, f"{origin}:{number}")
+    for number, line in read_lines(path):
+        parts = _split_halves(line, half, f"{path}:{number}")
         texts.append(parts[HALVES.index(half)] if half else parts[0])
         summaries.append(dict(zip(HALVES, parts, strict=True)) if half else {})
-    return Hypotheses(origin, tuple(texts), summaries=tuple(summaries))
+    return Hypotheses(str(path), tuple(texts), summaries=tuple(summaries))
 
 
 def read_references(paths: Sequence[Path], language: str) -> References:
