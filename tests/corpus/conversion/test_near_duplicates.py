@@ -20,7 +20,7 @@ def groups(folder: Path, texts: Sequence[str], similarity: float = 0.2) -> list[
     found = NearDuplicates(folder, similarity)
     for text in texts:
         found.add(text)
-    return found.groups().tolist()
+    return [int(label) for label in found.groups()]
 
 
 def naive_groups(texts: Sequence[str], similarity: float) -> list[int]:

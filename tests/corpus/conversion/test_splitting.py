@@ -10,7 +10,7 @@ SHARES = (0.8, 0.1, 0.1)
 
 
 def digests(size: int) -> list[int]:
-    return np.random.default_rng(3).integers(0, 2**63, size).tolist()
+    return [int(key) for key in np.random.default_rng(3).integers(0, 2**63, size)]
 
 
 def assign(keys: list[int], options: SplitOptions, labels: list[int] | None = None) -> list[str]:
