@@ -54,6 +54,16 @@ def test_vectors_come_in_the_order_of_the_texts_without_padding(small_encoder: P
         torch.testing.assert_close(found, states(small_encoder, text)[2])
 
 
+def test_texts_of_about_one_length_share_a_batch(small_encoder: Path) -> None:
+    encoder = load_encoder(str(small_encoder), layer=1)
+    shapes: list[tuple[int, ...]] = []
+    encoder.model.register_forward_pre_hook(
+        lambda _, __, given: shapes.append(tuple(given["input_ids"].shape)), with_kwargs=True
+    )
+    encoder.vectors([encoder.pieces("cat " * words) for words in (9, 1, 8, 1, 2)], 2)
+    assert shapes == [(2, 3), (2, 10), (1, 11)]  # 1 and 1 word, 2 and 8, and 9, with [CLS], [SEP]
+
+
 def test_path_of_a_folder_is_not_shown(small_encoder: Path) -> None:
     assert load_encoder(str(small_encoder) + "/").name == "small-bert"
 
