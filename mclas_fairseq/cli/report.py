@@ -52,6 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--source-lang", required=True, metavar="CODE", help="language of the documents")
     add("--lang", required=True, metavar="CODE", help="language to score")
     add("--protocol", default="default", metavar="NAME", help="see mclas score")
+    add("--tokenizer", type=Path, metavar="PATH", help="see mclas score")
     add("--margin", type=float, default=0.0, metavar="POINTS",
         help="ROUGE-1 points by which a system must beat each baseline (default: 0)")  # fmt: skip
     add("--examples", type=int, default=0, metavar="N", help="show N documents with all summaries")
@@ -65,9 +66,12 @@ def run(args: argparse.Namespace) -> int:
     from mclas_fairseq.corpus.records import read_records
     from mclas_fairseq.evaluation.inputs import align, read_hypotheses, read_references
     from mclas_fairseq.evaluation.learning import check_learning
+    from mclas_fairseq.evaluation.protocols import get_protocol
     from mclas_fairseq.evaluation.report import summarise, text_table, to_json
     from mclas_fairseq.evaluation.rouge import score_rouge
+    from mclas_fairseq.evaluation.scripts import check_script
 
+    rules = get_protocol(args.protocol, args.lang, tokenizer=args.tokenizer)
     test = [record for record in read_records(args.ref) if args.lang in record.summary]
     train = [record for path in args.train for record in read_records(path)]
     _check_documents([*train, *test], args.source_lang)
@@ -76,9 +80,12 @@ def run(args: argparse.Namespace) -> int:
         name: align(read_hypotheses(path, args.lang), references) for name, path in args.system
     }
 
+    for name, one in aligned.items():
+        check_script(name, one.hypotheses, rules)
+
     def score(hypotheses: Sequence[str]) -> "RougeScores":
         wanted = [record.summary[args.lang] for record in test]
-        return score_rouge(hypotheses, wanted, language=args.lang, protocol=args.protocol)
+        return score_rouge(hypotheses, wanted, language=args.lang, protocol=rules)
 
     baselines, absent = _baselines(train, test, args)
     baseline_scores = {name: score(texts) for name, texts in baselines.items()}

@@ -170,6 +170,7 @@ MCLAS: dict[str, dict[str, object]] = {
         "--source-lang": REQUIRED,
         "--lang": REQUIRED,
         "--protocol": "default",
+        "--tokenizer": None,
         "--margin": 0.0,
         "--examples": 0,
         "--seed": 1,

@@ -76,6 +76,26 @@ def test_a_system_that_writes_one_summary_for_all_did_not_learn(
     assert "only 5 % distinct summaries" in printed
 
 
+def test_a_system_in_another_script_is_refused_with_the_share(
+    flags: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ids = [json.loads(line)["id"] for line in (tmp_path / "test.jsonl").read_text().splitlines()]
+    chinese = [{"id": item, "summary": {"de": "柏林今天下雨"}} for item in ids]
+    system = ["--system", "WRONG=" + write(tmp_path / "wrong.jsonl", chinese)]
+    assert main(["report", *flags, *system]) == 2
+    message = capsys.readouterr().err
+    assert "WRONG: texts in 'de' must be in its script, but 100 % of the words" in message
+
+
+def test_a_tokenizer_goes_to_the_protocol(
+    flags: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["report", *flags, "--protocol", "subword"]) == 2
+    assert "'subword' in 'de': needs a SentencePiece model" in capsys.readouterr().err
+    assert main(["report", *flags, "--protocol", "subword", "--tokenizer", "missing"]) == 2
+    assert "--tokenizer missing: must be a file" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("flag", ["--ref", "--train"])
 def test_records_without_a_document_are_refused_by_line(
     flags: list[str], flag: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -2,6 +2,7 @@ import subprocess
 import sys
 import textwrap
 from argparse import Namespace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -100,6 +101,30 @@ def test_unknown_protocol_shows_at_the_first_document() -> None:
         scorer_with(DOCUMENTS[0], protocol="ncls")
 
 
+def test_tokenizer_goes_to_the_protocol(tmp_path: Path) -> None:
+    vocabulary = tmp_path / "vocab.txt"
+    vocabulary.write_text("[UNK]\n[CLS]\n[SEP]\n好\n很\n", encoding="utf-8")
+    config = RougeScorerConfig(rouge_protocol="mclas", rouge_tokenizer=str(vocabulary))
+    scorer = SummaryRougeScorer(config)
+    scorer.connect(
+        dictionary(
+            ScoredDocument("1", {"en": "dogs", "zh": "很好"}, {"en": ["dog"], "zh": ["很狗"]})
+        )
+    )
+    scorer.add_string("", "")
+    lines = scorer.result_string().splitlines()
+    assert lines[1].startswith("zh: R-1 50.00 [")
+    assert "|tok:wordpiece-" in lines[1]
+    assert lines[2].startswith("en: R-1 100.00 [")
+    assert "|stem:porter|" in lines[2]
+
+
+def test_missing_tokenizer_shows_at_the_first_document() -> None:
+    document = ScoredDocument("1", {"zh": "很好"}, {"zh": ["很好"]})
+    with pytest.raises(ConfigError, match="'mclas' in 'zh': needs .*--rouge-tokenizer PATH"):
+        scorer_with(document, protocol="mclas")
+
+
 def test_empty_reference_is_an_error() -> None:
     scorer = scorer_with(ScoredDocument("1", {"de": "x"}, {"de": [""]}))
     with pytest.raises(DataError, match="at least one token"):
@@ -130,10 +155,11 @@ def test_user_dir_registers_the_scorer_and_its_flag_in_a_fresh_process() -> None
         from fairseq.data import Dictionary
 
         arguments = ["none", "--user-dir", sys.argv[1], "--scoring", "rouge", "--path", "none",
-                     "--rouge-protocol", "ncls"]
+                     "--rouge-protocol", "ncls", "--rouge-tokenizer", "PATH"]
         parser = options.get_generation_parser(default_task="translation")
         config = convert_namespace_to_omegaconf(options.parse_args_and_arch(parser, arguments))
         assert config.scoring.rouge_protocol == "ncls", config.scoring
+        assert config.scoring.rouge_tokenizer == "PATH", config.scoring
         try:
             scoring.build_scorer(config.scoring, Dictionary())
         except Exception as error:

@@ -8,6 +8,7 @@ import torch
 from fairseq.logging import metrics
 
 from mclas_fairseq.errors import ConfigError
+from mclas_fairseq.evaluation.protocols import get_protocols
 from mclas_fairseq.evaluation.rouge import score_rouge
 from mclas_fairseq.evaluation.validation import REPORTED, ValidationRouge, reduce_rouge
 
@@ -32,6 +33,15 @@ class Text:
 
     def summaries(self, tokens: Sequence[int]) -> dict[str, str]:
         return WRITTEN[tokens[0] - 10]
+
+
+class OneText:
+    """Every hypothesis is the same German summary."""
+
+    languages: tuple[str, ...] = ("de",)
+
+    def summaries(self, tokens: Sequence[int]) -> dict[str, str]:
+        return {"de": "Hunde sass"}
 
 
 def decode(sample: dict[str, Any]) -> list[list[dict[str, Any]]]:
@@ -80,6 +90,19 @@ def test_means_are_those_of_scoring_all_documents_at_once() -> None:
         for name in REPORTED:
             assert values[part + name] == pytest.approx(expected.mean(name), abs=0.006)
     assert values["rouge1"] > values["rouge2"] > 0
+
+
+def test_validation_scores_by_the_protocol_of_each_language() -> None:
+    # Porter's stem of "Hunde" and "Hunds" is one, those of "sass" and "sassen" are two: 1 of 2.
+    references = [{"de": ("Hunds sassen",)}]
+    rules = get_protocols("mclas", ["en", "de"])
+    sums = [
+        ValidationRouge.from_json("{}", 0, given).score(
+            batch(0), decode, text=OneText(), references=references
+        )["_rouge1_sum"]
+        for given in (rules, None)
+    ]
+    assert sums == pytest.approx([50.0, 0.0])
 
 
 def test_sums_are_plain_floats_also_without_any_document() -> None:

@@ -203,12 +203,13 @@ def scored(toy: "Toy") -> Path:
     return toy.train(
         "scored", "--eval-rouge", "--eval-rouge-documents", "0", "--eval-rouge-args",
         json.dumps(search), "--best-checkpoint-metric", "rouge1",
-        "--maximize-best-checkpoint-metric", "--max-update", "10",
+        "--maximize-best-checkpoint-metric", "--max-update", "10", "--rouge-protocol", "mclas",
     )  # fmt: skip
 
 
 def test_validation_rouge_is_that_of_decoding_the_split(toy: "Toy", scored: Path) -> None:
-    log = toy.generate(scored / "checkpoint_last.pt", "--gen-subset", "valid")
+    scoring = ("--scoring", "rouge", "--rouge-protocol", "mclas")
+    log = toy.generate(scored / "checkpoint_last.pt", "--gen-subset", "valid", *scoring)
     summaries = {row["id"]: row["summary"] for row in toy.summaries(log)}
     complete = [row for row in toy.rows["valid"] if {"en", "de"} <= set(row["summary"])]
     for part, language in (("", "de"), ("ms_", "en")):
@@ -216,8 +217,10 @@ def test_validation_rouge_is_that_of_decoding_the_split(toy: "Toy", scored: Path
             [summaries[row["id"]][language] for row in complete],
             [row["summary"][language] for row in complete],
             language=language,
+            protocol="mclas",
         )
         assert expected.mean("rouge1") > 0, "otherwise this test would show nothing"
+        assert f"|protocol:mclas|lang:{language}|" in log
         for name in ("rouge1", "rouge2", "rougeL"):
             logged = metric(toy.logs["scored"], "valid", part + name)
             assert logged == pytest.approx(expected.mean(name), abs=0.006)
