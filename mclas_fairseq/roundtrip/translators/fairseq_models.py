@@ -13,7 +13,6 @@ from typing import Any
 
 import torch
 from fairseq import checkpoint_utils
-from fairseq.dataclass.utils import convert_namespace_to_omegaconf
 
 from mclas_fairseq.checkpoints.load_errors import check_file, clear_errors
 from mclas_fairseq.errors import CheckpointError, ConfigError
@@ -86,9 +85,7 @@ def load_model(paths: Sequence[Path], options: TranslatorOptions) -> LoadedModel
     task, cfg = None, None
     for path in paths:
         state = _read(path)
-        cfg = state["cfg"] if state.get("args") is None else None
-        cfg = cfg or convert_namespace_to_omegaconf(state["args"])
-        _check(path, cfg, options)
+        _check(path, state["cfg"], options)
         loaded, cfg, task = _build(path, state, task)
         models += loaded
     for model in models:
@@ -100,12 +97,13 @@ def _read(path: Path) -> Any:
     # Scores while training need files and packages that a translator does without.
     overrides = {"data": str(path.parent), "eval_bleu": False}
     state = checkpoint_utils.load_checkpoint_to_cpu(str(path), overrides)
-    if state.get("args") is None and state.get("cfg") is None:
+    if state.get("cfg") is None:
         raise CheckpointError(
             f"checkpoint {path}: must say how its model is built, but has neither args nor cfg; "
             "give a checkpoint that fairseq-train wrote"
         )
-    return state
+    # From the namespace of old checkpoints fairseq has made cfg, and would make it once more.
+    return {**state, "args": None}
 
 
 def _check(path: Path, cfg: Any, options: TranslatorOptions) -> None:
