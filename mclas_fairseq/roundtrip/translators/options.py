@@ -42,7 +42,7 @@ class TranslatorOptions:
     source_lang: str
     target_lang: str
     beam: int = 5
-    batch_tokens: int = 2048
+    batch_tokens: int = 4096
     max_source_tokens: int = 512
     max_target_tokens: int = 200
     device: str = "cpu"
