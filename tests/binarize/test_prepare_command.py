@@ -9,7 +9,7 @@ import pytest
 from mclas_fairseq.binarize.options import PrepareOptions
 from mclas_fairseq.cli import prepare as command
 from mclas_fairseq.data.data_bin import DataBin
-from mclas_fairseq.errors import ConfigError
+from mclas_fairseq.errors import ConfigError, DataError
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
@@ -48,6 +48,20 @@ def test_the_command_makes_a_data_bin_and_prints_the_report(
         (["--like", "x", "--vocab-size", "5", "--lowercase"], "--vocab-size and --lowercase is;"),
         (["--like", "x", "--tokenizer", "words"], "--like: takes tokenizer and dictionary from x"),
         (["--subset-seed", "3"], "--subset-seed: has an effect with --tokenizer-subset only"),
+        (["--like", "x", "--sentencepiece-model", "y"], "but --sentencepiece-model is; leave out"),
+        (["--like", "x", "--extend", "de", "--lowercase"], "but --lowercase is; leave out"),
+        (["--tokenizer", "wordpiece"], "but only --tokenizer wordpiece is given; give both"),
+        (["--vocab", "x"], "but only --vocab is given; give both"),
+        (["--tokenizer", "bpe", "--sentencepiece-model", "x"], "but --tokenizer bpe is given"),
+        (
+            ["--sentencepiece-model", "x", "--vocab-size", "5", "--tokenizer-subset", "2"],
+            "beside a given model, but --vocab-size and --tokenizer-subset is given",
+        ),
+        (
+            ["--tokenizer", "wordpiece", "--vocab", "x", "--vocab-size", "5"],
+            "--vocab: nothing is learned beside a given model, but --vocab-size is given",
+        ),
+        (["--extend", "de"], "--extend de: adds languages to an earlier data-bin's tokenizer"),
     ],
 )
 def test_flags_without_effect_are_refused(
@@ -59,9 +73,38 @@ def test_flags_without_effect_are_refused(
 
 def test_excluding_from_training_needs_training(options: PrepareOptions, tmp_path: Path) -> None:
     flags = ["--source-lang", "en", "--target-lang", "de", "--out", str(options.out)]
-    flags += ["--test", "t", "--like", "x", "--exclude-ids", "y"]
-    with pytest.raises(ConfigError, match="--exclude-ids: .* give --train"):
+    flags += ["--test", "t", "--like", "x", "--exclude-ids", "y", "--dedup"]
+    with pytest.raises(ConfigError, match="--exclude-ids and --dedup: .* give --train"):
         command.run(parse(flags))
+
+
+def test_limits_given_models_and_extensions_reach_the_data_bin(
+    options: PrepareOptions, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    limits = ["--max-document-words", "60", "--max-summary-words", "20"]
+    limits += ["--max-length-ratio", "9", "--dedup", "--vocab-size", "44"]
+    assert command.run(parse(base(options) + limits)) == 0
+    manifest = DataBin.open(options.out).manifest
+    assert manifest.filters == {
+        "max_document_words": 60,
+        "max_summary_words": 20,
+        "max_length_ratio": 9.0,
+        "dedup": True,
+    }
+    model = str(options.out / "tokenizer" / "sentencepiece.model")
+    again = [*base(options), "--sentencepiece-model", model, "--out", str(tmp_path / "given")]
+    assert command.run(parse(again)) == 0
+    rows = '{"id": "z", "document": {"en": "a cat"}, "summary": {"zh": "我们 我们"}}'
+    (tmp_path / "zh.jsonl").write_text(rows, encoding="utf-8")
+    flags = ["--source-lang", "en", "--target-lang", "zh", "--train", str(tmp_path / "zh.jsonl")]
+    flags += ["--like", str(options.out), "--out", str(tmp_path / "zh")]
+    with pytest.raises(DataError, match="with --extend zh"):
+        command.run(parse(flags))
+    assert command.run(parse([*flags, "--max-unknown", "1"])) == 0
+    capsys.readouterr()
+    extension = ["--extend", "zh", "--vocab-size", "4", "--overwrite"]
+    assert command.run(parse([*flags, *extension])) == 0
+    assert "4 pieces learned, 1 of them shared" in capsys.readouterr().out
 
 
 def test_the_help_shows_every_flag_and_an_example(capsys: pytest.CaptureFixture[str]) -> None:
@@ -70,7 +113,8 @@ def test_the_help_shows_every_flag_and_an_example(capsys: pytest.CaptureFixture[
     text = capsys.readouterr().out
     flags = (
         "source-lang|target-lang|train|valid|test|out|tokenizer|vocab-size|workers|lowercase|like"
-        "|overwrite|translation-key|tokenizer-subset|subset-seed|exclude-ids"
+        "|overwrite|translation-key|tokenizer-subset|subset-seed|exclude-ids|vocab|dedup|extend"
+        "|sentencepiece-model|max-unknown|max-document-words|max-summary-words|max-length-ratio"
     )
     for flag in flags.split("|"):
         assert re.search(rf"--{flag}\s", text), flag
