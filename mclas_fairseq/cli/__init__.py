@@ -26,6 +26,7 @@ COMMANDS = (
     "report",
     "average",
     "extend",
+    "export",
     "doctor",
 )
 
@@ -34,8 +35,10 @@ Cross-lingual summarization for fairseq.
 
 The way from documents to scored summaries:
 
+  mclas convert       files of one's own (CSV, JSON, Parquet, text) to records
   mclas prepare       records (JSON lines) to a data-bin
   mclas train         or fairseq-train with --user-dir and --task cross_lingual_summarization
+  mclas average       the mean of several checkpoints, often a little better than each
   fairseq-generate    a data-bin's split to a log, then mclas extract: log to summaries
   mclas summarize     or straight from text to summaries
   mclas score         ROUGE with a named protocol and intervals
