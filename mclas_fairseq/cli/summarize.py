@@ -6,10 +6,17 @@ import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from mclas_fairseq.cli._search_flags import add_search_flags, given_search_flags, search_options
+from mclas_fairseq.errors import ConfigError
+
+if TYPE_CHECKING:
+    from mclas_fairseq.inference.results import Summary
+    from mclas_fairseq.inference.summarizer import Summarizer
 
 NAME = "summarize"
-HELP = "summarize plain text or records with a trained checkpoint"
+HELP = "summarize plain text or records with a checkpoint or a bundle"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -17,19 +24,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "Reads documents, one a line or one record a line, and writes their summaries, line for\n"
         "line or record for record. The model is loaded once. Plain text gives the summary in the\n"
-        "target language (see --write); records give JSON with all summaries and the score in bits."
+        "target language (see --write); records give JSON with all summaries and the score in\n"
+        "bits. The model is a bundle that mclas export wrote, which brings its own defaults for\n"
+        "the search, or a checkpoint with its data-bin."
     )
     parser.epilog = (
         "examples:\n"
         "  mclas summarize --checkpoint checkpoints/checkpoint_best.pt --data data-bin \\\n"
         "      -i documents.jsonl -o summaries.jsonl\n"
-        "  echo 'A long report ...' | mclas summarize --checkpoint c.pt --data data-bin"
+        "  echo 'A long report ...' | mclas summarize --model news-en-de"
     )
     parser.add_argument(
-        "--checkpoint", type=Path, required=True, nargs="+", metavar="FILE",
-        help="checkpoint; several of them are decoded as an ensemble",
+        "--model", type=Path, metavar="DIR", help="bundle, a folder that mclas export wrote"
+    )
+    parser.add_argument(
+        "--checkpoint", type=Path, nargs="+", metavar="FILE",
+        help="or a checkpoint; several of them are decoded as an ensemble",
     )  # fmt: skip
-    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="its data-bin")
+    parser.add_argument("--data", type=Path, metavar="DIR", help="the checkpoint's data-bin")
     parser.add_argument("-i", "--input", default="-", metavar="FILE", help="default: -, stdin")
     parser.add_argument("-o", "--output", default="-", metavar="FILE", help="default: -, stdout")
     parser.add_argument(
@@ -42,36 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--batch-size", type=int, default=16, metavar="N", help="default: 16")
     parser.add_argument("--cpu", action="store_true", help="do not use a GPU")
-    _add_search_options(parser.add_argument_group("search, as fairseq-generate"))
-
-
-def _add_search_options(group: Any) -> None:
-    from mclas_fairseq.inference.options import DecodingOptions
-
-    defaults = DecodingOptions()
-    described = (
-        ("beam", int, "hypotheses kept at each step"),
-        ("nbest", int, "hypotheses written for each document (records only)"),
-        ("max_len_a", float, "longest summary per token of the document"),
-        ("max_len_b", int, "longest summary in tokens, each summary"),
-        ("min_len", int, "shortest summary in tokens, each summary"),
-        ("lenpen", float, "exponent of the length penalty"),
-        ("no_repeat_ngram_size", int, "no n-gram twice in a summary; 0: no blocking"),
-    )
-    for name, kind, text in described:
-        value = getattr(defaults, name)
-        group.add_argument(
-            "--" + name.replace("_", "-"), type=kind, default=value, metavar="N",
-            help=f"{text} (default: {value})",
-        )  # fmt: skip
-    for name, choices in (
-        ("length_penalty", ("fairseq", "gnmt")),
-        ("ngram_block_scope", ("summary", "sequence")),
-        ("restrict_vocab", ("both", "target", "none")),
-    ):
-        value = getattr(defaults, name)
-        flag = "--" + name.replace("_", "-")
-        group.add_argument(flag, choices=choices, default=value, help=f"(default: {value})")
+    add_search_flags(parser.add_argument_group("search, as fairseq-generate"))
 
 
 @dataclass(frozen=True)
@@ -81,28 +64,46 @@ class _Item:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Load the checkpoint, summarize the input."""
-    from dataclasses import fields
-
+    """Load the model, summarize the input."""
     from tqdm import tqdm
 
     from mclas_fairseq.cli._output import open_output
-    from mclas_fairseq.inference.options import DecodingOptions
-    from mclas_fairseq.inference.summarizer import Summarizer
 
     if args.batch_size < 1:
-        from mclas_fairseq.errors import ConfigError
-
         raise ConfigError(f"--batch-size {args.batch_size}: it must be at least 1")
-    options = DecodingOptions(**{f.name: getattr(args, f.name) for f in fields(DecodingOptions)})
-    summarizer = Summarizer.load(args.checkpoint, args.data, options, cpu=args.cpu)
-    items = list(_read(args.input, args.format, summarizer.task.source_lang))
-    outputs = summarizer.summarize((item.text for item in items), batch_size=args.batch_size)
+    summarizer = _load(args)
+    items = list(_read(args.input, args.format, summarizer.source_lang))
+    outputs = summarizer.stream((item.text for item in items), batch_size=args.batch_size)
     with open_output(args.output) as stream:
         progress = tqdm(outputs, total=len(items), unit="document", disable=None)
-        for item, hypotheses in zip(items, progress, strict=True):
-            stream.write(_line(item, hypotheses, summarizer.languages, args.write) + "\n")
+        for item, summary in zip(items, progress, strict=True):
+            stream.write(_line(item, summary, summarizer.languages, args.write) + "\n")
     return 0
+
+
+def _load(args: argparse.Namespace) -> "Summarizer":
+    from mclas_fairseq.inference.summarizer import Summarizer
+
+    device = "cpu" if args.cpu else None
+    if args.model is not None:
+        given = [f"--{name}" for name in ("checkpoint", "data") if getattr(args, name)]
+        if given:
+            raise ConfigError(
+                f"--model: a bundle brings all it needs, but {' and '.join(given)} is given as"
+                " well; leave it out, or leave out --model"
+            )
+        changes = given_search_flags(args)
+        return Summarizer.from_bundle(args.model, changes=changes, device=device)
+    if args.checkpoint is None or args.data is None:
+        found = " but ".join(
+            f"{'has no' if getattr(args, name) is None else 'has'} --{name}"
+            for name in ("checkpoint", "data")
+        )
+        raise ConfigError(
+            f"mclas summarize: needs a bundle (--model) or a checkpoint and its data-bin"
+            f" (--checkpoint, --data), but {found}; give one or the other"
+        )
+    return Summarizer.load(args.checkpoint, args.data, search_options(args), device=device)
 
 
 def _read(name: str, kind: str, language: str) -> Iterator[_Item]:
@@ -138,8 +139,8 @@ def _lines(name: str) -> Iterable[tuple[int, str]]:
     return read_lines(Path(name))
 
 
-def _line(item: _Item, hypotheses: Any, languages: tuple[str, ...], write: str) -> str:
-    best = hypotheses[0]
+def _line(item: _Item, summary: "Summary", languages: tuple[str, ...], write: str) -> str:
+    best, hypotheses = summary.best, summary.hypotheses
     if item.id is None:
         chosen = {"target": languages[-1:], "source": languages[:1], "both": languages}[write]
         return "\t".join(best.summary[language] for language in chosen)

@@ -94,14 +94,22 @@ class DataBin:
             DataError: it is not one, is not whole, or its dictionary was exchanged.
         """
         data_bin = cls(folder, Manifest.load(folder))
-        found = dictionary_fingerprint(data_bin.dictionary)
-        if found != data_bin.manifest.dictionary_sha256:
+        data_bin.check_dictionary()
+        return data_bin
+
+    def check_dictionary(self) -> None:
+        """Compare the dictionary with the fingerprint in the manifest.
+
+        Raises:
+            DataError: it was exchanged.
+        """
+        found = dictionary_fingerprint(self.dictionary)
+        if found != self.manifest.dictionary_sha256:
             raise DataError(
-                f"data-bin {folder}: {DICTIONARY_FILE} must be the one it was made with "
-                f"({data_bin.manifest.dictionary_sha256[:12]}), found {found[:12]}; "
+                f"data-bin {self.folder}: {DICTIONARY_FILE} must be the one it was made with "
+                f"({self.manifest.dictionary_sha256[:12]}), found {found[:12]}; "
                 "prepare it again"
             )
-        return data_bin
 
     @cached_property
     def dictionary(self) -> Dictionary:

@@ -1,40 +1,44 @@
-"""A checkpoint and its data-bin as an object that turns documents into summaries.
+"""A loaded system as an object that turns documents into summaries.
 
 The model is loaded once; documents are read in buffers, batched by length and given back in input
 order. Search, language vocabularies and limits are those of fairseq-generate with our task.
+
+    import mclas_fairseq
+
+    summarizer = mclas_fairseq.load("bundle")
+    for summary in summarizer.summarize(["A report ...", "Another ..."], progress=True):
+        print(summary.text, summary.best.summary, summary.best.score)
 """
 
-import logging
 import math
 from argparse import Namespace
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional, Union, overload
 
 import torch
-from fairseq import checkpoint_utils, utils
+from fairseq import utils
+from tqdm import tqdm
 
-from mclas_fairseq.data.manifest import Manifest
+from mclas_fairseq.corpus.text_files import normalize_text
 from mclas_fairseq.data.summary_dataset import SummaryDataset
-from mclas_fairseq.errors import CheckpointError
+from mclas_fairseq.errors import ConfigError, DataError
+from mclas_fairseq.inference.attention import SummaryAttention, trace_attention
+from mclas_fairseq.inference.loading import Device, LoadedSystem, load_bundle, load_checkpoints
 from mclas_fairseq.inference.options import DecodingOptions
+from mclas_fairseq.inference.results import Hypothesis, Summary
 from mclas_fairseq.tasks.cross_lingual_summarization import CrossLingualSummarizationTask
-
-logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Hypothesis:
-    """One hypothesis: its summaries by language and its score in bits, as fairseq prints it."""
-
-    summary: dict[str, str]
-    score: float
 
 
 class Summarizer:
-    """Turns documents into summaries; make one with `Summarizer.load`."""
+    """Turns documents into summaries; `mclas_fairseq.load` makes one.
+
+    Attributes:
+        models: one, or several that are decoded as an ensemble.
+        task: knows layout, languages, dictionary and tokenizer.
+        options: how summaries are searched for.
+    """
 
     def __init__(
         self,
@@ -52,83 +56,145 @@ class Summarizer:
         cls,
         checkpoints: Sequence[Path],
         data: Path,
-        options: DecodingOptions | None = None,
+        options: Optional[DecodingOptions] = None,
         *,
-        cpu: bool = False,
+        device: Device = None,
     ) -> "Summarizer":
         """Load one checkpoint, or several as an ensemble, with the data-bin of their training.
 
         Raises:
             CheckpointError: a checkpoint is missing, unsafe, of another task or dictionary.
         """
-        options = options or DecodingOptions()
-        for checkpoint in checkpoints:
-            if not checkpoint.is_file():
-                raise CheckpointError(f"checkpoint {checkpoint}: the file does not exist")
-        manifest = Manifest.load(data)
-        overrides = {
-            "data": str(data),
-            # The flags of the training may name a language that this data-bin lacks (an extended
-            # checkpoint's do); the languages that the checkpoint carries win over them anyway.
-            "source_lang": manifest.source_lang,
-            "target_lang": manifest.target_langs[0],
-            "restrict_vocab": options.restrict_vocab,
-            "ngram_block_scope": options.ngram_block_scope,
-            "length_penalty": options.length_penalty,
-        }
-        models, config, task = checkpoint_utils.load_model_ensemble_and_task(
-            [str(checkpoint) for checkpoint in checkpoints], arg_overrides=overrides
-        )
-        if not isinstance(task, CrossLingualSummarizationTask):
-            raise CheckpointError(
-                f"checkpoint {checkpoints[0]}: it must be one of task cross_lingual_summarization, "
-                f"found {type(task).__name__}"
-            )
-        use_cuda = torch.cuda.is_available() and not cpu
-        for model in models:
-            model.prepare_for_inference_(config)
-            model.eval()
-            if use_cuda:
-                model.cuda()
-        logger.info("loaded %s on %s", checkpoints[0], "cuda" if use_cuda else "cpu")
-        return cls(models, task, options)
+        return cls._of(load_checkpoints(checkpoints, data, options), device)
+
+    @classmethod
+    def from_bundle(
+        cls,
+        folder: Path,
+        options: Optional[DecodingOptions] = None,
+        *,
+        changes: Optional[Mapping[str, Any]] = None,
+        device: Device = None,
+    ) -> "Summarizer":
+        """Load a bundle that `mclas export` wrote.
+
+        Args:
+            folder: the bundle.
+            options: how to decode; None: as the bundle says.
+            changes: single options, by their names, that differ from those.
+            device: of torch's; None: a GPU if there is one.
+
+        Raises:
+            CheckpointError: it is no bundle, not whole, altered, or of a newer format.
+        """
+        return cls._of(load_bundle(folder, options, changes=changes), device)
+
+    @classmethod
+    def _of(cls, system: LoadedSystem, device: Device) -> "Summarizer":
+        system.prepare(device)
+        return cls(system.models, system.task, system.options)
 
     @property
     def languages(self) -> tuple[str, ...]:
         """Languages of the summaries, in the order in which they are written."""
         return self.task.languages
 
+    @property
+    def source_lang(self) -> str:
+        """Language of the documents."""
+        return self.task.source_lang
+
+    @overload
     def summarize(
-        self,
-        documents: Iterable[str],
-        *,
-        batch_size: int = 16,
-        buffer_size: int = 512,
-    ) -> Iterator[list[Hypothesis]]:
-        """Summarize documents.
+        self, documents: str, *, batch_size: int = 16, progress: bool = False
+    ) -> Summary: ...
+
+    @overload
+    def summarize(
+        self, documents: Iterable[str], *, batch_size: int = 16, progress: bool = False
+    ) -> list[Summary]: ...
+
+    def summarize(
+        self, documents: Union[str, Iterable[str]], *, batch_size: int = 16, progress: bool = False
+    ) -> Union[Summary, list[Summary]]:
+        """Summarize one document, or several.
 
         Args:
-            documents: raw text, any number.
+            documents: raw text, in the language of the training's documents.
+            batch_size: documents decoded together; it changes speed and memory, not the summaries.
+            progress: draw a bar on standard error.
+
+        Returns:
+            For a string its summary; else one for each document, in input order.
+
+        Raises:
+            DataError: a document is no string, or has no text.
+            ConfigError: `batch_size` is not positive.
+        """
+        if isinstance(documents, str):
+            return next(self.stream([documents], batch_size=batch_size))
+        documents = list(documents)
+        found = self.stream(documents, batch_size=batch_size)
+        bar = tqdm(found, total=len(documents), unit="document", disable=not progress)
+        return list(bar)
+
+    def stream(
+        self, documents: Iterable[str], *, batch_size: int = 16, buffer_size: int = 512
+    ) -> Iterator[Summary]:
+        """Summarize documents as they come, any number of them.
+
+        Args:
+            documents: raw text.
             batch_size: documents decoded together.
             buffer_size: documents read ahead, to be batched by length.
 
         Yields:
-            For each document, in input order, its `nbest` hypotheses, best first.
-        """
-        remaining = iter(documents)
-        while buffer := list(islice(remaining, buffer_size)):
-            yield from self._summarize_buffer(buffer, batch_size)
+            The summary of each document, in input order.
 
-    def _summarize_buffer(
-        self, documents: Sequence[str], batch_size: int
-    ) -> Iterator[list[Hypothesis]]:
+        Raises:
+            DataError: a document is no string, or has no text.
+            ConfigError: `batch_size` is not positive.
+        """
+        if batch_size < 1:
+            raise ConfigError(f"batch size {batch_size}: it must be at least 1; give 16, say")
+        remaining = enumerate(documents, start=1)
+        while buffer := list(islice(remaining, buffer_size)):
+            texts = [_check_document(number, document) for number, document in buffer]
+            yield from self._summarize_buffer(texts, batch_size)
+
+    def attention(self, document: str) -> SummaryAttention:
+        """Look at the attention of the best hypothesis of one document.
+
+        The document is summarized, and the model reads its own summary once more, so that the
+        weights of all layers can be looked at.
+
+        Raises:
+            DataError: the document has no text.
+            ConfigError: the summarizer is an ensemble, whose attention is not one.
+        """
+        if len(self.models) > 1:
+            raise ConfigError(
+                f"attention: is that of one model, but {len(self.models)} are loaded as an"
+                " ensemble; load one checkpoint"
+            )
+        batch = self._batch(self._encode([_check_document(1, document)]), [0])
+        (hypotheses,) = self.task.inference_step(self.generator, self.models, batch)
+        return trace_attention(
+            self.models[0],
+            self.task,
+            batch["net_input"]["src_tokens"],
+            hypotheses[0]["tokens"],
+            start=int(self.generator.bos),
+        )
+
+    def _summarize_buffer(self, documents: Sequence[str], batch_size: int) -> Iterator[Summary]:
         dataset = self._encode(documents)
         order = dataset.ordered_indices()
-        found: dict[int, list[Hypothesis]] = {}
+        found: dict[int, Summary] = {}
         for start in range(0, len(order), batch_size):
-            batch = dataset.collater([dataset[int(i)] for i in order[start : start + batch_size]])
-            for row, hypotheses in self._decode(batch):
-                found[row] = hypotheses
+            batch = self._batch(dataset, order[start : start + batch_size])
+            for row, summary in self._decode(batch):
+                found[row] = summary
         for row in range(len(documents)):
             yield found[row]
 
@@ -142,20 +208,32 @@ class Summarizer:
         ]
         return self.task.build_dataset_for_inference(tokens, [len(line) for line in tokens])
 
-    def _decode(self, batch: dict[str, Any]) -> Iterator[tuple[int, list[Hypothesis]]]:
-        rows = batch["id"].tolist()
-        if next(self.models[0].parameters()).is_cuda:
-            batch = utils.move_to_cuda(batch)
+    def _batch(self, dataset: SummaryDataset, rows: Iterable[int]) -> dict[str, Any]:
+        device = next(self.models[0].parameters()).device
+        batch = dataset.collater([dataset[int(row)] for row in rows])
+        moved: dict[str, Any] = utils.apply_to_sample(lambda tensor: tensor.to(device), batch)
+        return moved
+
+    def _decode(self, batch: dict[str, Any]) -> Iterator[tuple[int, Summary]]:
         text = self.task.summary_text()
         decoded = self.task.inference_step(self.generator, self.models, batch)
-        for row, candidates in zip(rows, decoded, strict=True):
-            yield (
-                row,
-                [
-                    Hypothesis(
-                        summary=text.summaries(candidate["tokens"].tolist()),
-                        score=float(candidate["score"]) / math.log(2),
-                    )
-                    for candidate in candidates[: self.options.nbest]
-                ],
+        for row, candidates in zip(batch["id"].tolist(), decoded, strict=True):
+            hypotheses = tuple(
+                Hypothesis(
+                    summary=text.summaries(candidate["tokens"].tolist()),
+                    score=float(candidate["score"]) / math.log(2),
+                )
+                for candidate in candidates[: self.options.nbest]
             )
+            yield row, Summary(hypotheses)
+
+
+def _check_document(number: int, document: object) -> str:
+    if not isinstance(document, str):
+        raise DataError(
+            f"document {number}: must be a string, found {type(document).__name__}; join its"
+            " sentences with spaces"
+        )
+    if not normalize_text(document):
+        raise DataError(f"document {number}: must have text, but is empty; leave it out")
+    return document

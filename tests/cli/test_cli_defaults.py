@@ -18,6 +18,7 @@ from mclas_fairseq.cli import COMMANDS, build_parser
 from mclas_fairseq.corpus.conversion.splitting import SplitOptions
 from mclas_fairseq.criterions.summary_cross_entropy import SummaryCrossEntropyConfig
 from mclas_fairseq.evaluation.fairseq_scorer import RougeScorerConfig
+from mclas_fairseq.inference.options import DecodingOptions
 from mclas_fairseq.models.mclas import MclasModel
 
 REQUIRED = "(required)"
@@ -113,24 +114,26 @@ MCLAS: dict[str, dict[str, object]] = {
     },
     "extract": {"--log": REQUIRED, "--data": REQUIRED, "-o/--output": "-"},
     "summarize": {
-        "--checkpoint": REQUIRED,
-        "--data": REQUIRED,
+        "--model": None,
+        "--checkpoint": None,
+        "--data": None,
         "-i/--input": "-",
         "-o/--output": "-",
         "--format": "auto",
         "--write": "target",
         "--batch-size": 16,
         "--cpu": False,
-        "--beam": 5,
-        "--nbest": 1,
-        "--max-len-a": 0.0,
-        "--max-len-b": 100,
-        "--min-len": 1,
-        "--lenpen": 1.0,
-        "--no-repeat-ngram-size": 3,
-        "--length-penalty": "fairseq",
-        "--ngram-block-scope": "summary",
-        "--restrict-vocab": "both",
+        # None: not given, so that a bundle's own can stay; the values are DECODING's below.
+        "--beam": None,
+        "--nbest": None,
+        "--max-len-a": None,
+        "--max-len-b": None,
+        "--min-len": None,
+        "--lenpen": None,
+        "--no-repeat-ngram-size": None,
+        "--length-penalty": None,
+        "--ngram-block-scope": None,
+        "--restrict-vocab": None,
     },
     "score": {
         "--hyp": REQUIRED,
@@ -191,6 +194,31 @@ MCLAS: dict[str, dict[str, object]] = {
         "--seed": 1,
         "--overwrite": False,
     },
+    "export": {
+        "--checkpoint": REQUIRED,
+        "--data": REQUIRED,
+        "--out": REQUIRED,
+        "--overwrite": False,
+        "--name": None,
+        "--licence": None,
+        "--author": None,
+        "--description": None,
+        "--training-data": None,
+        "--intended-use": None,
+        "--limits": None,
+        "--scores": [],
+        # None: not given; the values are DECODING's below.
+        "--beam": None,
+        "--nbest": None,
+        "--max-len-a": None,
+        "--max-len-b": None,
+        "--min-len": None,
+        "--lenpen": None,
+        "--no-repeat-ngram-size": None,
+        "--length-penalty": None,
+        "--ngram-block-scope": None,
+        "--restrict-vocab": None,
+    },
     "doctor": {},
 }
 
@@ -221,6 +249,19 @@ TOKENIZER: dict[str, object] = {
     "lowercase": False,
     "subset_size": None,
     "subset_seed": 1,
+}
+
+DECODING: dict[str, object] = {
+    "beam": 5,
+    "nbest": 1,
+    "max_len_a": 0.0,
+    "max_len_b": 100,
+    "min_len": 1,
+    "lenpen": 1.0,
+    "length_penalty": "fairseq",
+    "no_repeat_ngram_size": 3,
+    "ngram_block_scope": "summary",
+    "restrict_vocab": "both",
 }
 
 SPLIT: dict[str, object] = {"seed": 1, "similarity": 0.2}
@@ -314,6 +355,10 @@ def test_options_of_human_evaluation_have_these_names_and_defaults() -> None:
 
 def test_prepare_learns_this_tokenizer_when_nothing_is_said() -> None:
     assert fields(TokenizerOptions) == TOKENIZER
+
+
+def test_summaries_are_searched_for_in_this_way_when_nothing_is_said() -> None:
+    assert fields(DecodingOptions) == DECODING
 
 
 def test_convert_splits_in_this_way_when_nothing_is_said() -> None:

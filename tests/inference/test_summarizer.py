@@ -3,6 +3,7 @@
 from argparse import Namespace
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -11,9 +12,11 @@ from mclas_fairseq.binarize.options import PrepareOptions, TokenizerOptions
 from mclas_fairseq.binarize.prepare import prepare
 from mclas_fairseq.corpus.records import write_records
 from mclas_fairseq.corpus.synthetic_news import generate
-from mclas_fairseq.errors import CheckpointError, ConfigError
+from mclas_fairseq.errors import CheckpointError, ConfigError, DataError
+from mclas_fairseq.inference.loading import choose_device
 from mclas_fairseq.inference.options import DecodingOptions
-from mclas_fairseq.inference.summarizer import Hypothesis, Summarizer
+from mclas_fairseq.inference.results import Summary
+from mclas_fairseq.inference.summarizer import Summarizer
 from mclas_fairseq.models.mclas import MclasModel, mclas_tiny
 from mclas_fairseq.tasks.cross_lingual_summarization import (
     CrossLingualSummarizationConfig,
@@ -65,20 +68,20 @@ def documents() -> list[str]:
     return [*texts, "Today .", texts[0] * 6]
 
 
-def flat(results: list[list[Hypothesis]]) -> list[dict[str, str]]:
-    return [hypothesis.summary for hypotheses in results for hypothesis in hypotheses]
+def flat(results: list[Summary]) -> list[dict[str, str]]:
+    return [hypothesis.summary for result in results for hypothesis in result.hypotheses]
 
 
 @pytest.mark.parametrize("batch_size", [2, 4, 16])
 def test_batch_of_one_equals_batch_of_many(
     summarizer: Summarizer, documents: list[str], batch_size: int
 ) -> None:
-    alone = list(summarizer.summarize(documents, batch_size=1))
-    together = list(summarizer.summarize(documents, batch_size=batch_size))
+    alone = list(summarizer.stream(documents, batch_size=1))
+    together = list(summarizer.stream(documents, batch_size=batch_size))
     assert flat(together) == flat(alone)
     for one, other in zip(alone, together, strict=True):
-        assert len(one) == OPTIONS.nbest
-        for left, right in zip(one, other, strict=True):
+        assert len(one.hypotheses) == OPTIONS.nbest
+        for left, right in zip(one.hypotheses, other.hypotheses, strict=True):
             assert left.score == pytest.approx(right.score, abs=1e-4)
     assert len({str(summary) for summary in flat(alone)}) > 10, "documents are told apart"
 
@@ -87,10 +90,10 @@ def test_batch_of_one_equals_batch_of_many(
 def test_buffers_keep_the_order_of_the_input(
     summarizer: Summarizer, documents: list[str], buffer_size: int
 ) -> None:
-    whole = list(summarizer.summarize(documents))
-    buffered = list(summarizer.summarize(documents, buffer_size=buffer_size, batch_size=2))
+    whole = list(summarizer.stream(documents))
+    buffered = list(summarizer.stream(documents, buffer_size=buffer_size, batch_size=2))
     assert flat(buffered) == flat(whole)
-    backwards = list(summarizer.summarize(reversed(documents), buffer_size=buffer_size))
+    backwards = list(summarizer.stream(reversed(documents), buffer_size=buffer_size))
     assert flat(backwards[::-1]) == flat(whole)
 
 
@@ -104,24 +107,62 @@ def test_documents_are_read_one_buffer_ahead_only(
             read.append(document)
             yield document
 
-    results = summarizer.summarize(reading(), buffer_size=3)
+    results = summarizer.stream(reading(), buffer_size=3)
     assert read == []
     next(results)
     assert len(read) == 3
 
 
 def test_no_documents_give_no_summaries(summarizer: Summarizer) -> None:
-    assert list(summarizer.summarize([])) == []
+    assert list(summarizer.stream([])) == []
 
 
 def test_hypotheses_hold_both_summaries_best_first(
     summarizer: Summarizer, documents: list[str]
 ) -> None:
     assert summarizer.languages == ("en", "de")
-    for hypotheses in summarizer.summarize(documents):
-        assert all(list(hypothesis.summary) == ["en", "de"] for hypothesis in hypotheses)
-        scores = [hypothesis.score for hypothesis in hypotheses]
+    for summary in summarizer.stream(documents):
+        assert all(list(one.summary) == ["en", "de"] for one in summary.hypotheses)
+        scores = [hypothesis.score for hypothesis in summary.hypotheses]
         assert scores == sorted(scores, reverse=True)
+        assert summary.best == summary.hypotheses[0]
+        assert summary.text == str(summary) == summary.best.summary["de"]
+
+
+def test_a_list_gives_a_list_and_a_string_its_summary(
+    summarizer: Summarizer, documents: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    streamed = list(summarizer.stream(documents, batch_size=16))
+    assert summarizer.summarize(iter(documents)) == streamed
+    assert capsys.readouterr().err == "", "no bar unless it is asked for"
+    assert summarizer.summarize(documents, progress=True) == streamed
+    assert f"{len(documents)}/{len(documents)}" in capsys.readouterr().err
+    alone = summarizer.summarize(documents[2])
+    assert flat([alone]) == flat([streamed[2]])
+
+
+@pytest.mark.parametrize(
+    ("document", "message"),
+    [
+        (" \n\t", "document 2: must have text, but is empty; leave it out"),
+        (["A sentence ."], "document 2: must be a string, found list; join its sentences"),
+    ],
+)
+def test_what_cannot_be_summarized_is_named_by_its_place(
+    summarizer: Summarizer, document: Any, message: str
+) -> None:
+    with pytest.raises(DataError, match=message):
+        summarizer.summarize(["Today .", document])
+
+
+def test_batches_of_nothing_are_refused(summarizer: Summarizer) -> None:
+    with pytest.raises(ConfigError, match="batch size 0: it must be at least 1"):
+        summarizer.summarize(["Today ."], batch_size=0)
+
+
+def test_a_device_that_is_not_there_is_refused() -> None:
+    with pytest.raises(ConfigError, match="device quantum: must be one that torch can use here"):
+        choose_device("quantum")
 
 
 def test_more_hypotheses_than_the_beam_holds_are_refused() -> None:

@@ -1,0 +1,175 @@
+"""What the decoder looked at while it wrote a summary.
+
+The model reads a finished hypothesis in one pass, and hooks on its attention modules ask them for
+the weights that they compute anyway. Nothing of the model is changed: the hooks are gone after the
+pass.
+
+With a target of two summaries (`S^A [LSEP] S^B`, Bai et al. 2021, section 4) the decoder's self
+attention from the second summary to the first is where the two languages meet.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Optional
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from mclas_fairseq.errors import ConfigError
+from mclas_fairseq.tasks.cross_lingual_summarization import CrossLingualSummarizationTask
+
+Matrix = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class SummaryAttention:
+    """Attention of one hypothesis, averaged over the heads of each layer.
+
+    Row t is the step at which the token `tokens[t]` was written; rows sum to 1.
+
+    Attributes:
+        document: pieces of the document as the model read it (cut to its longest), length T_src;
+            the last one is EOS.
+        tokens: pieces of the hypothesis, length T_tgt; the last one is EOS, `[LSEP]` stands between
+            two summaries.
+        inputs: what the decoder had read, length T_tgt: the start symbol, then all tokens but the
+            last. At step t it knew `inputs[:t + 1]`.
+        languages: of the summaries in the hypothesis, in order.
+        cross_layers: from summary to document, shape (layers, T_tgt, T_src).
+        self_layers: from summary to what was written before, shape (layers, T_tgt, T_tgt), columns
+            as in `inputs`; zero above the diagonal.
+        separator: position of `[LSEP]` in `tokens`; None with one summary.
+    """
+
+    document: list[str]
+    tokens: list[str]
+    inputs: list[str]
+    languages: tuple[str, ...]
+    cross_layers: npt.NDArray[np.float32]
+    self_layers: npt.NDArray[np.float32]
+    separator: Optional[int]
+
+    @property
+    def cross(self) -> Matrix:
+        """From summary to document, mean over layers, shape (T_tgt, T_src)."""
+        return _mean(self.cross_layers)
+
+    @property
+    def within(self) -> Matrix:
+        """From summary to what was written before, mean over layers, shape (T_tgt, T_tgt)."""
+        return _mean(self.self_layers)
+
+    @property
+    def first(self) -> list[str]:
+        """Pieces of the first summary, length T_A; of the only one where there is one."""
+        return self.tokens[: -1 if self.separator is None else self.separator]
+
+    @property
+    def second(self) -> list[str]:
+        """Pieces of the second summary, length T_B; none where there is one."""
+        return [] if self.separator is None else self.tokens[self.separator + 1 : -1]
+
+    def between(self, layer: Optional[int] = None) -> Matrix:
+        """From the second summary to the first, shape (T_B, T_A): rows `second`, columns `first`.
+
+        Rows sum to less than 1: the rest goes to the second summary itself, the separator and the
+        start symbol.
+
+        Args:
+            layer: of the decoder, from 0; None: the mean over layers.
+
+        Raises:
+            ConfigError: there is one summary only, or no such layer.
+        """
+        if self.separator is None:
+            raise ConfigError(
+                "attention between summaries: needs a hypothesis of two, but the model writes one"
+                f" ({self.languages[0]}); take a model of layout mclas"
+            )
+        layers = len(self.self_layers)
+        if layer is not None and not -layers <= layer < layers:
+            raise ConfigError(
+                f"layer {layer}: the decoder has {layers} of them; give 0 to {layers - 1}"
+            )
+        weights = self.within if layer is None else self.self_layers[layer]
+        # Input j is token j - 1: the first summary stands behind the start symbol.
+        part: Matrix = weights[self.separator + 1 : -1, 1 : self.separator + 1]
+        return part
+
+
+def _mean(layers: npt.NDArray[np.float32]) -> Matrix:
+    mean: Matrix = layers.mean(axis=0)
+    return mean
+
+
+@torch.no_grad()
+def trace_attention(
+    model: nn.Module,
+    task: CrossLingualSummarizationTask,
+    src_tokens: Tensor,
+    tokens: Tensor,
+    *,
+    start: int,
+) -> SummaryAttention:
+    """Let a model read a hypothesis, and keep its attention.
+
+    Args:
+        model: an encoder-decoder of fairseq's Transformer, ready for decoding.
+        task: its task.
+        src_tokens: the document, ids, shape (1, T_src), without padding.
+        tokens: the hypothesis, ids, shape (T_tgt,), closed by EOS.
+        start: id of the symbol that the decoder starts with.
+    """
+    network: Any = model
+    inputs = torch.cat([tokens.new_tensor([start]), tokens[:-1]]).to(src_tokens.device)
+    encoded = network.encoder(src_tokens, src_lengths=src_tokens.new_tensor([src_tokens.size(1)]))
+    own: list[Tensor] = []
+    cross: list[Tensor] = []
+    layers = list(network.decoder.layers)
+    with (
+        _kept_weights([layer.self_attn for layer in layers], own),
+        _kept_weights([layer.encoder_attn for layer in layers], cross),
+    ):
+        network.decoder(inputs.unsqueeze(0), encoder_out=encoded)
+    dictionary = task.dictionary
+    separator = (tokens == task.data_bin.separator).nonzero().flatten().tolist()
+    return SummaryAttention(
+        document=[dictionary[index] for index in src_tokens[0].tolist()],
+        tokens=[dictionary[index] for index in tokens.tolist()],
+        inputs=[dictionary[index] for index in inputs.tolist()],
+        languages=task.languages,
+        cross_layers=_stack(cross),
+        self_layers=_stack(own),
+        separator=separator[0] if separator else None,
+    )
+
+
+@contextmanager
+def _kept_weights(modules: list[nn.Module], kept: list[Tensor]) -> Iterator[None]:
+    """Make attention modules return their weights, and append them to `kept`, in call order."""
+
+    def ask(module: nn.Module, args: Any, kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+        return args, {**kwargs, "need_weights": True}
+
+    def keep(module: nn.Module, args: Any, output: tuple[Tensor, Tensor]) -> None:
+        weights = output[1]
+        # Where the decoder asks for each head (the last layer's cross attention), they come first.
+        kept.append(weights.mean(dim=0) if weights.dim() == 4 else weights)
+
+    handles = []
+    for module in modules:
+        handles.append(module.register_forward_pre_hook(ask, with_kwargs=True))
+        handles.append(module.register_forward_hook(keep))
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _stack(weights: list[Tensor]) -> npt.NDArray[np.float32]:
+    """Weights (1, T_tgt, T) of each layer as one array (layers, T_tgt, T)."""
+    return np.stack([layer[0].float().cpu().numpy() for layer in weights])

@@ -1,0 +1,136 @@
+"""From a checkpoint and its data-bin to a bundle that can be handed on.
+
+Of the checkpoint go into it: the weights, the architecture's settings, languages, layout and
+language vocabularies; of the data-bin the dictionary and the tokenizer. Left behind are the
+optimizer's state, the command line of the training, names of files and folders, ids of training
+records, references and all other text.
+"""
+
+import logging
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Optional
+
+from torch import Tensor
+
+from mclas_fairseq import __version__
+from mclas_fairseq.checkpoints.averaging import PROVENANCE, updates_of
+from mclas_fairseq.checkpoints.bundle_card import CardDetails, read_scores
+from mclas_fairseq.checkpoints.bundle_config import BundleConfig, Settings, model_settings
+from mclas_fairseq.checkpoints.bundle_format import FileEntry
+from mclas_fairseq.checkpoints.bundle_weights import untie
+from mclas_fairseq.checkpoints.bundle_writing import BundleContents, check_free, write_bundle
+from mclas_fairseq.data.language_vocabulary import LanguageVocabulary
+from mclas_fairseq.errors import CheckpointError
+from mclas_fairseq.inference.loading import LoadedSystem, load_for_export
+from mclas_fairseq.inference.options import DecodingOptions
+
+logger = logging.getLogger(__name__)
+
+_DISTRIBUTIONS = ("fairseq-fixed", "fairseq", "safetensors", "sentencepiece", "torch")
+
+
+def export_bundle(
+    checkpoint: Path,
+    data: Path,
+    out: Path,
+    details: CardDetails,
+    *,
+    options: Optional[DecodingOptions] = None,
+    overwrite: bool = False,
+) -> dict[str, FileEntry]:
+    """Write a bundle of one checkpoint.
+
+    Args:
+        checkpoint: written by fairseq-train or `mclas average`.
+        data: the data-bin of its training.
+        out: the folder to write, which must not exist.
+        details: what the maker says, for the model card.
+        options: how the bundle decodes unless told otherwise.
+        overwrite: replace `out` if it is a bundle.
+
+    Returns:
+        The bundle's files by name.
+
+    Raises:
+        CheckpointError: the checkpoint cannot be read, or is not of this data-bin.
+        ConfigError: `out` may not be replaced, or a report of scores cannot be read.
+    """
+    check_free(out, overwrite=overwrite)
+    scores = [row for path in details.scores for row in read_scores(path)]
+    if not checkpoint.is_file():
+        raise CheckpointError(f"checkpoint {checkpoint}: the file does not exist")
+    options = options or DecodingOptions()
+    system, state = load_for_export(checkpoint, data, options)
+    stored: Mapping[str, Tensor] = state["model"]
+    weights, tied = untie(system.models[0], {name: value.dtype for name, value in stored.items()})
+    contents = BundleContents(
+        weights=weights,
+        config=_config(system, state, tied),
+        data_bin=system.task.data_bin,
+        vocabularies=[_vocabulary(system, language) for language in system.task.languages],
+        details=details,
+        scores=scores,
+    )
+    return write_bundle(out, contents, overwrite=overwrite)
+
+
+def _vocabulary(system: LoadedSystem, language: str) -> LanguageVocabulary:
+    indices = system.task.vocabulary(language)
+    return LanguageVocabulary(language, tuple(system.task.dictionary[index] for index in indices))
+
+
+def _config(system: LoadedSystem, state: dict[str, Any], tied: dict[str, str]) -> BundleConfig:
+    task = system.task
+    architecture, settings = model_settings(state["cfg"].model)
+    return BundleConfig(
+        architecture=architecture,
+        model=settings,
+        target_layout=task.layout.value,
+        source_lang=task.source_lang,
+        target_lang=task.target_lang,
+        summary_langs=list(task.languages),
+        max_source_positions=task.max_source_positions,
+        max_target_positions=task.max_target_positions,
+        dictionary_size=len(task.dictionary),
+        dictionary_sha256=task.dictionary_sha256,
+        tokenizer=task.data_bin.manifest.tokenizer,
+        lowercase=task.data_bin.manifest.lowercase,
+        tied_weights=tied,
+        decoding=dict(vars(system.options)),
+        precision=system.precision,
+        training=_training(state, len(task.subset_ids)),
+        versions=_versions(),
+    )
+
+
+def _training(state: dict[str, Any], subset: int) -> Settings:
+    """How the weights came about: numbers and names of methods, never of files."""
+    cfg = state["cfg"]
+    averaged = (state.get("extra_state") or {}).get(PROVENANCE) or []
+    found: Settings = {
+        "updates": updates_of(state),
+        "started_from_another_checkpoint": bool(cfg.checkpoint.finetune_from_model),
+        "averaged_checkpoints": len(averaged) or None,
+        "training_subset": subset or None,
+        "seed": cfg.common.seed,
+        "criterion": getattr(cfg.criterion, "_name", None),
+        "label_smoothing": getattr(cfg.criterion, "label_smoothing", None),
+        "optimizer": getattr(cfg.optimizer, "_name", None),
+        "learning_rate": ", ".join(f"{rate:g}" for rate in cfg.optimization.lr),
+        "schedule": getattr(cfg.lr_scheduler, "_name", None),
+        "warmup_updates": getattr(cfg.lr_scheduler, "warmup_updates", None),
+        "chosen_by": cfg.checkpoint.best_checkpoint_metric,
+    }
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _versions() -> dict[str, str]:
+    versions = {"mclas-fairseq": __version__}
+    for name in _DISTRIBUTIONS:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return versions

@@ -1,0 +1,259 @@
+"""From files to a model that decodes: a checkpoint with its data-bin, or a bundle.
+
+Both ways end in the same objects, a task and its models, so that a bundle gives the summaries of
+the checkpoint that it was made from. A bundle is read without any pickle (see
+`checkpoints/bundle_format.py` for what is checked first).
+"""
+
+import dataclasses
+import logging
+from argparse import Namespace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Optional, Union
+
+import torch
+from fairseq import checkpoint_utils
+from torch import nn
+
+from mclas_fairseq.checkpoints.bundle_config import BundleConfig
+from mclas_fairseq.checkpoints.bundle_format import CONFIG_FILE, check_bundle
+from mclas_fairseq.checkpoints.bundle_weights import read_weights
+from mclas_fairseq.data.data_bin import DataBin, vocabulary_file
+from mclas_fairseq.data.manifest import Manifest
+from mclas_fairseq.data.task_state import TaskState
+from mclas_fairseq.errors import CheckpointError, ConfigError
+from mclas_fairseq.inference.options import DecodingOptions
+from mclas_fairseq.tasks.cross_lingual_summarization import (
+    CrossLingualSummarizationConfig,
+    CrossLingualSummarizationTask,
+)
+
+logger = logging.getLogger(__name__)
+
+Device = Union[str, torch.device, None]
+
+
+@dataclass(frozen=True)
+class LoadedSystem:
+    """What decoding needs.
+
+    Attributes:
+        models: one, or an ensemble; on the CPU, as they were stored.
+        task: with the layout, languages and vocabularies of the checkpoint.
+        precision: float32 or bfloat16, in which the models decode.
+        options: how summaries are searched for.
+    """
+
+    models: Sequence[nn.Module]
+    task: CrossLingualSummarizationTask
+    precision: str
+    options: DecodingOptions
+
+    def prepare(self, device: Device) -> None:
+        """Make the models ready for decoding and move them.
+
+        Raises:
+            ConfigError: there is no such device.
+        """
+        target = choose_device(device)
+        # What fairseq's preparation looks at; the beam only steers an obsolete speed-up.
+        cfg = Namespace(
+            common=Namespace(bf16=self.precision == "bfloat16"),
+            generation=Namespace(beam=self.options.beam),
+        )
+        for model in self.models:
+            prepared: Any = model
+            prepared.prepare_for_inference_(cfg)
+            model.eval()
+            model.to(target)
+        logger.info("decoding on %s in %s", target, self.precision)
+
+
+def choose_device(device: Device) -> torch.device:
+    """The device asked for; without one a GPU if there is one.
+
+    Raises:
+        ConfigError: torch does not know it or cannot use it here.
+    """
+    if device is None:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        chosen = torch.device(device)
+        torch.empty(0, device=chosen)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise ConfigError(
+            f"device {device}: must be one that torch can use here, but {reason}; give cpu or cuda"
+        ) from error
+    return chosen
+
+
+def load_checkpoints(
+    checkpoints: Sequence[Path], data: Path, options: Optional[DecodingOptions] = None
+) -> LoadedSystem:
+    """Load one checkpoint, or several as an ensemble, with the data-bin of their training.
+
+    Raises:
+        CheckpointError: a checkpoint is missing, unsafe, of another task or dictionary.
+        DataError: `data` is no data-bin.
+    """
+    for checkpoint in checkpoints:
+        if not checkpoint.is_file():
+            raise CheckpointError(f"checkpoint {checkpoint}: the file does not exist")
+    options = options or DecodingOptions()
+    return _from_fairseq(checkpoints, checkpoint_overrides(data, options), options, None)
+
+
+def load_for_export(
+    checkpoint: Path, data: Path, options: DecodingOptions
+) -> tuple[LoadedSystem, dict[str, Any]]:
+    """Load one checkpoint as `load_checkpoints` does; returns also what the file itself holds."""
+    overrides = checkpoint_overrides(data, options)
+    state = checkpoint_utils.load_checkpoint_to_cpu(str(checkpoint), overrides)
+    return _from_fairseq([checkpoint], overrides, options, state), state
+
+
+def checkpoint_overrides(data: Path, options: DecodingOptions) -> dict[str, Any]:
+    """What decoding has otherwise than the training did: fairseq's `arg_overrides`."""
+    manifest = Manifest.load(data)
+    return {
+        "data": str(data),
+        # The flags of the training may name a language that this data-bin lacks (an extended
+        # checkpoint's do); the languages that the checkpoint carries win over them anyway.
+        "source_lang": manifest.source_lang,
+        "target_lang": manifest.target_langs[0],
+        **_task_options(options),
+    }
+
+
+def _task_options(options: DecodingOptions) -> dict[str, str]:
+    return {
+        "restrict_vocab": options.restrict_vocab,
+        "ngram_block_scope": options.ngram_block_scope,
+        "length_penalty": options.length_penalty,
+    }
+
+
+def _from_fairseq(
+    checkpoints: Sequence[Path],
+    overrides: dict[str, Any],
+    options: DecodingOptions,
+    state: Optional[dict[str, Any]],
+) -> LoadedSystem:
+    models, config, task = checkpoint_utils.load_model_ensemble_and_task(
+        [str(checkpoint) for checkpoint in checkpoints], arg_overrides=overrides, state=state
+    )
+    if not isinstance(task, CrossLingualSummarizationTask):
+        raise CheckpointError(
+            f"checkpoint {checkpoints[0]}: it must be one of task cross_lingual_summarization, "
+            f"found {type(task).__name__}"
+        )
+    logger.info("loaded %s", ", ".join(map(str, checkpoints)))
+    precision = "bfloat16" if getattr(config.common, "bf16", False) else "float32"
+    return LoadedSystem(models, task, precision, options)
+
+
+def load_bundle(
+    folder: Path,
+    options: Optional[DecodingOptions] = None,
+    *,
+    changes: Optional[Mapping[str, Any]] = None,
+) -> LoadedSystem:
+    """Load a bundle that `mclas export` wrote.
+
+    Args:
+        folder: the bundle.
+        options: how to decode; None: as the bundle says.
+        changes: single options, by their names, that differ from those.
+
+    Raises:
+        CheckpointError: it is no bundle, of a newer format, not whole, altered, or holds what a
+            bundle may not hold.
+    """
+    files = check_bundle(folder)
+    config = BundleConfig.load(folder)
+    for code in config.summary_langs:
+        if vocabulary_file(code) not in files:
+            raise CheckpointError(
+                f"bundle {folder}: must have {vocabulary_file(code)}, as it writes summaries in"
+                f" {code!r}, but it is not listed; get it again from its maker"
+            )
+    options = dataclasses.replace(options or _stored_options(folder, config), **(changes or {}))
+    task = _build_task(folder, config, options)
+    model = _build_model(folder, config, task)
+    logger.info("loaded the bundle %s", folder)
+    return LoadedSystem([model], task, config.precision, options)
+
+
+def _build_model(
+    folder: Path, config: BundleConfig, task: CrossLingualSummarizationTask
+) -> nn.Module:
+    weights = read_weights(folder, config.tied_weights)
+    try:
+        model: Any = task.build_model(config.model_args(), from_checkpoint=True)
+        model.load_state_dict(weights, strict=True)
+    except (RuntimeError, TypeError, ValueError, AttributeError, AssertionError) as error:
+        raise CheckpointError(
+            f"bundle {folder}: its weights must be those of {config.architecture} as {CONFIG_FILE}"
+            f" describes it, but {' '.join(str(error).split())[:200]}; get it again from its maker"
+        ) from error
+    built: nn.Module = model
+    return built
+
+
+def _stored_options(folder: Path, config: BundleConfig) -> DecodingOptions:
+    known = {field.name for field in dataclasses.fields(DecodingOptions)}
+    if unknown := set(config.decoding) - known:
+        raise CheckpointError(
+            f"bundle {folder}: {CONFIG_FILE} may set the options of decoding that there are, but"
+            f" sets {', '.join(sorted(unknown))} as well; get it again from its maker"
+        )
+    try:
+        return DecodingOptions(**config.decoding)
+    except TypeError as error:
+        raise CheckpointError(
+            f"bundle {folder}: {CONFIG_FILE} must have numbers for the options of decoding, but has"
+            f" {config.decoding}; get it again from its maker"
+        ) from error
+
+
+def _build_task(
+    folder: Path, config: BundleConfig, options: DecodingOptions
+) -> CrossLingualSummarizationTask:
+    # A bundle has of a data-bin what decoding reads: dictionary, tokenizer, vocabularies.
+    manifest = Manifest(
+        source_lang=config.source_lang,
+        target_langs=(config.target_lang,),
+        tokenizer=config.tokenizer,
+        lowercase=config.lowercase,
+        counts={},
+        inputs={},
+        dictionary_sha256=config.dictionary_sha256,
+        versions=config.versions,
+    )
+    data_bin = DataBin(folder, manifest)
+    data_bin.check_dictionary()
+    cfg = CrossLingualSummarizationConfig(
+        data=str(folder),
+        max_source_positions=config.max_source_positions,
+        max_target_positions=config.max_target_positions,
+        **_task_options(options),
+    )
+    task = CrossLingualSummarizationTask(cfg, data_bin)
+    vocabularies = {
+        code: data_bin.vocabulary(code).indices(task.dictionary) for code in config.summary_langs
+    }
+    state = TaskState(
+        target_layout=config.target_layout,
+        source_lang=config.source_lang,
+        target_lang=config.target_lang,
+        max_source_positions=config.max_source_positions,
+        max_target_positions=config.max_target_positions,
+        dictionary_sha256=config.dictionary_sha256,
+        subset_ids=[],
+        vocabularies=vocabularies,
+    )
+    task.load_state_dict(state.to_dict())
+    return task
