@@ -119,13 +119,13 @@ def _add_outputs(group: argparse._ArgumentGroup) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Read and score, print the tables, and write the reports that are asked for."""
+    """Read and score, write the reports that are asked for, and print the tables."""
     from mclas_fairseq.cli import _score_outputs as outputs
 
     _check(args)
     scored = _score(args)
-    print(outputs.terminal_report(scored))
     outputs.write_reports(scored, _files(args))
+    print(outputs.terminal_report(scored))  # last: what reads it may stop early, as head does
     return 0
 
 
@@ -138,6 +138,11 @@ def _check(args: argparse.Namespace) -> None:
         raise ConfigError(
             f"--name: must be given once for each system, but there are {len(args.name)} names and"
             f" {systems} systems; give one for --hyp and one for each --compare"
+        )
+    if len(set(args.name)) < len(args.name):
+        raise ConfigError(
+            f"--name: systems must have different names, but are called {', '.join(args.name)};"
+            " change one"
         )
     if args.holm and not args.compare:
         raise ConfigError(

@@ -143,7 +143,7 @@ def write_plot(
     seed: int = SEED,
 ) -> None:
     """Draw all panels into a PNG file, which appears once it is complete."""
-    from matplotlib import rc_context
+    from matplotlib import get_cachedir, rc_context
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -161,9 +161,10 @@ def write_plot(
         temporary.unlink(missing_ok=True)
     if any("missing from font" in str(warning.message) for warning in caught):
         logger.warning(
-            "%s: names of systems have letters that no installed font has, they are drawn as boxes;"
-            " install one such as Noto Sans CJK, or give other names with --name",
+            "%s: names of systems have letters that no font known to matplotlib has, they are drawn"
+            " as boxes; give other names with --name, or install Noto Sans CJK and remove %s",
             path,
+            get_cachedir(),  # the list of fonts is kept there
         )
 
 

@@ -194,6 +194,18 @@ def test_all_reports_are_written_and_nothing_else(folder: Path) -> None:
     assert "44 people saw big trees" in page
 
 
+def test_reports_are_written_also_when_nobody_reads_the_tables_to_the_end(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def closed(*_: object) -> None:
+        raise BrokenPipeError
+
+    monkeypatch.setattr("builtins.print", closed)
+    with pytest.raises(BrokenPipeError):
+        run("--hyp", "3.txt", "--ref", "ref.txt", "--markdown", "tables.md")
+    assert (folder / "tables.md").exists()
+
+
 def log(*rows: tuple[int, str], run: GenerationRun | None = None) -> list[str]:
     """Lines as fairseq-generate prints them."""
     lines = ["2026-01-01 | INFO | fairseq_cli.generate | loading model(s)"]
@@ -272,6 +284,7 @@ def test_systems_are_called_by_the_shortest_names_that_differ() -> None:
     ("arguments", "kind", "message"),
     [
         (["--name", "A", "--name", "B"], ConfigError, r"--name: .* 2 names and 1 systems"),
+        (["--compare", "3.txt", "--name", "A", "--name", "A"], ConfigError, "--name: .* A, A"),
         (["--holm"], ConfigError, "--holm: .* no --compare"),
         (["--bertscore"], ConfigError, "--model: .* no model is given"),
         (["--model", "x"], ConfigError, "--model: .* no metric is given"),

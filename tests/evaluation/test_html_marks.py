@@ -54,6 +54,7 @@ def test_numbers_of_the_same_value_are_known(summary: str, document: str) -> Non
         ("46 Anwohner", "44 residents", ["46"]),
         ("3,5 Prozent", "3 of 5", ["3,5"]),
         ("12,500", "12 and 500", ["12,500"]),
+        ("1234,567", "1,234,567", ["1234,567"]),
         ("densenet-12", "densenet-121", ["12"]),
         ("2 Millionen", "2,000,000 or 3", []),
         ("3 Millionen", "5,000", ["3"]),
@@ -98,6 +99,7 @@ def test_german_nouns_are_no_names_but_names_of_other_documents_are() -> None:
     text = "Das Haus und das House in Skokeths Zentrum mit BERT brannte."
     assert unknown_names(text, documents[0], rule) == ["Skokeths", "BERT"]
     assert unknown_names(text, documents[1], rule) == ["BERT"]
+    assert unknown_names(text, "", rule) == ["Skokeths", "BERT"]
 
 
 def test_german_documents_do_not_turn_their_nouns_to_names() -> None:
