@@ -13,11 +13,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Optional
 
-from mclas_fairseq.corpus.languages import count_words
+from mclas_fairseq.corpus.languages import count_words, is_unspaced
 from mclas_fairseq.data.data_bin import DOCUMENT_SIDE, summary_side, translation_side
 from mclas_fairseq.errors import ConfigError
 
 TRAIN = "train"
+# One limit must do for all languages: a summary of 19 English words has some 41 Chinese characters.
+_CHARACTERS_A_WORD = 2
 _DIGEST = 16  # bytes kept of a document: two of a billion agree by chance once in 10^20 corpora
 
 
@@ -26,8 +28,9 @@ class FilterOptions:
     """What is left out of training besides listed ids; None: no such limit.
 
     Attributes:
-        max_document_words: longest document, in words (characters where words are not spaced).
-        max_summary_words: longest summary, in any of the languages.
+        max_document_words: longest document (and translation of one) in words; where words are not
+            spaced, two characters count as a word.
+        max_summary_words: longest summary, in any of the languages, likewise.
         max_length_ratio: how many times as long, in bytes of UTF-8, one of two texts that say the
             same may be: the two summaries, a document and its translation.
         dedup: whether repeated documents are left out, and those of validation and test.
@@ -103,7 +106,7 @@ class Sieve:
         for side, text in texts.items():
             is_summary = side.startswith(summary_side(""))
             limit = options.max_summary_words if is_summary else options.max_document_words
-            if limit is not None and count_words(text, self._sides[side]) > limit:
+            if limit is not None and _length(text, self._sides[side]) > limit:
                 kind = "summary" if is_summary else "document"
                 yield f"--max-{kind}-words {limit}"
         ratio = options.max_length_ratio
@@ -139,3 +142,9 @@ class Sieve:
         seen = self._trained.get(key, 0)
         self._trained[key] = seen | sides
         return "--dedup: repeated document" if seen | sides == seen else None
+
+
+def _length(text: str, language: str) -> float:
+    """Length in words, estimated where they are not spaced."""
+    words = count_words(text, language)
+    return words / _CHARACTERS_A_WORD if is_unspaced(language) else words

@@ -107,8 +107,9 @@ def _add_filter_arguments(group: argparse._ArgumentGroup) -> None:
         "--max-document-words",
         type=int,
         metavar="N",
-        help="leave out longer documents (characters where words are not spaced); for documents"
-        " longer than the model reads there is fairseq-train's --max-source-positions, which cuts",
+        help="leave out longer documents (where words are not spaced, two characters count as one);"
+        " documents longer than the model reads need not go: --max-source-positions of"
+        " fairseq-train cuts them",
     )
     group.add_argument(
         "--max-summary-words", type=int, metavar="N", help="leave out longer summaries"
