@@ -89,7 +89,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit code: 0 done, 1 a check said no, 2 an error that the user can mend, 130 stopped.
     """
     parser = build_parser()
-    args, args.more = parser.parse_known_args(argv)
+    args, more = parser.parse_known_args(argv)
+    args.more = more
     if args.more and not args.takes_more:
         parser.error(f"unrecognized arguments: {' '.join(args.more)}")
     logging.basicConfig(

@@ -89,13 +89,13 @@ def _load(args: argparse.Namespace) -> "Summarizer":
         given = [f"--{name}" for name in ("checkpoint", "data") if getattr(args, name)]
         if given:
             raise ConfigError(
-                f"--model: a bundle brings all it needs, but {' and '.join(given)} is given as"
-                " well; leave it out, or leave out --model"
+                f"--model: a bundle brings all it needs, but {' and '.join(given)}"
+                f" {'is' if len(given) == 1 else 'are'} given as well; leave out one or the other"
             )
         changes = given_search_flags(args)
         return Summarizer.from_bundle(args.model, changes=changes, device=device)
     if args.checkpoint is None or args.data is None:
-        found = " but ".join(
+        found = " and ".join(
             f"{'has no' if getattr(args, name) is None else 'has'} --{name}"
             for name in ("checkpoint", "data")
         )

@@ -124,12 +124,6 @@ def checkpoint_overrides(data: Path, options: DecodingOptions) -> dict[str, Any]
         # checkpoint's do); the languages that the checkpoint carries win over them anyway.
         "source_lang": manifest.source_lang,
         "target_lang": manifest.target_langs[0],
-        **_task_options(options),
-    }
-
-
-def _task_options(options: DecodingOptions) -> dict[str, str]:
-    return {
         "restrict_vocab": options.restrict_vocab,
         "ngram_block_scope": options.ngram_block_scope,
         "length_penalty": options.length_penalty,
@@ -239,7 +233,9 @@ def _build_task(
         data=str(folder),
         max_source_positions=config.max_source_positions,
         max_target_positions=config.max_target_positions,
-        **_task_options(options),
+        restrict_vocab=options.restrict_vocab,
+        ngram_block_scope=options.ngram_block_scope,
+        length_penalty=options.length_penalty,
     )
     task = CrossLingualSummarizationTask(cfg, data_bin)
     vocabularies = {

@@ -104,8 +104,8 @@ class Summarizer:
         """Language of the documents."""
         return self.task.source_lang
 
-    @overload
-    def summarize(
+    @overload  # a string is an iterable of strings as well: the first that fits counts
+    def summarize(  # type: ignore[overload-overlap]
         self, documents: str, *, batch_size: int = 16, progress: bool = False
     ) -> Summary: ...
 
