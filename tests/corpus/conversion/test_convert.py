@@ -196,6 +196,9 @@ def test_a_split_writes_every_record_once_and_keeps_versions_together(tmp_path: 
     assert sum(len(words) for words in firsts.values()) == len(set().union(*firsts.values())) == 60
     assert report.near_duplicates is not None
     assert (report.near_duplicates.groups, report.near_duplicates.largest) == (60, 3)
+    assert {name: len(records) for name, records in splits.items()} == {
+        path.stem: count for path, count in report.written.items()
+    }
     numbers = [int(record["origin"].split()[-1]) for record in splits["train"]]
     assert numbers == sorted(numbers)
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []

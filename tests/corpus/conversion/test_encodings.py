@@ -90,6 +90,14 @@ def test_text_that_is_cut_in_the_middle_of_a_letter_is_an_error(tmp_path: Path) 
     assert "text must be utf-8" in error(tmp_path / "t.csv", "abc ç".encode()[:-1])
 
 
+def test_the_place_is_right_when_a_letter_was_cut_by_the_reading_in_chunks(tmp_path: Path) -> None:
+    # The two bytes of the letter lie on either side of 64 KiB, the wrong one three bytes later.
+    content = b"x" * (2**16 - 1) + "ç".encode() + b"ab\xe9 and more"
+    assert f"line 1: text must be utf-8, but byte {2**16 + 4} is not" in error(
+        tmp_path / "t.csv", content
+    )
+
+
 def test_the_right_place_is_named_far_into_a_file(tmp_path: Path) -> None:
     content = b"x" * 99 + b"\n"
     message = error(tmp_path / "t.csv", content * 2000 + b"caf\xe9 and more\n")
