@@ -67,6 +67,14 @@ def test_sentences_are_cut_after_their_marks() -> None:
     assert get_protocol("xlsum", "zh").tokenise("……很快。结果。") == [["很快", "␣"], ["结果"]]
 
 
+def test_chinese_that_comes_in_single_characters_is_put_together() -> None:
+    rules = get_protocol("xlsum", "zh")
+    together = [["新", "方法", "␣", "很快", "␣"], ["gpt4", "␣", "结果"]]
+    assert rules.tokenise("新 方 法 ， 很 快 。 GPT4 结 果 。") == together
+    assert rules.tokenise("新方法，很快。GPT4 结果。") == together
+    assert rules.tokenise("新方法 很快") == [["新", "方法", "␣", "很快"]]
+
+
 @pytest.mark.parametrize(
     ("language", "tokens", "stemmer"),
     [

@@ -7,11 +7,14 @@ between letters, digits and other signs. Words of four letters and more are stem
 that have a stemmer there. ROUGE-L is meant at sentence level.
 
 One habit of that scorer is kept, as its numbers rest on it: in Chinese and Thai a space is a token,
-and every stretch of white space and punctuation inside a text is a space. Ours is written `␣`.
+and every stretch of white space and punctuation inside a text is a space. Ours is written `␣`. A
+Chinese text that comes as single characters with spaces between them is put together first: half of
+its tokens would be spaces, which always match.
 
 Differences: words on NLTK's lists of stop words are stemmed like others there would be (those lists
-are a download); Japanese is cut with the small UniDic; Bengali is not stemmed. Lao, Khmer and
-Burmese are not served, for want of a segmenter.
+are a download); some words of Hindi and Turkish get other stems, from Snowball, and Bengali is not
+stemmed; Japanese is cut sentence by sentence, with the small UniDic. Lao, Khmer and Burmese are not
+served, for want of a segmenter.
 """
 
 from pathlib import Path
@@ -30,6 +33,8 @@ SPACE = "␣"
 _CONTROL = regex.compile(r"(?V1)[\p{C}--[\t\n\r]]|\ufffd")
 _PUNCTUATION = regex.compile(r"[\p{P}!-/:-@\[-`{-~]")
 _WORD = regex.compile(r"(?V1)\p{Han}|[\p{L}--\p{Han}][[\p{L}\p{M}]--\p{Han}]*|\p{N}+|\S")
+_WRITTEN_TOGETHER = regex.compile(r"\p{Han}{2}")
+_BETWEEN_CHARACTERS = regex.compile(r"(?<=\p{Han})\s+(?=\p{Han})")
 _SEGMENTED = frozenset({"zh", "ja", "th"})
 
 
@@ -42,6 +47,7 @@ class XlsumProtocol(RougeProtocol):
 
     def __init__(self, language: str, tokenizer: Optional[Path] = None) -> None:
         super().__init__(language, tokenizer)
+        self._chinese = language.split("-")[0].lower() == "zh"
         self._segmenter = segmenter_for(language)
         self._stemmer = snowball(language)
         self.token_kind = "word" if self._segmenter is None else self._segmenter.name
@@ -71,6 +77,8 @@ class XlsumProtocol(RougeProtocol):
 
     def tokenise(self, text: str) -> list[list[str]]:
         """The tokens of a text, sentence by sentence; a space between two belongs to the first."""
+        if self._chinese and _WRITTEN_TOGETHER.search(text) is None:
+            text = _BETWEEN_CHARACTERS.sub("", text)
         sentences = super().tokenise(text)
         if self._segmenter is not None and self._segmenter.keeps_spaces:
             for sentence in sentences[:-1]:
