@@ -20,7 +20,7 @@ Translate each record's summary into the other language and back, and keep the p
 preserved it: ROUGE-1 F1 of the back-translation against the original at least --t1, and ROUGE-2 F1
 at least --t2. Records with summary.A (--source-lang) come in, records with summary.A and summary.B
 (--target-lang) come out; other keys are kept, and "roundtrip" holds the back-translation, both
-scores and the translators' own. A record that has both summaries already is passed on as it is.
+scores and the translators' own. A record that has summary.B already is passed on as it is.
 
 With --fill A it is the other way round: records with S^B but no S^A get one by translating S^B
 with --backward, judged by translating that again with --forward. "machine_made" in "roundtrip" says

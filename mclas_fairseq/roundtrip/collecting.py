@@ -60,7 +60,8 @@ class Collection:
         Raises:
             DataError: a shard is missing or broken, or a step lost records.
         """
-        self.folder.report.unlink(missing_ok=True)
+        for path in (self.folder.report, *self.outputs.outdated_files()):
+            path.unlink(missing_ok=True)
         statistics = self._filter()
         report = Report(
             direction=self.settings.direction,

@@ -104,11 +104,10 @@ def make_executor(
         pipeline=list(pipeline),
         tasks=shards,
         workers=execution.workers,
-        logging_dir=str(folder.work.resolve()),
+        logging_dir=str(folder.work),
         **execution.options,
     )
-    # On other machines the working directory may be another one.
-    executor.run_folder = RunFolder(folder.path.resolve())
+    executor.run_folder = folder
     executor.watch_options = WatchOptions(
         workers=execution.workers if execution.executor == "local" else 1,
         time_limit=execution.time_limit,

@@ -165,6 +165,12 @@ class Outputs:
         """Where the kept records are written."""
         return self.folder / ("corpus.jsonl.gz" if self.gzip else "corpus.jsonl")
 
+    def outdated_files(self) -> list[Path]:
+        """Names that results of other options may have in the folder."""
+        names = [f"{stem}.jsonl{end}" for stem in ("corpus", "rejected") for end in ("", ".gz")]
+        used = (self.corpus_file, self.rejected_file)
+        return [self.folder / name for name in names if self.folder / name not in used]
+
     @property
     def rejected_file(self) -> Path:
         """Where the rejected records are written."""

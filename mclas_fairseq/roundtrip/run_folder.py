@@ -90,7 +90,7 @@ class RunFolder:
 
     def remove_unfinished(self) -> None:
         """Remove files that a killed process was writing."""
-        for path in self.work.rglob(f".*{_UNFINISHED}"):
+        for path in self.path.rglob(f".*{_UNFINISHED}"):
             path.unlink(missing_ok=True)
 
     def forget_lost(self) -> None:

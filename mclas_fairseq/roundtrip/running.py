@@ -91,6 +91,7 @@ def rescore(filter_options: FilterOptions, outputs: Outputs, cleaning: CleaningS
     settings = RunSettings.load(folder)
     PairScorer(filter_options.protocol, settings.direction.given)
     with room_needed(folder.path), locked(folder):
+        folder.remove_unfinished()
         missing = [
             shard
             for shard in range(settings.cut.shards)
@@ -157,6 +158,8 @@ def _translate(
     asked: RoundTrip, settings: RunSettings, folder: RunFolder, progress: Progress
 ) -> None:
     options = asked.run
+    # A job on another machine may have another working directory.
+    folder = RunFolder(folder.path.resolve())
     pipeline: Sequence[PipelineStep] = [
         ShardReader(folder),
         *asked.cleaning.before,

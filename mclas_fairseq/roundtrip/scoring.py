@@ -1,9 +1,9 @@
 """ROUGE-1 and ROUGE-2 F1 of a back-translation against the original, tens of thousands a second.
 
 The filter of Zhu et al., "NCLS: Neural Cross-Lingual Summarization" (2019), as MCLAS (Bai et al.,
-2021, section 5.1) used it for En2DeSum with T1 = 0.6 and T2 = 0.2. Neither paper says which of
-ROUGE's values is compared with the thresholds; F1 is what both report everywhere else (MCLAS,
-section 5.4), and what is compared here.
+2021, section 5.1) used it for En2DeSum with T1 = 0.6 and T2 = 0.2. MCLAS does not say which of
+ROUGE's values is compared with the thresholds, nor by which rules texts are cut into tokens. Here
+it is F1, the only value that the paper reports of ROUGE (section 5.4), under a named protocol.
 
 The values are those of `evaluation.rouge.score_rouge`, which does more work for each pair than a
 filter over millions of them can afford. Tokens are those of the same protocol; for text in ASCII

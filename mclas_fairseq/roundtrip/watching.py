@@ -24,7 +24,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, Optional, TypeVar
 
-from mclas_fairseq.errors import MclasError
+from mclas_fairseq.errors import MclasError, SetupError
 from mclas_fairseq.roundtrip.run_folder import RunFolder, full_disk, is_full
 
 Result = TypeVar("Result")
@@ -212,7 +212,7 @@ def call_in_child(function: Callable[[], Result]) -> Result:
 
     Raises:
         MclasError: the function did.
-        RuntimeError: the process died.
+        SetupError: the process died, as it does where memory does not suffice.
     """
     receiving, sending = _FORK.Pipe(duplex=False)
 
@@ -230,7 +230,11 @@ def call_in_child(function: Callable[[], Result]) -> Result:
         result, error = receiving.recv()
     except EOFError:
         process.join()
-        raise RuntimeError(f"a helper process {_ending(process.exitcode)}") from None
+        ending = _ending(process.exitcode)
+        raise SetupError(
+            f"opening the translators: the process must end by itself, but {ending}; see its"
+            " message above, and whether memory suffices"
+        ) from None
     finally:
         receiving.close()
     process.join()

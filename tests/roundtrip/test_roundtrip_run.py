@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from mclas_fairseq.errors import ConfigError, DataError, TranslatorError
+from mclas_fairseq.errors import ConfigError, DataError, SetupError, TranslatorError
 from mclas_fairseq.evaluation.rouge import score_rouge
 from mclas_fairseq.roundtrip.options import Direction, Execution, FilterOptions, Translators
 from mclas_fairseq.roundtrip.report import Report
@@ -294,7 +295,7 @@ def test_two_processes_do_not_work_on_one_run(
     if child == 0:
         with locked(RunFolder(tmp_path / "out")):
             os.write(writing, b"x")
-            os.read(reading, 1)  # for ever
+            time.sleep(600)
     os.read(reading, 1)
     try:
         with pytest.raises(DataError, match=f"one process at a time .* but process {child} does"):
@@ -413,6 +414,30 @@ def test_compressed_results_hold_no_time(
     assert packed[3:8] == bytes(5), "neither a name nor a time in the header"
     go(replace(trip, outputs=replace(trip.outputs, gzip=False)))
     assert gzip.decompress(packed) == (tmp_path / "out" / "corpus.jsonl").read_bytes()
+    names = {path.name for path in (tmp_path / "out").glob("*.jsonl*")}
+    assert names == {"corpus.jsonl", "rejected.jsonl"}, "results of other options are gone"
+
+
+def test_what_a_killed_process_was_writing_is_removed(
+    tmp_path: Path, corpus: Lines, asked: Asked, go: Go
+) -> None:
+    folder = RunFolder(tmp_path / "out")
+    left = [folder.path / ".settings.json.7.ab.unfinished", folder.shards / ".00000.7.unfinished"]
+    for path in left:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    go(asked())
+    assert not list(folder.path.rglob("*.unfinished"))
+
+
+def test_a_process_that_dies_while_opening_translators_is_an_error(
+    corpus: Lines, asked: Asked, go: Go, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "mclas_fairseq.roundtrip.running.open_translator", lambda *_: os.kill(os.getpid(), 9)
+    )
+    with pytest.raises(SetupError, match="opening the translators: .* was ended by SIGKILL; see"):
+        go(asked())
 
 
 def test_rejected_records_go_where_they_are_asked_for(
