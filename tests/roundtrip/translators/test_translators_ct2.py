@@ -15,6 +15,8 @@ from mclas_fairseq.roundtrip.translators import ct2_conversion, open_translator
 if TYPE_CHECKING:
     from tests.roundtrip.translators.conftest import Model
 
+_LONG = 80  # characters; eight words have at most 63
+
 
 @pytest.fixture
 def model(trained: "Model", tmp_path: Path) -> "Model":
@@ -40,7 +42,9 @@ def test_in_full_precision_translations_and_scores_are_those_of_fairseq(trained:
     found = trained.open("ct2", precision="float32").translate(lines)
     same = [(a, b) for a, b in zip(found, expected, strict=True) if a.text == b.text]
     assert len(same) >= 297
-    assert all(a.score == pytest.approx(b.score, abs=5e-4) for a, b in same)
+    finished = [(a.score, b.score) for a, b in same if len(a.text) < _LONG]
+    assert len(finished) >= 250
+    assert all(a == pytest.approx(b, abs=5e-4) for a, b in finished)
     assert found[0] == expected[0]
 
 
@@ -51,7 +55,9 @@ def test_translations_are_those_of_fairseq_at_other_beams(trained: "Model", beam
     found = trained.open("ct2", beam=beam, precision="float32").translate(lines)
     pairs = list(zip(found, expected, strict=True))
     assert sum(a.text == b.text for a, b in pairs) >= 49
-    same = [(a.score, b.score) for a, b in pairs if a.text == b.text]
+    # At the limit of length fairseq ends the sentence and CTranslate2 leaves it open.
+    same = [(a.score, b.score) for a, b in pairs if a.text == b.text and len(a.text) < _LONG]
+    assert len(same) >= 40
     assert all(a == pytest.approx(b, abs=5e-4) for a, b in same)
 
 
