@@ -100,15 +100,14 @@ def test_sentencepiece_keeps_its_pieces_and_loses_its_files(tmp_path: Path) -> N
         input=str(corpus),
         model_prefix=str(tmp_path / "janes_model"),
         vocab_size=30,
-        self_test_sample_size=5,
         minloglevel=2,
     )
     model = (tmp_path / "janes_model.model").read_bytes()
     clean = without_traces(model)
     assert b"jane" in model
     assert b"jane" not in clean
-    assert b"cat number" in model, "samples for self-tests"
-    assert b"cat number" not in clean
+    sample = b"\x0a\x0e" + b"\x0a\x0cthe cat sat."  # self_test_data { samples { input } }
+    assert without_traces(model + b"\x22" + bytes([len(sample)]) + sample) == clean
     old = sentencepiece.SentencePieceProcessor(model_proto=model)
     new = sentencepiece.SentencePieceProcessor(model_proto=clean)
     pieces = [new.id_to_piece(i) for i in range(new.get_piece_size())]
