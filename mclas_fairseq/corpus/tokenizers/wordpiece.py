@@ -43,7 +43,7 @@ _LONGEST_WORD = 100  # characters; BERT takes longer words for unknown
 
 # What BERT cut apart and texts write together, as (pattern, replacement).
 _CLOSED_UP = (
-    (regex.compile(r"(?<=\w) - (?=(?:and|or|to|und|oder|bis|bzw)\b)"), "- "),  # 8- and 4-bit
+    (regex.compile(r"(?<=\w) - (?=(?:and|or|to|und|oder|bis|bzw)\b(?! -))"), "- "),  # 8- and 4-bit
     (regex.compile(r"(?<=\b(?:und|oder|bzw|sowie)) - (?=\w)"), " -"),  # Suche und -Regression
     (regex.compile(r"(?<=\w) ([-\u2010\u2011/_]) (?=\w)"), r"\1"),  # state-of-the-art, and/or
     (regex.compile(r"(?<=\d) ([.,:]) (?=\d)"), r"\1"),  # 0.25, 10,000
