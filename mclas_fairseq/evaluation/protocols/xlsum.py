@@ -11,8 +11,8 @@ and every stretch of white space and punctuation inside a text is a space. Ours 
 Chinese text that comes as single characters with spaces between them is put together first: half of
 its tokens would be spaces, which always match.
 
-Differences: words on NLTK's lists of stop words are stemmed like others there would be (those lists
-are a download); some words of Hindi and Turkish get other stems, from Snowball, and Bengali is not
+Differences: stop words, which that scorer leaves as they are, are stemmed too (its lists of them
+are a download); some words of Hindi and Turkish get other stems, from Snowball; Bengali is not
 stemmed; Japanese is cut sentence by sentence, with the small UniDic. Lao, Khmer and Burmese are not
 served, for want of a segmenter.
 """
