@@ -27,7 +27,7 @@ mkdir -p "$out" "$cells"
     --lang en --out "$out/hidden.jsonl" --exclude-ids "$xscitldr/overlap.txt"
 [ -e "$out/true.jsonl" ] || python "$here/hide_summaries.py" "$data/xscitldr/train.jsonl.gz" \
     --lang it --out "$out/true.jsonl" --exclude-ids "$xscitldr/overlap.txt"
-mclas roundtrip --in "$out/hidden.jsonl" --source-lang en --target-lang de --fill en \
+mclas roundtrip --in "$out/hidden.jsonl" --source-lang en --target-lang de --fill en --clean none \
     --forward "ct2:$translators/en-de/model.pt" --backward "ct2:$translators/de-en/model.pt" \
     --t1 0.3 --t2 0 --out "$out/filled" --shard-lines 500 > "$out/filled.txt" 2> "$out/filled.log"
 cp "$out/filled/report.json" "$cells/fill-trip.json"

@@ -21,14 +21,14 @@ mkdir -p "$out" "$cells"
     mclas synthetic --setting easy --train "$documents" --valid 300 --test 10 --out "$out/news"
 [ -e "$out/hidden.jsonl" ] ||
     python "$here/hide_summaries.py" "$out/news/train.jsonl" --lang de --out "$out/hidden.jsonl"
-mclas roundtrip --in "$out/hidden.jsonl" --source-lang en --target-lang de \
+mclas roundtrip --in "$out/hidden.jsonl" --source-lang en --target-lang de --clean none \
     --forward "ct2:$translators/en-de/model.pt" --backward "ct2:$translators/de-en/model.pt" \
     --out "$out/trip" --shard-lines 1000 > "$out/trip.txt" 2> "$out/trip.log"
 if [ ! -e "$out/random.jsonl" ]; then
     cp "$out/trip/corpus.jsonl" "$out/kept.jsonl"
-    mclas roundtrip --rescore --out "$out/trip" --t1 0 --t2 0 > "$out/all.txt" 2>> "$out/trip.log"
+    mclas roundtrip --rescore --clean none --out "$out/trip" --t1 0 --t2 0 > "$out/all.txt" 2>> "$out/trip.log"
     cp "$out/trip/corpus.jsonl" "$out/all.jsonl"
-    mclas roundtrip --rescore --out "$out/trip" --t1 0.6 --t2 0.2 > /dev/null 2>> "$out/trip.log"
+    mclas roundtrip --rescore --clean none --out "$out/trip" --t1 0.6 --t2 0.2 > /dev/null 2>> "$out/trip.log"
     python "$here/draw.py" "$out/all.jsonl" --like "$out/kept.jsonl" --out "$out/random.jsonl"
 fi
 cp "$out/trip/report.json" "$cells/filter-trip.json"

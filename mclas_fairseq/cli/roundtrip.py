@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mclas_fairseq.cli._roundtrip_cleaning import add_cleaning_arguments, cleaning_steps
 from mclas_fairseq.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -25,6 +26,9 @@ scores and the translators' own. A record that has summary.B already is passed o
 With --fill A it is the other way round: records with S^B but no S^A get one by translating S^B
 with --backward, judged by translating that again with --forward. "machine_made" in "roundtrip" says
 which summary was made.
+
+Documents that are repeated or held out, and texts of odd lengths, are left out (--clean); whatever
+is left out is counted, and kept among the rejected records with its reason.
 
 The input is cut into shards. A run that was ended, however, goes on where it stopped when the same
 command is started again, and gives the same bytes for any number of --workers. Thresholds can be
@@ -52,6 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_corpus_arguments(parser.add_argument_group("corpus"))
     _add_translation_arguments(parser.add_argument_group("translation"))
     _add_filter_arguments(parser.add_argument_group("filter"))
+    add_cleaning_arguments(parser.add_argument_group("cleaning, before and after"))
     _add_output_arguments(parser.add_argument_group("output"))
     _add_execution_arguments(parser.add_argument_group("execution; may change between starts"))
 
@@ -199,13 +204,13 @@ def _run(args: argparse.Namespace) -> "Report":
         filter=_filter_options(args),
         outputs=_outputs(args),
         execution=_execution(args),
+        cleaning=cleaning_steps(args),
     )
     return run_roundtrip(asked, Progress(lambda line: print(line, file=sys.stderr, flush=True)))
 
 
 def _rescore(args: argparse.Namespace) -> "Report":
     from mclas_fairseq.roundtrip.running import rescore
-    from mclas_fairseq.roundtrip.steps import CleaningSteps
 
     given = {
         "--in": args.inputs,
@@ -221,7 +226,7 @@ def _rescore(args: argparse.Namespace) -> "Report":
             f"--rescore: takes what was translated from {args.out}, so {extra[0]} may not be given;"
             " leave it out"
         )
-    return rescore(_filter_options(args), _outputs(args), CleaningSteps())
+    return rescore(_filter_options(args), _outputs(args), cleaning_steps(args))
 
 
 def _run_options(args: argparse.Namespace) -> "RunOptions":

@@ -63,6 +63,12 @@ MCLAS: dict[str, dict[str, object]] = {
         "--sentence-share": 1.0,
         "--protocol": "default",
         "--rescore": False,
+        "--clean": "normalise,length,ratio,duplicates",
+        "--document-words": "1-10000",
+        "--summary-words": "1-400",
+        "--max-ratio": 4.0,
+        "--similarity": 0.2,
+        "--held-out": [],
         "--out": REQUIRED,
         "--rejected": None,
         "--gzip": False,
@@ -100,8 +106,8 @@ MCLAS: dict[str, dict[str, object]] = {
         "--overwrite": False,
         "--workers": 1,
     },
-    # The first is DATA_BIN. Everything else goes on to fairseq-train.
-    "train": {"": None, "--preset": REQUIRED, "--show": False, "--dry-run": False},
+    # DATA_BIN stands first. Everything else goes on to fairseq-train.
+    "train": {"--preset": REQUIRED, "--show": False, "--dry-run": False},
     "synthetic": {
         "--setting": REQUIRED,
         "--out": REQUIRED,
@@ -166,6 +172,7 @@ MCLAS: dict[str, dict[str, object]] = {
         "--html": None,
         "--html-documents": 10,
     },
+    "human": {},  # see HUMAN
     "report": {
         "--system": REQUIRED,
         "--ref": REQUIRED,
