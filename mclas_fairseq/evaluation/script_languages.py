@@ -41,21 +41,32 @@ SCRIPT_LANGUAGES: dict[str, tuple[str, ...]] = {
     "Thai": ("th",),
     "Tibetan": ("bo", "dz"),
 }
-_NAMES = sorted({*SCRIPT_LANGUAGES, LATIN} - {KANA})
-_GROUPS = regex.compile(
-    r"(?P<Kana>[\p{Hiragana}\p{Katakana}])|"
-    + "|".join(rf"(?P<{name}>\p{{L}}(?<=\p{{{name}}}))" for name in _NAMES)
+# Written without spaces between words: a letter of them counts as much as a word of the others, so
+# that a Chinese sentence with long names in Latin letters is a Chinese one.
+_UNSPACED = (HAN, "Khmer", "Lao", "Myanmar", "Thai", "Tibetan")
+_UNITS = regex.compile(
+    "|".join(
+        [
+            rf"(?P<{KANA}>[\p{{Hiragana}}\p{{Katakana}}])",
+            *(rf"(?P<{name}>[\p{{{name}}}&&\p{{L}}])" for name in _UNSPACED),
+            *(
+                rf"(?P<{name}>[\p{{{name}}}&&\p{{L}}][\p{{{name}}}\p{{M}}]*)"
+                for name in sorted({*SCRIPT_LANGUAGES, LATIN} - {KANA, *_UNSPACED})
+            ),
+        ]
+    ),
+    regex.VERSION1,  # for &&
 )
 # Japanese mixes kana with Han; Chinese has none but in quoted names.
 _ENOUGH_KANA = 0.1
 
 
 def main_script(text: str) -> str:
-    """The script of most letters of a text; "" where it has none of a known script.
+    """The script of most words of a text (letters, where words are not separated); "" for none.
 
     Han and kana are counted together, and called `Kana` where at least a tenth of them is kana.
     """
-    counts = Counter(match.lastgroup or "" for match in _GROUPS.finditer(text))
+    counts = Counter(match.lastgroup or "" for match in _UNITS.finditer(text))
     kana = counts.pop(KANA, 0)
     east_asian = kana + counts.pop(HAN, 0)
     if east_asian:

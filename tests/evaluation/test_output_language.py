@@ -70,6 +70,7 @@ def test_languages_of_one_script_are_told_apart() -> None:
 def test_quoted_names_do_not_change_the_script() -> None:
     assert identify_language("微软公司发布了新的 Windows 系统版本", ["en", "zh"]) == "zh"
     assert identify_language("政府周五通过了「の」新的交通规则", ["ja", "zh"]) == "zh"
+    assert identify_language("使用 Convolutional Transformer 模型", ["en", "zh"]) == "zh"
     assert identify_language("Microsoft shows 窗 to the world", ["en", "zh"]) == "en"
 
 
@@ -100,8 +101,10 @@ def test_every_text_gets_a_code(text: str, candidates: tuple[str, ...] | None) -
     assert identify_language(text, candidates)
 
 
-def test_main_script_is_that_of_most_letters() -> None:
-    assert main_script("ab абв") == "Cyrillic"
+def test_main_script_is_that_of_most_words() -> None:
+    assert main_script("abcdef аб вг") == "Cyrillic"
+    assert main_script("BERT-based Transformers が良いと言う") == "Kana"
+    assert main_script("ภาษา international conferences") == "Thai"
     assert main_script("漢字かな") == "Kana"
     assert main_script("1!") == ""
     assert all(main_script(text) in SCRIPT_LANGUAGES for text in SCRIPTED.values())
