@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from mclas_fairseq.cli._prepare_flags import check_flags
+from mclas_fairseq.cli._prepare_preset import apply_preset
 
 NAME = "prepare"
 HELP = "turn records or parallel text into a data-bin for fairseq-train"
@@ -33,6 +34,11 @@ example:
       --train news/train.jsonl.gz titles.jsonl.gz --valid news/valid.jsonl.gz \\
       --test news/test.jsonl.gz --vocab-size 8000 --workers 4 --out data-bin/news
 
+  with the settings for about 2,000 documents, as mclas train --preset small-data expects them:
+  mclas prepare --preset small-data --source-lang en --target-lang de \\
+      --train talks/train.jsonl --valid talks/valid.jsonl --test talks/test.jsonl \\
+      --out data-bin/talks
+
   another corpus with the tokenizer and dictionary of that one:
   mclas prepare --source-lang en --target-lang de --like data-bin/news \\
       --test talks.jsonl --out data-bin/talks
@@ -48,6 +54,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = _DESCRIPTION
     parser.epilog = _EXAMPLE
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument(
+        "--preset",
+        metavar="NAME|FILE",
+        help="settings for a corpus of about this size, as in mclas train: tiny-data, small-data,"
+        " paper, or a .toml file of your own; a flag given here wins over it",
+    )
     _add_corpus_arguments(parser.add_argument_group("corpus"))
     _add_filter_arguments(parser.add_argument_group("training records left out, and reported"))
     _add_tokenizer_arguments(parser.add_argument_group("tokenizer and dictionary"))
@@ -180,6 +192,11 @@ def _add_tokenizer_arguments(group: argparse._ArgumentGroup) -> None:
     )
 
 
+def _add_preset_arguments(group: argparse._ArgumentGroup) -> None:
+    _add_filter_arguments(group)
+    _add_tokenizer_arguments(group)
+
+
 def _add_earlier_arguments(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--like",
@@ -201,7 +218,10 @@ def run(args: argparse.Namespace) -> int:
     from mclas_fairseq.binarize.prepare import prepare
     from mclas_fairseq.binarize.sieve import FilterOptions
 
+    lines = apply_preset(args, _add_preset_arguments)
     check_flags(args)
+    for line in lines:
+        print(line, flush=True)
     options = PrepareOptions(
         source_lang=args.source_lang,
         target_langs=_languages(args.target_lang),
