@@ -33,16 +33,21 @@ COMMANDS = (
 _DESCRIPTION = """\
 Cross-lingual summarization for fairseq.
 
-The way from documents to scored summaries:
+The way from a spreadsheet to a model that one can hand on:
 
-  mclas convert       files of one's own (CSV, JSON, Parquet, text) to records
+  mclas convert       files of one's own (CSV, JSON, Parquet, text) to records, split in three
   mclas prepare       records (JSON lines) to a data-bin
-  mclas train         or fairseq-train with --user-dir and --task cross_lingual_summarization
+  mclas train         a data-bin to checkpoints: fairseq-train with a preset
   mclas average       the mean of several checkpoints, often a little better than each
-  fairseq-generate    a data-bin's split to a log, then mclas extract: log to summaries
-  mclas summarize     or straight from text to summaries
-  mclas score         ROUGE with a named protocol and intervals
-  mclas human         sheets for annotators, and scores from what they filled in
+  mclas summarize     text or records to summaries
+  mclas score         ROUGE with a named protocol and intervals, statistics, a page of errors
+  mclas report        did it learn: beside summaries that need no summarizer
+  mclas export        a folder with all that mclas summarize --model and the Python API need
+
+Beside it: mclas synthetic makes a corpus to try it on, mclas roundtrip a cross-lingual corpus from
+a monolingual one, mclas human asks annotators, mclas extend adds a language, and mclas extract
+reads the log of fairseq-generate. Names of fairseq (--task cross_lingual_summarization) work in
+its own commands with --user-dir. mclas COMMAND --help shows every option with an example.
 """
 
 

@@ -73,12 +73,15 @@ def _parse(
     )
     group = parser.add_argument_group()
     add_flags(group)
-    for action in parser._actions:
+    for action in parser._actions:  # also those that declare a default of their own
         action.default = argparse.SUPPRESS
     try:
-        return parser.parse_args(flags(values))
+        found, rest = parser.parse_known_args(flags(values))
+        if rest:  # a value after a switch
+            raise argparse.ArgumentError(None, f"{rest[0]} stands where no value is taken")
     except argparse.ArgumentError as error:
         raise ConfigError(
             f"--preset: {preset.path}, [prepare] must be as on the command line, but is not:"
             f" {error}"
         ) from error
+    return found

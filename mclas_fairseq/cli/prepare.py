@@ -1,6 +1,7 @@
 """`mclas prepare`: turns records into a data-bin (see `mclas_fairseq.binarize.prepare`)."""
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -242,9 +243,31 @@ def run(args: argparse.Namespace) -> int:
         extend=_languages(args.extend) if args.extend is not None else (),
         max_unknown=MAX_UNKNOWN_SHARE if args.max_unknown is None else args.max_unknown,
     )
-    for line in prepare(options).lines():
+    report = prepare(options)
+    for line in report.lines():
         print(line)
+    kinds = [split.kinds for split in report.splits if split.split == "train"]
+    if kinds:
+        print(f"next: {_next_command(args, kinds[0])}")
     return 0
+
+
+def _next_command(args: argparse.Namespace, kinds: Mapping[str, Mapping[str, int]]) -> str:
+    """A training that the documents serve: of the joint layout where there are triples.
+
+    Args:
+        kinds: target language -> kind of record -> number of training records.
+    """
+    from mclas_fairseq.binarize.spool import MS_ONLY, NCLS_ONLY, TRIPLE
+
+    target = max(kinds, key=lambda code: (kinds[code][TRIPLE], kinds[code][NCLS_ONLY]))
+    layouts = {"mclas": TRIPLE, "ncls": NCLS_ONLY, "ms": MS_ONLY}
+    layout = next((name for name, kind in layouts.items() if kinds[target][kind]), "...")
+    several = f" --target-lang {target}" if len(kinds) > 1 else ""
+    return (
+        f"mclas train {args.out} --preset {args.preset or 'small-data'} --target-layout"
+        f" {layout}{several} --save-dir CHECKPOINTS"
+    )
 
 
 def _languages(text: str) -> tuple[str, ...]:

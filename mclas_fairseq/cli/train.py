@@ -16,6 +16,17 @@ command is printed before it runs, so that it can be kept, or changed and typed 
 
 Everything that fairseq-train takes may follow; a flag given here wins over the preset's.
 
+What the presets leave to you:
+  --target-layout L    mclas (default): both summaries, for records that have both; ncls: the one in
+                       the target language; ms: the one in the document's language
+  --target-lang CODE   which one, if the data-bin has several
+  --save-dir DIR       where checkpoints go (default: checkpoints)
+  --cpu                train without a GPU, slowly
+  --max-update N, --stop-time-hours H   an earlier end; --seed N: another run
+
+checkpoint_best.pt is the best on validation data, checkpoint_last.pt the newest: the same command
+goes on from there if it was stopped.
+
 Presets (their files, which say where their values come from: --show):
   tiny-data    about 500 triples
   small-data   about 2,000 triples
@@ -27,6 +38,18 @@ examples:
   mclas train data-bin --preset small-data --target-layout mclas --save-dir checkpoints --cpu
   mclas train data-bin --preset mine.toml --save-dir checkpoints --max-update 500 --seed 2
   mclas train --preset small-data --show > mine.toml
+"""
+
+# fairseq's program, with one line instead of a traceback for what the user can mend.
+_PROGRAM = """\
+import sys
+from fairseq_cli.train import cli_main
+from mclas_fairseq.errors import MclasError
+try:
+    sys.exit(cli_main())
+except MclasError as error:
+    print(f"mclas train: error: {error}", file=sys.stderr)
+    sys.exit(2)
 """
 
 
@@ -76,5 +99,4 @@ def run(args: argparse.Namespace) -> int:
     if args.dry_run:
         return 0
     # One process, so that signals and the exit code are fairseq's own.
-    program = "import sys; from fairseq_cli.train import cli_main; sys.exit(cli_main())"
-    os.execv(sys.executable, [sys.executable, "-c", program, *words[1:]])
+    os.execv(sys.executable, [sys.executable, "-c", _PROGRAM, *words[1:]])

@@ -107,12 +107,89 @@ def test_limits_given_models_and_extensions_reach_the_data_bin(
     assert "4 pieces learned, 1 of them shared" in capsys.readouterr().out
 
 
+def preset(tmp_path: Path, table: str) -> list[str]:
+    path = tmp_path / "mine.toml"
+    path.write_text(f"[prepare]\n{table}\n[train]\nlr = 1\n", encoding="utf-8")
+    return ["--preset", str(path)]
+
+
+def test_a_preset_fills_in_what_the_command_line_leaves_open(
+    options: PrepareOptions, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = 'vocab-size = 9\ntokenizer = "words"\nlowercase = true\ndedup = false\nmax-unknown = 1'
+    flags = preset(tmp_path, table)
+    assert command.run(parse([*base(options), *flags])) == 0
+    data_bin = DataBin.open(options.out)
+    assert (data_bin.manifest.tokenizer, data_bin.manifest.lowercase) == ("words", True)
+    reserved = len(data_bin.dictionary) - 9
+    printed = capsys.readouterr().out
+    assert printed.startswith(f"preset {flags[1]}: --vocab-size 9 --tokenizer words --lowercase ")
+    assert f"next: mclas train {options.out} --preset {flags[1]} --target-layout mclas" in printed
+    assert command.run(parse([*base(options), *flags, "--vocab-size", "12", "--overwrite"])) == 0
+    assert len(DataBin.open(options.out).dictionary) - reserved == 12  # the flag wins
+    assert "mine.toml: --tokenizer words --lowercase --max-unknown 1\n" in capsys.readouterr().out
+
+
+def test_beside_an_earlier_tokenizer_a_preset_teaches_nothing_and_says_so(
+    options: PrepareOptions, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command.run(parse([*base(options), "--tokenizer", "words"])) == 0
+    size = len(DataBin.open(options.out).dictionary)
+    again = [*base(options)[:4], "--out", str(tmp_path / "again"), "--like", str(options.out)]
+    again += ["--train", str(options.inputs["train"][0])]
+    capsys.readouterr()
+    assert command.run(parse([*again, "--preset", "tiny-data"])) == 0
+    printed = capsys.readouterr().out
+    left_out = (
+        f"preset tiny-data: vocab-size 2000 is left out: the tokenizer is that of {options.out}"
+    )
+    assert printed.startswith(left_out)
+    assert len(DataBin.open(tmp_path / "again").dictionary) == size
+    with pytest.raises(ConfigError, match="--like: .* but --vocab-size is"):
+        command.run(parse([*again, "--preset", "tiny-data", "--vocab-size", "5"]))
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ('out = "x"', r"mine.toml, out in \[prepare\]: must be one of vocab-size, .*command line"),
+        ("vocabsize = 5", r"mine.toml, vocabsize in \[prepare\]: must be one of"),
+        (
+            'vocab-size = "many"',
+            r"mine.toml, \[prepare\] must be as on .*--vocab-size: invalid int",
+        ),
+        ('tokenizer = "letters"', r"mine.toml, \[prepare\] must be as on .*--tokenizer: invalid"),
+        ("lowercase = 3", r"mine.toml, \[prepare\] must be as on .*3"),
+    ],
+)
+def test_a_preset_that_prepare_does_not_understand_is_refused(
+    options: PrepareOptions, tmp_path: Path, table: str, message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        command.run(parse([*base(options), *preset(tmp_path, table)]))
+
+
+def test_summaries_of_the_target_language_alone_point_to_their_layout(
+    options: PrepareOptions, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = '{"id": "z", "document": {"en": "a cat"}, "summary": {"de": "die Katze"}}'
+    (tmp_path / "ncls.jsonl").write_text(rows, encoding="utf-8")
+    flags = ["--source-lang", "en", "--target-lang", "de,zh", "--tokenizer", "words"]
+    flags += ["--train", str(tmp_path / "ncls.jsonl"), "--out", str(options.out)]
+    assert command.run(parse(flags)) == 0
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last.startswith(
+        f"next: mclas train {options.out} --preset small-data --target-layout ncls"
+    )
+    assert "--target-lang de --save-dir" in last
+
+
 def test_the_help_shows_every_flag_and_an_example(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         parse(["--help"])
     text = capsys.readouterr().out
     flags = (
-        "source-lang|target-lang|train|valid|test|out|tokenizer|vocab-size|workers|lowercase|like"
+        "preset|source-lang|target-lang|train|valid|test|out|tokenizer|vocab-size|workers|lowercase|like"
         "|overwrite|translation-key|tokenizer-subset|subset-seed|exclude-ids|vocab|dedup|extend"
         "|sentencepiece-model|max-unknown|max-document-words|max-summary-words|max-length-ratio"
     )

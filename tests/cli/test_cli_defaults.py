@@ -80,6 +80,7 @@ MCLAS: dict[str, dict[str, object]] = {
         "--retries": 2,
     },
     "prepare": {
+        "--preset": None,
         "--source-lang": REQUIRED,
         "--target-lang": REQUIRED,
         "--train": [],

@@ -45,5 +45,7 @@ def test_it_becomes_fairseq_train(tmp_path: object) -> None:
     words = ["train", f"{tmp_path}/absent", "--preset", "tiny-data", "--save-dir", str(tmp_path)]
     done = subprocess.run([*RUN, *words, "--cpu"], capture_output=True, text=True, check=False)
     assert done.stdout.startswith("fairseq-train ")
-    assert done.returncode != 0
-    assert "absent" in done.stderr.splitlines()[-1]  # our task's one clear line, from fairseq-train
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith("mclas train: error: ")  # our task's one line
+    assert "absent" in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
