@@ -40,15 +40,30 @@ examples:
   mclas train --preset small-data --show > mine.toml
 """
 
-# fairseq's program, with one line instead of a traceback for what the user can mend.
-_PROGRAM = """\
-import sys
+# How warnings begin that code of fairseq, hydra and torch causes and no flag can stop.
+_NOISE = (
+    "hydra.experimental.",
+    "The version_base parameter is not specified",
+    "In 'config': Usage of deprecated keyword in package header",
+    "'config' is validated against ConfigStore schema",
+    "The strict flag in the compose API is deprecated",
+    "'pin_memory' argument is set as true but no accelerator is found",
+    "`torch.cuda.amp.autocast(args...)` is deprecated",
+    "Support for mismatched key_padding_mask and attn_mask is deprecated",
+)
+
+# fairseq's program without those, and with one line instead of a traceback for what the user can
+# mend.
+_PROGRAM = f"""\
+import re, sys, warnings
+for start in {_NOISE!r}:
+    warnings.filterwarnings("ignore", message=r"\\s*" + re.escape(start))
 from fairseq_cli.train import cli_main
 from mclas_fairseq.errors import MclasError
 try:
     sys.exit(cli_main())
 except MclasError as error:
-    print(f"mclas train: error: {error}", file=sys.stderr)
+    print(f"mclas train: error: {{error}}", file=sys.stderr)
     sys.exit(2)
 """
 

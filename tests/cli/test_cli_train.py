@@ -49,3 +49,4 @@ def test_it_becomes_fairseq_train(tmp_path: object) -> None:
     assert done.stderr.splitlines()[-1].startswith("mclas train: error: ")  # our task's one line
     assert "absent" in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr
+    assert "Warning" not in done.stderr  # nothing that the reader cannot change
