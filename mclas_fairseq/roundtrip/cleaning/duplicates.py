@@ -30,7 +30,7 @@ HELD_OUT = "held-out document"
 _AT_ONCE = 10_000  # rows of a transaction
 
 
-class Duplicates(PipelineStep):  # type: ignore[misc]
+class Duplicates(PipelineStep):
     """Rejects documents that came before, or that are held out.
 
     Args:
@@ -50,7 +50,7 @@ class Duplicates(PipelineStep):  # type: ignore[misc]
 
     def settings(self) -> Mapping[str, object]:
         """The held-out files, by their contents."""
-        return {"held_out": hash_inputs(self._held_out)}
+        return {"held_out": hash_inputs(self._held_out, "--held-out")}
 
     def run(
         self, data: Iterable[Document], rank: int = 0, world_size: int = 1
@@ -70,7 +70,7 @@ class Duplicates(PipelineStep):  # type: ignore[misc]
             seen.close()
 
 
-class NearDuplicateDocuments(PipelineStep):  # type: ignore[misc]
+class NearDuplicateDocuments(PipelineStep):
     """Rejects documents that are versions of earlier or held-out ones (`NearDuplicates`).
 
     All documents are read before the first is handed on; meanwhile they lie in a file.
@@ -96,7 +96,10 @@ class NearDuplicateDocuments(PipelineStep):  # type: ignore[misc]
 
     def settings(self) -> Mapping[str, object]:
         """The similarity and the held-out files."""
-        return {"similarity": self._similarity, "held_out": hash_inputs(self._held_out)}
+        return {
+            "similarity": self._similarity,
+            "held_out": hash_inputs(self._held_out, "--held-out"),
+        }
 
     def run(
         self, data: Iterable[Document], rank: int = 0, world_size: int = 1
