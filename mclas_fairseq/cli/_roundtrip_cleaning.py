@@ -64,4 +64,5 @@ def cleaning_steps(args: argparse.Namespace) -> "CleaningSteps":
     if args.rescore:
         direction = RunSettings.load(RunFolder(args.out)).direction
         languages = (direction.source_lang, direction.target_lang)
-    return build_steps(options, *languages, args.out)
+    # In the part of the folder that is made anew: a killed run must leave nothing in the way.
+    return build_steps(options, *languages, RunFolder(args.out).work)

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mclas_fairseq.cli._roundtrip_cleaning import add_cleaning_arguments, cleaning_steps
+from mclas_fairseq.cli._roundtrip_translation import add_translation_arguments, run_options
 from mclas_fairseq.errors import ConfigError
 
 if TYPE_CHECKING:
-    from mclas_fairseq.roundtrip.options import Execution, FilterOptions, Outputs, RunOptions
+    from mclas_fairseq.roundtrip.options import Execution, FilterOptions, Outputs
     from mclas_fairseq.roundtrip.report import Report
 
 NAME = "roundtrip"
@@ -54,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = _EXAMPLE
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     _add_corpus_arguments(parser.add_argument_group("corpus"))
-    _add_translation_arguments(parser.add_argument_group("translation"))
+    add_translation_arguments(parser.add_argument_group("translation"))
     _add_filter_arguments(parser.add_argument_group("filter"))
     add_cleaning_arguments(parser.add_argument_group("cleaning, before and after"))
     _add_output_arguments(parser.add_argument_group("output"))
@@ -72,34 +73,6 @@ def _add_corpus_arguments(group: argparse._ArgumentGroup) -> None:
         "--fill", metavar="LANG",
         help="the language whose summaries are made where they are absent (default: B)",
     )  # fmt: skip
-
-
-def _add_translation_arguments(group: argparse._ArgumentGroup) -> None:
-    group.add_argument(
-        "--forward", metavar="SPEC",
-        help="translator from A into B: fairseq:CHECKPOINT[:CHECKPOINT...], ct2:FOLDER,"
-        " hf:NAME_OR_FOLDER or command:PROGRAM ARGUMENTS",
-    )  # fmt: skip
-    group.add_argument("--backward", metavar="SPEC", help="translator from B into A")
-    group.add_argument(
-        "--unit", choices=("summary", "sentence"), default="summary",
-        help="what is translated and judged at once (default: summary)",
-    )  # fmt: skip
-    numbers = (
-        ("--beam", 5, "hypotheses kept at each step"),
-        ("--batch-tokens", 4096, "tokens of a batch"),
-        ("--max-source-tokens", 512, "tokens of the longest text; a longer one is rejected"),
-        ("--max-target-tokens", 200, "tokens of the longest translation"),
-        ("--threads", 1, "of each translator, on a CPU"),
-    )
-    for flag, default, text in numbers:
-        group.add_argument(
-            flag, type=int, default=default, metavar="N", help=f"{text} (default: {default})"
-        )
-    group.add_argument("--device", default="cpu", help="cpu (default), cuda, cuda:1, ...")
-    group.add_argument(
-        "--precision", metavar="TYPE", help="number format of the weights, as in float16 or int8"
-    )
 
 
 def _add_filter_arguments(group: argparse._ArgumentGroup) -> None:
@@ -121,7 +94,8 @@ def _add_filter_arguments(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument(
         "--rescore", action="store_true",
-        help="filter the finished run in --out with the thresholds given here; translates nothing",
+        help="filter the finished run in --out with the thresholds given here, and clean what was"
+        " made as --clean says; translates nothing, and what was cleaned before stays so",
     )  # fmt: skip
 
 
@@ -200,7 +174,7 @@ def _run(args: argparse.Namespace) -> "Report":
             " finished run"
         )
     asked = RoundTrip(
-        run=_run_options(args),
+        run=run_options(args),
         filter=_filter_options(args),
         outputs=_outputs(args),
         execution=_execution(args),
@@ -219,6 +193,7 @@ def _rescore(args: argparse.Namespace) -> "Report":
         "--fill": args.fill,
         "--forward": args.forward,
         "--backward": args.backward,
+        "--held-out": args.held_out,
     }
     extra = [flag for flag, value in given.items() if value]
     if extra:
@@ -227,38 +202,6 @@ def _rescore(args: argparse.Namespace) -> "Report":
             " leave it out"
         )
     return rescore(_filter_options(args), _outputs(args), cleaning_steps(args))
-
-
-def _run_options(args: argparse.Namespace) -> "RunOptions":
-    from mclas_fairseq.roundtrip.options import Direction, RunOptions, Translators
-    from mclas_fairseq.roundtrip.translators import TranslatorOptions
-
-    def translator(source: str, target: str) -> TranslatorOptions:
-        return TranslatorOptions(
-            source_lang=source,
-            target_lang=target,
-            beam=args.beam,
-            batch_tokens=args.batch_tokens,
-            max_source_tokens=args.max_source_tokens,
-            max_target_tokens=args.max_target_tokens,
-            device=args.device,
-            precision=args.precision,
-            threads=args.threads,
-        )
-
-    source, target = args.source_lang, args.target_lang
-    return RunOptions(
-        inputs=tuple(args.inputs),
-        direction=Direction(source, target, made=args.fill or target),
-        translators=Translators(
-            forward=args.forward,
-            backward=args.backward,
-            forward_options=translator(source, target),
-            backward_options=translator(target, source),
-        ),
-        unit=args.unit,
-        shard_lines=args.shard_lines,
-    )
 
 
 def _filter_options(args: argparse.Namespace) -> "FilterOptions":
@@ -272,7 +215,9 @@ def _filter_options(args: argparse.Namespace) -> "FilterOptions":
 def _outputs(args: argparse.Namespace) -> "Outputs":
     from mclas_fairseq.roundtrip.options import Outputs
 
-    return Outputs(folder=args.out, rejected=args.rejected, gzip=args.gzip)
+    outputs = Outputs(folder=args.out, rejected=args.rejected, gzip=args.gzip)
+    outputs.check_apart([*args.inputs, *args.held_out])
+    return outputs
 
 
 def _execution(args: argparse.Namespace) -> "Execution":

@@ -17,7 +17,7 @@ from mclas_fairseq.roundtrip.judging import FilterStep, ScoreStep, unit_scores
 from mclas_fairseq.roundtrip.options import FilterOptions, Outputs
 from mclas_fairseq.roundtrip.plot import draw_scores
 from mclas_fairseq.roundtrip.report import Report
-from mclas_fairseq.roundtrip.run_folder import RunFolder, write_whole
+from mclas_fairseq.roundtrip.run_folder import RunFolder, remove_unfinished, write_whole
 from mclas_fairseq.roundtrip.settings import RunSettings
 from mclas_fairseq.roundtrip.shard_files import AllShardsReader, check_count, is_translated
 from mclas_fairseq.roundtrip.statistics import Statistics
@@ -62,6 +62,7 @@ class Collection:
         """
         for path in (self.folder.report, *self.outputs.outdated_files()):
             path.unlink(missing_ok=True)
+        remove_unfinished(self.outputs.rejected_file)
         statistics = self._filter()
         report = Report(
             direction=self.settings.direction,

@@ -28,8 +28,8 @@ class _Counter:
     count: int = 0
 
 
-def hash_inputs(paths: Sequence[Path]) -> list[str]:
-    """SHA-256 of each file, in order, as 64 hex digits.
+def hash_inputs(paths: Sequence[Path], flag: str = "--in") -> list[str]:
+    """SHA-256 of each file, in order, as 64 hex digits; `flag` is where they were given.
 
     Raises:
         DataError: one cannot be read.
@@ -42,7 +42,7 @@ def hash_inputs(paths: Sequence[Path]) -> list[str]:
         except OSError as error:
             raise DataError(
                 f"{path}: must be a readable file, but is not ({error.strerror}); check the name"
-                " given with --in"
+                f" given with {flag}"
             ) from error
     return found
 

@@ -5,7 +5,7 @@ good. What filters pairs (`FilterOptions`) may be changed afterwards, and what o
 how fast the work is done (`Execution`) at every start.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Optional
@@ -16,6 +16,9 @@ from mclas_fairseq.roundtrip.translators.options import TranslatorOptions
 
 UNITS = ("summary", "sentence")
 EXECUTORS = ("local", "slurm", "ray")
+_OWN_FILES = (
+    "corpus.jsonl", "corpus.jsonl.gz", "report.json", "scores.png", "settings.json", "lock", "work",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -159,6 +162,25 @@ class Outputs:
     folder: Path
     rejected: Optional[Path] = None
     gzip: bool = False
+
+    def check_apart(self, read: Iterable[Path]) -> None:
+        """Refuse rejected records in the place of a file that is needed.
+
+        Args:
+            read: files that the run reads.
+
+        Raises:
+            ConfigError: one of them, or another file of the run, would be overwritten.
+        """
+        if self.rejected is None:
+            return
+        place = self.rejected.resolve()
+        own = [self.folder / name for name in _OWN_FILES]
+        if place in {path.resolve() for path in (*read, *own)}:
+            raise ConfigError(
+                f"--rejected {self.rejected}: must be a file of its own, but is one that the run"
+                " needs otherwise; give another name"
+            )
 
     @property
     def corpus_file(self) -> Path:

@@ -15,6 +15,7 @@ A file of `work/` holds one JSON object a line: `{"record": ..., "rejected": rea
 
 import errno
 import fcntl
+import glob
 import gzip
 import os
 import uuid
@@ -145,6 +146,12 @@ def write_whole(path: Path) -> Iterator[IO[bytes]]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def remove_unfinished(path: Path) -> None:
+    """Remove what killed processes left of a file outside of the run's folder."""
+    for left in path.parent.glob(f".{glob.escape(path.name)}.*{_UNFINISHED}"):
+        left.unlink(missing_ok=True)
 
 
 def is_full(error: BaseException) -> bool:

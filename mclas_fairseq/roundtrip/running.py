@@ -68,6 +68,7 @@ def run_roundtrip(asked: RoundTrip, progress: Progress) -> Report:
     """
     # What would only be found out after the input has been cut, or at the very end.
     PairScorer(asked.filter.protocol, asked.run.direction.given)
+    asked.outputs.check_apart(asked.run.inputs)
     check_execution(asked.execution)
     folder = RunFolder(asked.outputs.folder)
     with room_needed(folder.path), locked(folder):
@@ -90,6 +91,7 @@ def rescore(filter_options: FilterOptions, outputs: Outputs, cleaning: CleaningS
     folder = RunFolder(outputs.folder)
     settings = RunSettings.load(folder)
     PairScorer(filter_options.protocol, settings.direction.given)
+    outputs.check_apart(())
     with room_needed(folder.path), locked(folder):
         folder.remove_unfinished()
         missing = [

@@ -58,6 +58,8 @@ MCLAS: dict[str, dict[str, object]] = {
         "--threads": 1,
         "--device": "cpu",
         "--precision": None,
+        "--forward-precision": None,
+        "--backward-precision": None,
         "--t1": 0.6,
         "--t2": 0.2,
         "--sentence-share": 1.0,

@@ -1,12 +1,17 @@
 """`mclas roundtrip` from flags to files, and its refusals."""
 
+import argparse
 import importlib.util
 import json
+import os
+import signal
 from pathlib import Path
 
 import pytest
 
-from mclas_fairseq.cli import main
+from mclas_fairseq.cli import main, roundtrip
+from mclas_fairseq.cli._roundtrip_translation import run_options
+from mclas_fairseq.roundtrip.cleaning import duplicates
 
 LINES = ["Cats sleep under trees.", "Rain falls over roads.", "Dogs bark."]
 
@@ -56,13 +61,22 @@ def test_a_corpus_is_made_reported_and_filtered_again(
         (["--executor-options", "gpu"], "--executor-options 'gpu': must be KEY=VALUE"),
         (["--executor", "slurm"], "--executor slurm: needs time and partition"),
         (["--rescore"], "--rescore: takes what was translated from"),
+        (
+            ["--rejected", "IN"],
+            "in.jsonl: must be a file of its own, but is one that the run needs",
+        ),
+        (["--rejected", "OUT/corpus.jsonl"], "corpus.jsonl: must be a file of its own"),
         (["--in", "absent.jsonl"], "absent.jsonl: must be a readable file, but is not"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_a_line(
-    flags: list[str], more: list[str], message: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main([*flags, *more]) == 2
+    tmp_path: Path, flags: list[str], more: list[str], message: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    names = {"IN": str(tmp_path / "in.jsonl"), "OUT/corpus.jsonl": f"{tmp_path}/out/corpus.jsonl"}
+    before = (tmp_path / "in.jsonl").read_bytes()
+    assert main([*flags, *(names.get(word, word) for word in more)]) == 2
+    assert (tmp_path / "in.jsonl").read_bytes() == before
     printed = capsys.readouterr()
     assert f"mclas roundtrip: error: {message}" in printed.err or message in printed.err
     assert "Traceback" not in printed.err
@@ -75,6 +89,39 @@ def test_what_is_needed_to_translate_is_asked_for(
     place = flags.index(flag)
     assert main(flags[:place] + flags[place + 2 :]) == 2
     assert f"{flag}: needed to translate, but not given; give it, or" in capsys.readouterr().err
+
+
+def test_what_is_looked_at_before_translating_is_refused_where_nothing_is_translated(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ["roundtrip", "--rescore", "--out", str(tmp_path / "out"), "--held-out", "x.jsonl"]
+    assert main(asked) == 2
+    assert "so --held-out may not be given; leave it out" in capsys.readouterr().err
+
+
+def test_each_translator_may_have_a_precision_of_its_own(flags: list[str]) -> None:
+    parser = argparse.ArgumentParser()
+    roundtrip.add_arguments(parser)
+    args = parser.parse_args([*flags[1:], "--precision", "float16", "--backward-precision", "int8"])
+    translators = run_options(args).translators
+    assert translators.forward_options.precision == "float16"
+    assert translators.backward_options.precision == "int8"
+
+
+def test_a_run_killed_while_it_cleans_its_input_can_be_started_again(
+    tmp_path: Path, flags: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    child = os.fork()
+    if child == 0:
+        monkeypatch.setattr(duplicates, "text_of", lambda *_: os.kill(os.getpid(), signal.SIGKILL))
+        main([*flags, "--clean", "duplicates"])
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+    assert main([*flags, "--clean", "duplicates"]) == 0
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    results = {"corpus.jsonl", "rejected.jsonl", "report.json", "scores.png"}
+    assert names == {*results, "settings.json", "lock", "work"}
+    assert not list(tmp_path.rglob(".cleaning-*"))
 
 
 @pytest.mark.skipif(importlib.util.find_spec("ray") is not None, reason="ray is installed")

@@ -443,7 +443,11 @@ def test_a_process_that_dies_while_opening_translators_is_an_error(
 def test_rejected_records_go_where_they_are_asked_for(
     tmp_path: Path, corpus: Lines, asked: Asked, go: Go, read: Read
 ) -> None:
+    left = tmp_path / "elsewhere" / ".no.jsonl.17.0a1b2c3d.unfinished"
+    left.parent.mkdir()
+    left.touch()
     report = go(asked(rejected=tmp_path / "elsewhere" / "no.jsonl"))
+    assert not left.exists(), "a killed process was writing it"
     assert len(read(tmp_path / "elsewhere" / "no.jsonl")) == report.statistics.rejected.total()
     assert not (tmp_path / "out" / "rejected.jsonl").exists()
 

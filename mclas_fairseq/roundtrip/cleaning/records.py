@@ -70,11 +70,14 @@ class LengthRatio(RecordStep):
         return {"most": self._most}
 
     def judge(self, record: Record) -> Optional[str]:
-        """Compare the numbers of words; a summary without any is too short for every ratio."""
-        counts = [
-            count_words(text_of(record, "summary", language), rules)
-            for language, rules in self._rules.items()
-        ]
+        """Compare the numbers of words; a summary without any is too short for every ratio.
+
+        A record that lacks one of the summaries is not judged.
+        """
+        texts = {language: text_of(record, "summary", language) for language in self._rules}
+        if not all(texts.values()):
+            return None
+        counts = [count_words(texts[language], rules) for language, rules in self._rules.items()]
         return "length ratio" if max(counts) > self._most * min(counts) else None
 
 

@@ -63,6 +63,7 @@ def test_chinese_is_counted_in_characters() -> None:
 def test_ratio_compares_both_summaries(german: str, reason: str | None) -> None:
     step = LengthRatio(2.0, ("en", "de"))
     assert step.judge(record(en="one two", de=german)) == reason
+    assert step.judge(record(en="one two")) is None, "there is no pair to compare"
     swapped = LengthRatio(2.0, ("de", "en"))
     assert swapped.judge(record(de="one two", en=german)) == reason
 
