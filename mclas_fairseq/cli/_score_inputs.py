@@ -25,6 +25,7 @@ from mclas_fairseq.evaluation.inputs import HALVES, Hypotheses
 
 # fairseq-generate prints a source line and several lines for each hypothesis: model pieces, text.
 _LOG_LINES = (re.compile(r"[SH]-\d+\t"), re.compile(r"D-\d+\t"))
+_LOG_LINE = re.compile(r"[STHDP]-\d+\t")
 
 
 def read_system(
@@ -44,6 +45,7 @@ def read_system(
         DataError: the file or a line of it is not as described (file and line named).
     """
     if inputs.is_json_lines(path) or not is_generation_log(path):
+        _check_no_part_of_a_log(path)
         return inputs.read_hypotheses(path, language, half=half)
     lines = [line for _, line in read_lines(path)]
     run = find_run(lines)
@@ -71,6 +73,23 @@ def is_generation_log(path: Path) -> bool:
         if not missing:
             return True
     return False
+
+
+def _check_no_part_of_a_log(path: Path) -> None:
+    """Refuse lines cut out of a log, as by `grep ^H-`: numbers and scores would count as words."""
+    if inputs.is_json_lines(path):
+        return
+    marked = 0
+    for _, line in read_lines(path):
+        if not _LOG_LINE.match(line):
+            return
+        marked += 1
+    if marked:
+        raise DataError(
+            f"{path}: must be a whole log of fairseq-generate, with its S- or H- and its D- lines,"
+            f" but holds {marked} lines of one and not all that belong to them; give the log as it"
+            " was written"
+        )
 
 
 def _wanted_language(path: Path, run: GenerationRun, language: str, half: Optional[str]) -> str:

@@ -70,15 +70,37 @@ class Files:
 
 
 def check_files(files: Files) -> None:
-    """Refuse names that do not fit what is written.
+    """Refuse names that do not fit what is written, before anything is scored.
 
     Raises:
-        ConfigError: so it is.
+        ConfigError: an ending is wrong, two reports have one name, or a file cannot be there.
     """
+    reports = {"--json": files.json, "--markdown": files.markdown, "--plot": files.plot,
+               "--per-document": files.per_document, "--html": files.html}  # fmt: skip
+    taken: dict[Path, str] = {}
+    for flag, path in reports.items():
+        if path is not None:
+            _check_place(flag, path)
+            other = taken.setdefault(path, flag)
+            if other != flag:
+                raise ConfigError(
+                    f"{flag}: every report must have a file of its own, but {path} is also that of"
+                    f" {other}; change one"
+                )
     if files.per_document is not None:
         per_document.check_name(files.per_document)
     if files.plot is not None and files.plot.suffix != ".png":
         raise ConfigError(f"--plot: the name must end in .png, but is {files.plot}; change it")
+
+
+def _check_place(flag: str, path: Path) -> None:
+    above = next(folder for folder in path.absolute().parents if folder.exists())
+    if path.is_dir() or not above.is_dir():
+        wrong = path if path.is_dir() else above
+        raise ConfigError(
+            f"{flag} {path}: must be a file in a folder, but {wrong} is a"
+            f" {'folder' if path.is_dir() else 'file'}; change the name"
+        )
 
 
 def terminal_report(scored: Scored) -> str:

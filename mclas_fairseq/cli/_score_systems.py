@@ -1,5 +1,6 @@
 """The work of `mclas score` before anything is shown: files to systems with all their measures."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,12 @@ from mclas_fairseq.evaluation.rouge import score_rouge
 from mclas_fairseq.evaluation.scripts import check_script
 from mclas_fairseq.evaluation.statistics_report import SystemStatistics, system_statistics
 from mclas_fairseq.evaluation.systems import Measure, System, rouge_system
+from mclas_fairseq.evaluation.word_pieces import check_whole_words
 
+logger = logging.getLogger(__name__)
+
+# With fewer documents, a bootstrap draws the same few again and again: it sees too little spread.
+_FEWEST_DOCUMENTS = 20
 _KIND_LETTERS = {"precision": "p", "recall": "r", "f1": "f"}
 
 
@@ -68,7 +74,7 @@ def load_system(name: str, files: Sequence[Path], references: References, rules:
 
     Raises:
         ConfigError: see `read_system`.
-        DataError: a file is not as it must be, or in another language by its letters.
+        DataError: a file is not as it must be, in another language by its letters, or in pieces.
     """
     runs, scores = [], []
     for file in files:
@@ -79,6 +85,7 @@ def load_system(name: str, files: Sequence[Path], references: References, rules:
                 f"{file}: left out for want of a reference in {rules.language}: {aligned.skipped}"
             )
         check_script(str(file), aligned.hypotheses, rules.protocol)
+        check_whole_words(str(file), aligned.hypotheses)
         runs.append(aligned)
         scores.append(
             score_rouge(
@@ -94,13 +101,26 @@ def load_system(name: str, files: Sequence[Path], references: References, rules:
 
 
 def check_references(references: References, rules: Rules) -> None:
-    """Refuse references in another script, or most of whose letters the protocol would drop.
+    """Refuse references in another script, in pieces, or that the protocol would mostly drop.
 
     Raises:
         DataError: so it is; the message names the share.
     """
     texts = [text for group in references.texts for text in group]
     check_script(references.origin, texts, rules.protocol)
+    check_whole_words(references.origin, texts)
+
+
+def warn_few_documents(systems: Sequence[System]) -> None:
+    """Log that intervals and p values mean little where there are few documents."""
+    count = systems[0].documents
+    if count < _FEWEST_DOCUMENTS:
+        logger.warning(
+            "intervals and p values of the bootstrap mean little with fewer than %d documents, and"
+            " these are %d: they come out too narrow and too small",
+            _FEWEST_DOCUMENTS,
+            count,
+        )
 
 
 def similarity_measures(

@@ -154,9 +154,18 @@ def _check(args: argparse.Namespace) -> None:
             "--model: goes with --bertscore or --moverscore and they with it, but"
             f" {'no metric' if args.model else 'no model'} is given; give --bertscore --model PATH"
         )
-    for flag, value in (("--resamples", args.resamples), ("--html-documents", args.html_documents)):
-        if value < 1:
-            raise ConfigError(f"{flag}: must be 1 or more, but is {value}; change it")
+    if args.layer is not None and args.model is None:
+        raise ConfigError(
+            f"--layer: is for the encoder of --model, but is {args.layer} without one; leave it out"
+            " or add --bertscore --model PATH"
+        )
+    for flag, value, least in (
+        ("--resamples", args.resamples, 1),
+        ("--html-documents", args.html_documents, 1),
+        ("--seed", args.seed, 0),
+    ):
+        if value < least:
+            raise ConfigError(f"{flag}: must be {least} or more, but is {value}; change it")
     check_files(_files(args))
 
 
@@ -170,10 +179,12 @@ def _score(args: argparse.Namespace) -> "Scored":
         count_statistics,
         load_system,
         similarity_measures,
+        warn_few_documents,
     )
     from mclas_fairseq.evaluation.comparisons import Resampling, compare_systems
     from mclas_fairseq.evaluation.inputs import read_references
     from mclas_fairseq.evaluation.report import summarise_system
+    from mclas_fairseq.evaluation.systems import check_same_documents
 
     rules = _rules(args)  # a wrong name must not show after reading everything
     references = read_references(args.ref, args.lang)
@@ -184,6 +195,8 @@ def _score(args: argparse.Namespace) -> "Scored":
         load_system(name, files, references, rules)
         for name, files in zip(names, groups, strict=True)
     ]
+    check_same_documents(systems)
+    warn_few_documents(systems)
     if args.model is not None:
         options = SimilarityOptions(
             args.model, args.layer, args.device, args.bertscore, args.moverscore
@@ -246,14 +259,23 @@ def default_names(groups: Sequence[Sequence[Path]]) -> list[str]:
     """What systems are called: their first file, with its folder where the names alone are alike.
 
     Of several training runs, how many more there are is added.
+
+    Raises:
+        ConfigError: two systems would be called the same.
     """
     firsts = [files[0] for files in groups]
     short = [file.name for file in firsts]
     names = short if len(set(short)) == len(short) else [str(file) for file in firsts]
-    return [
+    found = [
         f"{name} (+{len(files) - 1})" if len(files) > 1 else name
         for name, files in zip(names, groups, strict=True)
     ]
+    if len(set(found)) < len(found):
+        raise ConfigError(
+            "--name: must be given where the files do not tell systems apart, but they are"
+            f" {', '.join(found)}; give --name once for --hyp and once for each --compare"
+        )
+    return found
 
 
 def _files(args: argparse.Namespace) -> "Files":

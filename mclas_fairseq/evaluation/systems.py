@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mclas_fairseq.errors import DataError
 from mclas_fairseq.evaluation.inputs import Aligned
 from mclas_fairseq.evaluation.rouge import KINDS, METRICS, RougeScores
 
@@ -119,3 +120,27 @@ def rouge_system(
         reference_lengths=scores[0].reference_lengths,
         signature=scores[0].signature(),
     )
+
+
+def check_same_documents(systems: Sequence[System]) -> None:
+    """Refuse files whose ids differ, where references without ids did not show it.
+
+    Raises:
+        DataError: at some place, two files have the summaries of different documents.
+    """
+    named = [
+        (file, run.ids)
+        for system in systems
+        for file, run in zip(system.files, system.runs, strict=True)
+        if run.ids is not None
+    ]
+    for file, ids in named[1:]:
+        first_file, first = named[0]
+        place = next((at for at, pair in enumerate(zip(first, ids, strict=True))
+                      if pair[0] != pair[1]), None)  # fmt: skip
+        if place is not None:
+            raise DataError(
+                f"{file}: must have the documents of {first_file} in the same order, since the"
+                f" references have no ids, but document {place + 1} is {ids[place]!r} here and"
+                f" {first[place]!r} there; give --ref with ids, which match in any order"
+            )
