@@ -3,6 +3,9 @@
 
 set -euo pipefail
 
+# Each pipeline sets these: names of its options with a value, and of those without.
+: "${known=}" "${switches=}"
+
 name=${0##*/}
 
 usage() { # print the comment at the head of the pipeline
@@ -71,6 +74,25 @@ expect_count() { # FILE EXPECTED: the size that its publishers name
         "download it again, or give --any-count for a part of it"
 }
 
+# What is there already was made with the options of the first start; with others it would be wrong.
+same_options() { # FOLDER: makes it, and remembers the options in it
+    local file=$1/options.txt option key
+    mkdir -p "$1"
+    for option in $known $switches; do
+        key=${option//-/_}
+        [[ $option == out || $option == workers ]] || printf -- '--%s %s\n' "$option" "${!key}"
+    done > "$file.new"
+    local differing="" line
+    [ ! -e "$file" ] || while IFS= read -r line; do
+        # Of no importance before there is a data-bin; mclas roundtrip filters anew by itself.
+        [[ ! -e $1/data-bin/manifest.json && $line =~ ^--(vocab-size|like|t1|t2)\  ]] && continue
+        grep -qxF -e "$line" "$file.new" || differing+=${differing:+, }$line
+    done < "$file"
+    [ -z "$differing" ] ||
+        die "$1: was made with other options ($differing); give those, or another --out"
+    mv "$file.new" "$file"
+}
+
 # Run a command that writes FILE, unless FILE is there. FILE appears when it is complete.
 step() { # FILE COMMAND...: the command gets FILE.new where it says OUT
     local file=$1
@@ -81,7 +103,10 @@ step() { # FILE COMMAND...: the command gets FILE.new where it says OUT
     fi
     say "$file"
     local words=() word
-    for word in "$@"; do words+=("${word//OUT/$file.new}"); done
+    for word in "$@"; do
+        [ "$word" != OUT ] || word=$file.new
+        words+=("$word")
+    done
     rm -rf "$file.new"
     "${words[@]}"
     mv "$file.new" "$file"

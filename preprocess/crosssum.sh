@@ -25,6 +25,7 @@ parse "$@"
 need --data "$data" && need --pair "$pair" && need --source-lang "$source_lang"
 need --target-lang "$target_lang" && need --out "$out"
 
+same_options "$out"
 mkdir -p "$out/records"
 flags=()
 for split in train valid test; do

@@ -27,6 +27,7 @@ vocab_size=16000 workers=1
 parse "$@"
 need --text "$text" && need --forward "$forward" && need --backward "$backward" && need --out "$out"
 
+same_options "$out"
 mkdir -p "$out/records"
 flags=()
 for split in test valid train; do # what is held out must be there when training is cleaned
@@ -37,7 +38,7 @@ for split in test valid train; do # what is held out must be there when training
     same_count "$articles" "$titles"
     step "$out/records/$split.jsonl.gz" python "$here/records.py" headlines "$articles" "$titles" \
         --lang en --split "$split" --out OUT
-    clean=(--clean normalise,length,ratio,duplicates)
+    clean=(--clean "normalise,length,ratio,duplicates")
     [ "$split" != train ] ||
         clean+=(--held-out "$out/records/valid.jsonl.gz" "$out/records/test.jsonl.gz")
     say "round trip of $split"

@@ -26,6 +26,7 @@ need --text "$text" && need --source-lang "$source_lang" && need --target-lang "
 need --out "$out"
 [ -z "$like" ] || [ -z "$vocab_size" ] || die "--vocab-size has no effect beside --like; leave one out"
 
+same_options "$out"
 mkdir -p "$out/records"
 flags=()
 for split in train valid test; do

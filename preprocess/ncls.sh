@@ -34,6 +34,7 @@ esac
 [[ $chinese == characters || $chinese == words ]] ||
     die "--chinese must be characters or words, but is $chinese"
 
+same_options "$out"
 mkdir -p "$out/records"
 flags=()
 for split in train valid test; do

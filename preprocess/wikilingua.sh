@@ -23,6 +23,7 @@ parse "$@"
 need --data "$data" && need --source-lang "$source_lang" && need --target-lang "$target_lang"
 need --out "$out"
 
+same_options "$out"
 mkdir -p "$out/records"
 flags=()
 for split in train valid test; do

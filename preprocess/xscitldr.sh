@@ -24,6 +24,7 @@ parse "$@"
 need --scitldr "$scitldr" && need --xscitldr "$xscitldr" && need --target-lang "$target_lang"
 need --out "$out"
 
+same_options "$out"
 mkdir -p "$out/records"
 flags=()
 for split in train valid test; do

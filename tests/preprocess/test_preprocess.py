@@ -256,6 +256,30 @@ def test_wikilingua_takes_the_pair_and_adds_the_summary_in_the_articles_language
     assert "must hold rows from en to fr, but holds none" in done.stderr
 
 
+def test_finished_steps_are_not_taken_for_those_of_other_options(tmp_path: Path) -> None:
+    raw = write(tmp_path / "OUT/raw.txt", ["one"])
+    out = tmp_path / "OUT/made"
+    script = (
+        'known="pair vocab-size out workers" switches=""; . "$1"; pair=$2 vocab_size=$3 workers=$4;'
+        ' same_options "$5"; step "$5/records.txt" cp "$6" OUT'
+    )
+
+    def start(*options: str) -> subprocess.CompletedProcess[str]:
+        words = [str(ROOT / "preprocess/common.sh"), *options, str(out), str(raw)]
+        command = ["bash", "-c", script, "test.sh", *words]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert start("a b", "10", "1").returncode == 0
+    assert (out / "records.txt").read_text() == "one\n"
+    done = start("c", "10", "1")
+    assert done.returncode == 2
+    assert f"{out}: was made with other options (--pair a b); give those, or" in done.stderr
+    assert start("a b", "20", "2").returncode == 0, "as no data-bin was made with the first one"
+    write(out / "data-bin/manifest.json", ["{}"])
+    assert "was made with other options (--vocab-size 20)" in start("a b", "10", "1").stderr
+    assert "there already" in start("a b", "20", "1").stdout
+
+
 @pytest.mark.slow
 def test_mt_refuses_unequal_counts_and_empty_sides_and_drops_repetitions(tmp_path: Path) -> None:
     for split, size in (("train", 9), ("valid", 2)):
