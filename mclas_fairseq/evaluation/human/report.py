@@ -58,17 +58,23 @@ def to_json(scores: HumanScores) -> dict[str, object]:
 def _format(estimate: Estimate, digits: int, *, percent: bool = False) -> str:
     scale = 100 if percent else 1
     value, low, high = (
-        f"{scale * number:.{digits}f}" for number in (estimate.value, estimate.low, estimate.high)
+        f"{_rounded(scale * number, digits):.{digits}f}"
+        for number in (estimate.value, estimate.low, estimate.high)
     )
     return f"{value} [{low}, {high}]"
+
+
+def _rounded(number: float, digits: int) -> float:
+    """Rounded, and 0 without a sign: as many best as worst must not read as fewer best."""
+    return round(number, digits) + 0.0
 
 
 def _json(estimate: Optional[Estimate]) -> Optional[Mapping[str, object]]:
     if estimate is None:
         return None
     return {
-        "value": round(estimate.value, 6),
-        "interval": [round(estimate.low, 6), round(estimate.high, 6)],
+        "value": _rounded(estimate.value, 6),
+        "interval": [_rounded(estimate.low, 6), _rounded(estimate.high, 6)],
     }
 
 

@@ -1,3 +1,4 @@
+import json
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,6 +11,8 @@ from mclas_fairseq.evaluation.human.design import ASPECTS
 from mclas_fairseq.evaluation.human.report import text_table, to_json
 from mclas_fairseq.evaluation.human.scores import (
     ALL,
+    Estimate,
+    HumanScores,
     agreement_by_item,
     fleiss_kappa,
     score_judgements,
@@ -165,3 +168,11 @@ def test_a_single_annotator_has_scores_but_no_agreement() -> None:
     assert scores.agreement == {}
     assert "kappa" not in text_table(scores)
     assert scores.systems["a"]["fluency"].value == 4.0
+
+
+def test_as_many_best_as_worst_is_zero_without_a_sign() -> None:
+    almost = Estimate(-1e-17, -0.3, -4e-4)
+    values = {"A": {aspect: almost for aspect in ASPECTS}}
+    scores = HumanScores("bws", documents=10, annotators=1, systems=values, agreement={})
+    assert text_table(scores).splitlines()[2].split()[1:4] == ["0.000", "[-0.300,", "0.000]"]
+    assert '"value": 0.0' in json.dumps(to_json(scores))
