@@ -10,7 +10,9 @@ order. Search, language vocabularies and limits are those of fairseq-generate wi
         print(summary.text, summary.best.summary, summary.best.score)
 """
 
+import logging
 import math
+import time
 from argparse import Namespace
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
@@ -29,6 +31,10 @@ from mclas_fairseq.inference.loading import Device, LoadedSystem, load_bundle, l
 from mclas_fairseq.inference.options import DecodingOptions
 from mclas_fairseq.inference.results import Hypothesis, Summary
 from mclas_fairseq.tasks.cross_lingual_summarization import CrossLingualSummarizationTask
+
+logger = logging.getLogger(__name__)
+
+_SECONDS_BETWEEN_SIGNS = 15.0  # of life in the log
 
 
 class Summarizer:
@@ -191,10 +197,15 @@ class Summarizer:
         dataset = self._encode(documents)
         order = dataset.ordered_indices()
         found: dict[int, Summary] = {}
+        said = time.monotonic()
         for start in range(0, len(order), batch_size):
             batch = self._batch(dataset, order[start : start + batch_size])
             for row, summary in self._decode(batch):
                 found[row] = summary
+            # Summaries come in input order, so none does before the last batch is decoded.
+            if time.monotonic() - said >= _SECONDS_BETWEEN_SIGNS:
+                logger.info("decoded %d of %d documents read", len(found), len(documents))
+                said = time.monotonic()
         for row in range(len(documents)):
             yield found[row]
 

@@ -60,6 +60,23 @@ def test_documents_are_read_one_buffer_ahead_only(
     assert len(read) == 3
 
 
+def test_a_long_buffer_says_in_the_log_how_far_it_is(
+    summarizer: Summarizer,
+    documents: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr("mclas_fairseq.inference.summarizer._SECONDS_BETWEEN_SIGNS", 0.0)
+    with caplog.at_level("INFO"):
+        summarizer.summarize(documents[:3], batch_size=2)
+    said = [line for line in caplog.messages if line.startswith("decoded")]
+    assert said == ["decoded 2 of 3 documents read", "decoded 3 of 3 documents read"]
+    caplog.clear()
+    monkeypatch.setattr("mclas_fairseq.inference.summarizer._SECONDS_BETWEEN_SIGNS", 3600.0)
+    summarizer.summarize(documents[:3], batch_size=2)
+    assert not caplog.messages
+
+
 def test_no_documents_give_no_summaries(summarizer: Summarizer) -> None:
     assert list(summarizer.stream([])) == []
 
