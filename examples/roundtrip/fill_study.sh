@@ -30,7 +30,7 @@ mkdir -p "$out" "$cells"
 mclas roundtrip --in "$out/hidden.jsonl" --source-lang en --target-lang de --fill en --clean none \
     --forward "ct2:$translators/en-de/model.pt" --backward "ct2:$translators/de-en/model.pt" \
     --t1 0.3 --t2 0 --out "$out/filled" --shard-lines 500 > "$out/filled.txt" 2> "$out/filled.log"
-cp "$out/filled/report.json" "$cells/fill-trip.json"
+python "$here/../keep_cell.py" "$out/filled/report.json" "$cells/fill-trip.json"
 
 prepare() { # NAME TRAINING-FILES...
     local name=$1
@@ -79,11 +79,11 @@ for name in $chosen; do
     done
     mclas score --hyp "$out/$name-checkpoint_best.jsonl" --compare "$out/$name-average.jsonl" \
         --ref "$data/xscitldr/valid.jsonl.gz" --lang de --json "$out/fill-$name.json"
-    mv "$out/fill-$name.json" "$cells/"
+    python "$here/../keep_cell.py" "$out/fill-$name.json" "$cells/fill-$name.json"
 done
 
 best=()
 for name in $chosen; do best+=("$out/$name-checkpoint_best.jsonl"); done
 mclas score --hyp "${best[1]}" --compare "${best[0]}" --compare "${best[@]:2}" \
     --ref "$data/xscitldr/valid.jsonl.gz" --lang de --json "$out/fill-comparison.json"
-mv "$out/fill-comparison.json" "$cells/"
+python "$here/../keep_cell.py" "$out/fill-comparison.json" "$cells/fill-comparison.json"

@@ -31,7 +31,7 @@ if [ ! -e "$out/random.jsonl" ]; then
     mclas roundtrip --rescore --clean none --out "$out/trip" --t1 0.6 --t2 0.2 > /dev/null 2>> "$out/trip.log"
     python "$here/draw.py" "$out/all.jsonl" --like "$out/kept.jsonl" --out "$out/random.jsonl"
 fi
-cp "$out/trip/report.json" "$cells/filter-trip.json"
+python "$here/../keep_cell.py" "$out/trip/report.json" "$cells/filter-trip.json"
 
 # One tokenizer and dictionary for both: learned from all pairs.
 if [ ! -e "$out/bin-all" ]; then
@@ -59,7 +59,7 @@ for corpus in kept random; do
             >> "$out/$name.log" 2>&1
         mclas score --hyp "$out/$name.jsonl" --ref "$out/news/valid.jsonl" --lang de \
             --json "$out/$name.json" > "$out/$name.txt"
-        mv "$out/$name.json" "$cells/$name.json"
+        python "$here/../keep_cell.py" "$out/$name.json" "$cells/$name.json"
     done
 done
 
@@ -70,4 +70,4 @@ for seed in $seeds; do
 done
 mclas score --hyp "${kept[@]}" --compare "${random[@]}" --ref "$out/news/valid.jsonl" --lang de \
     --json "$out/filter-comparison.json"
-mv "$out/filter-comparison.json" "$cells/"
+python "$here/../keep_cell.py" "$out/filter-comparison.json" "$cells/filter-comparison.json"

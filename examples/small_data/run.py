@@ -22,9 +22,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mclas_fairseq.corpus.text_files import write_beside
-
 HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE.parent))
+from keep_cell import keep  # noqa: E402
+
 SYNTHETIC_SIZE = 20000
 GREEDY = ["--beam", "1", "--no-repeat-ngram-size", "3", "--max-len-b", "60"]
 _SECONDS = re.compile(r"done training in ([\d.]+) seconds")
@@ -144,9 +145,7 @@ def run(cell: Cell, args: argparse.Namespace) -> None:
     files = ["--hyp", str(summaries), "--ref", str(valid), "--lang", "de", "--json", str(scores)]
     call(["mclas", "score", *files], log)
     report = json.loads(scores.read_text(encoding="utf-8"))
-    with write_beside(file) as stream:
-        json.dump({"cell": asdict(cell), "seed": 1, **cost, "valid": report}, stream, indent=2)
-        stream.write("\n")
+    keep({"cell": asdict(cell), "seed": 1, **cost, "valid": report}, file)
 
 
 def main() -> None:
