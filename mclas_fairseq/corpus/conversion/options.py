@@ -61,6 +61,11 @@ def check_outputs(options: ConvertOptions) -> None:
         )
     written = [*options.outputs().values(), *([options.dropped] if options.dropped else [])]
     read = [Path(name) for name in options.fields.all_columns()] if not options.inputs else []
+    if len({path.resolve() for path in written}) < len(written):
+        raise ConfigError(
+            f"--dropped {options.dropped}: must be a file of its own, but records are written"
+            " there; choose another name"
+        )
     for path in written:
         if path.resolve() in [file.resolve() for file in (*options.inputs, *read)]:
             raise ConfigError(f"{path}: must not be read and written at once; choose another name")

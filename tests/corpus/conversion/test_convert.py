@@ -284,6 +284,10 @@ def test_outputs_that_cannot_be_meant_are_refused(tmp_path: Path) -> None:
             "must not be read and written at once",
         ),
         (
+            ConvertOptions([path], fields, existing, dropped=existing, overwrite=True),
+            "--dropped .*there.jsonl: must be a file of its own",
+        ),
+        (
             ConvertOptions([], text, tmp_path / "o.jsonl", dropped=path, overwrite=True),
             "must not be read and written at once",
         ),
