@@ -48,7 +48,8 @@ def untie(
 def write_weights(folder: Path, weights: Mapping[str, Tensor]) -> None:
     """Write `model.safetensors`; the same weights give the same bytes."""
     path = folder / WEIGHTS_FILE
-    safetensors.torch.save_file(dict(sorted(weights.items())), path, metadata=_METADATA)
+    # Not save_file, whose files only their owner may read: a bundle is to be handed on.
+    path.write_bytes(safetensors.torch.save(dict(sorted(weights.items())), metadata=_METADATA))
 
 
 def read_weights(folder: Path, tied: Mapping[str, str]) -> dict[str, Tensor]:

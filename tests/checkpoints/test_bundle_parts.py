@@ -82,6 +82,13 @@ def test_a_pickle_under_the_name_of_the_weights_is_refused_and_never_run(
     assert exploded.exists(), "the bomb works"
 
 
+def test_weights_can_be_read_by_whom_the_other_files_can(tmp_path: Path) -> None:
+    write_weights(tmp_path, {"a": torch.ones(3)})
+    (tmp_path / "other").touch()
+    (weights,) = tmp_path.glob("*.safetensors")
+    assert weights.stat().st_mode == (tmp_path / "other").stat().st_mode
+
+
 def test_damaged_weights_are_refused(tmp_path: Path) -> None:
     write_weights(tmp_path, {"a": torch.ones(3)})
     path = tmp_path / "model.safetensors"
