@@ -25,6 +25,8 @@ from mclas_fairseq.roundtrip.watching import Failure, Observer
 
 logger = logging.getLogger(__name__)
 
+_ATTEMPTS = 3  # to ask squeue
+_FORGOTTEN = "Invalid job id"  # what squeue says of a job that ended a while ago
 _JOB_ENDED = "its Slurm job ended without finishing it"
 
 
@@ -124,8 +126,17 @@ class SlurmShards(WatchedShards, SlurmPipelineExecutor):
         return str(json.loads(self._job_file.read_text(encoding="utf-8"))["job"])
 
     def _is_alive(self, job: str) -> bool:
-        """Whether Slurm still knows tasks of the job that wait or run."""
-        done = subprocess.run(
-            ["squeue", "--noheader", "--jobs", job], capture_output=True, text=True, check=False
-        )
-        return done.returncode == 0 and bool(done.stdout.strip())
+        """Whether Slurm still knows tasks of the job that wait or run.
+
+        A controller that is busy does not answer; it is asked again before the job is given up.
+        """
+        for attempt in range(_ATTEMPTS):
+            done = subprocess.run(
+                ["squeue", "--noheader", "--jobs", job], capture_output=True, text=True, check=False
+            )
+            if done.returncode == 0 or _FORGOTTEN in done.stderr:
+                return bool(done.stdout.strip())
+            logger.warning("squeue failed: %s", done.stderr.strip() or done.returncode)
+            if attempt + 1 < _ATTEMPTS:
+                time.sleep(self.poll_seconds)
+        return False

@@ -38,7 +38,11 @@ last=$(sed -n 's/^#SBATCH --array=0-\\([0-9]*\\).*/\\1/p' "$script")
 touch $SLURM_STAND_IN/alive
 echo Submitted batch job 17
 """,
-    "squeue": "#!/bin/sh\ntest -e $SLURM_STAND_IN/alive && echo 17 cpu data_processing\n",
+    "squeue": """#!/bin/sh
+if test -e $SLURM_STAND_IN/busy; then rm $SLURM_STAND_IN/busy; echo timed out >&2; exit 1; fi
+if test -e $SLURM_STAND_IN/alive; then echo 17 cpu data_processing
+else echo "slurm_load_jobs error: Invalid job id specified" >&2; exit 1; fi
+""",
     "scontrol": "#!/bin/sh\necho here\n",
     "srun": '#!/bin/sh\nwhile [ "$1" != launch_pickled_pipeline ]; do shift; done; exec "$@"\n',
 }
@@ -95,6 +99,7 @@ def test_a_run_started_again_waits_for_its_job_instead_of_submitting_another(
     with pytest.raises(DataError):
         go(slurm_run)
     (cluster / "alive").touch()
+    (cluster / "busy").touch()  # its first answer is none
     # The job that is still there does its work and ends.
     ending = f"sleep 0.5; rm {cluster / 'alive'}"
     with subprocess.Popen(["sh", "-c", ending]), pytest.raises(DataError, match="ended without"):
