@@ -80,7 +80,7 @@ same_options() { # FOLDER: makes it, and remembers the options in it
     mkdir -p "$1"
     for option in $known $switches; do
         key=${option//-/_}
-        [[ $option == out || $option == workers ]] || printf -- '--%s %s\n' "$option" "${!key}"
+        [[ $option == out || $option == workers || $option == any-count ]] || printf -- '--%s %s\n' "$option" "${!key}"
     done > "$file.new"
     local differing="" line
     [ ! -e "$file" ] || while IFS= read -r line; do

@@ -229,7 +229,7 @@ def test_documents_without_references_are_decoded_and_not_scored(toy: "Toy") -> 
     rows = json.loads(json.dumps(toy.rows))
     for row in rows["test"]:
         row["summary"] = {"zh": row["summary"].get("zh", ["x"])}
-    data = toy.prepare("only-chinese", rows, "--like", toy.data_bin)
+    data = toy.prepare("only-chinese", rows, "--like", toy.data_bin, "--max-unknown", 1)
     printed = toy.generate(toy.trained("ncls"), "--scoring", "rouge", data=data)
     assert "test: 14 of 14 records have no summary in de" in printed
     assert "ROUGE" not in printed
