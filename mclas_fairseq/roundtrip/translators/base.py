@@ -7,13 +7,13 @@ translation and never reaches the model, and an answer of another number of line
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Optional
 
 from mclas_fairseq.corpus.text_files import normalize_text
-from mclas_fairseq.errors import TranslatorError
+from mclas_fairseq.errors import ConfigError, TranslatorError
 from mclas_fairseq.roundtrip.translators.options import TranslatorOptions, TranslatorSpec
 
 logger = logging.getLogger(__name__)
@@ -98,6 +98,20 @@ class Translator(ABC):
     @abstractmethod
     def _fingerprint(self) -> str:
         """Compute `fingerprint`."""
+
+    def _choose_precision(self, known: Collection[str], default: str) -> str:
+        """The precision asked for, or the default of this kind.
+
+        Raises:
+            ConfigError: this kind of translator does not have it.
+        """
+        chosen = self.options.precision or default
+        if chosen not in known:
+            raise ConfigError(
+                f"--precision {chosen}: must be one of {', '.join(known)} for {self.name};"
+                " give one of them"
+            )
+        return chosen
 
     def close(self) -> None:  # noqa: B027 - most hold nothing that must be given back
         """Give back what the translator holds; it cannot be used afterwards."""

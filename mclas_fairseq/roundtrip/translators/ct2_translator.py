@@ -60,12 +60,7 @@ class Ct2Translator(Translator):
         super().__init__(spec, options)
         ctranslate2 = require("ctranslate2", extra="roundtrip", purpose="ct2:")
         device, _, index = options.device.partition(":")
-        self._precision = options.precision or _DEFAULT_PRECISION.get(device, "int8")
-        if self._precision not in PRECISIONS:
-            raise ConfigError(
-                f"--precision {self._precision}: must be one of {', '.join(PRECISIONS)} for "
-                f"{self.name}; give one of them"
-            )
+        self._precision = self._choose_precision(PRECISIONS, _DEFAULT_PRECISION.get(device, "int8"))
         self._folder = _find(spec, options)
         limits = _read_limits(spec, self._folder, options)
         self._max_source = min(options.max_source_tokens, limits.source)

@@ -10,7 +10,6 @@ import torch
 from fairseq import utils
 from fairseq.dataclass.configs import GenerationConfig
 
-from mclas_fairseq.errors import ConfigError
 from mclas_fairseq.roundtrip.translators.base import Translation, Translator
 from mclas_fairseq.roundtrip.translators.batching import Batches
 from mclas_fairseq.roundtrip.translators.fairseq_models import (
@@ -44,12 +43,7 @@ class FairseqTranslator(Translator):
 
     def __init__(self, spec: TranslatorSpec, options: TranslatorOptions) -> None:
         super().__init__(spec, options)
-        self._precision = options.precision or _DEFAULT_PRECISION
-        if self._precision not in PRECISIONS:
-            raise ConfigError(
-                f"--precision {self._precision}: must be one of {', '.join(PRECISIONS)} for "
-                f"{self.name}; give one of them"
-            )
+        self._precision = self._choose_precision(PRECISIONS, _DEFAULT_PRECISION)
         torch.set_num_threads(options.threads)
         self._paths = checkpoint_paths(spec)
         subwords = find_subwords(self._paths[0].parent)

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 
 import torch
 
-from mclas_fairseq.errors import ConfigError
 from mclas_fairseq.roundtrip.translators.base import Translation, Translator
 from mclas_fairseq.roundtrip.translators.batching import Batches
 from mclas_fairseq.roundtrip.translators.fingerprints import describe
@@ -38,12 +37,7 @@ class HfTranslator(Translator):
 
     def __init__(self, spec: TranslatorSpec, options: TranslatorOptions) -> None:
         super().__init__(spec, options)
-        self._precision = options.precision or _DEFAULT_PRECISION
-        if self._precision not in PRECISIONS:
-            raise ConfigError(
-                f"--precision {self._precision}: must be one of {', '.join(PRECISIONS)} for "
-                f"{self.name}; give one of them"
-            )
+        self._precision = self._choose_precision(PRECISIONS, _DEFAULT_PRECISION)
         torch.set_num_threads(options.threads)
         self._loaded = load_hf_model(spec.target, PRECISIONS[self._precision], options)
         words = sorted(map(re.escape, self._loaded.reserved), key=len, reverse=True)
