@@ -53,13 +53,14 @@ class Cell:
 def synthetic_cells() -> list[Cell]:
     """One setting changed at a time, around the preset of each size."""
     short = {"max-update": "600"}
-    tiny = [Cell("news", 500, "tiny-data", vocabulary, short) for vocabulary in (1000, 2000)]
-    tiny += [Cell("news", 500, "tiny-data", 2000, {**short, "dropout": "0.1"})]
-    tiny += [Cell("news", 500, "tiny-data", 2000, {**short, "lr": "1e-3"})]
-    small = [Cell("news", 2000, "small-data", 2000, short)]
-    small += [Cell("news", 2000, "small-data", 2000, {**short, "dropout": "0.1"})]
-    small += [Cell("news", 2000, "small-data", 2000, {**short, "arch": "mclas_tiny", "lr": "2e-3"})]
-    large = [Cell("news", 20000, "small-data", 2000, {**short, "dropout": "0.1"})]
+    heavy = {**short, "dropout": "0.3"}
+    light = {**short, "dropout": "0.1"}
+    tiny = [Cell("news", 500, "tiny-data", vocabulary, heavy) for vocabulary in (1000, 2000)]
+    tiny += [Cell("news", 500, "tiny-data", 2000, light)]
+    tiny += [Cell("news", 500, "tiny-data", 2000, {**light, "lr": "1e-3"})]
+    small = [Cell("news", 2000, "small-data", 2000, dropout) for dropout in (heavy, light)]
+    small += [Cell("news", 2000, "small-data", 2000, {**light, "arch": "mclas_tiny", "lr": "2e-3"})]
+    large = [Cell("news", 20000, "small-data", 2000, light)]
     return tiny + small + large
 
 
