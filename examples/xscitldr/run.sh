@@ -5,7 +5,7 @@
 #   bash examples/xscitldr/run.sh DATA OUT [SEED [CELLS]]
 #
 # CELLS chooses among them, e.g. "mclas-from-ms ncls-from-ms" (default: all). The "long" cells see
-# the sentence pairs 1,500 instead of 600 updates long.
+# the sentence pairs 1,500 instead of 600 updates long. "data" makes the data-bins and stops.
 # DATA holds xscitldr/{train,valid,test}.jsonl.gz and papers/train.jsonl.gz (see README.md). OUT
 # gets data-bins, checkpoints and logs. Each finished cell leaves cells/NAME.json here, which a
 # rerun skips; delete one to run it again. Only validation is looked at: test.sh opens the test
@@ -68,6 +68,7 @@ prepare pretrain "$triples" "$out/key-sentences.jsonl" "$out/pairs.jsonl"
 tokenizer=(--like "$out/pretrain")
 prepare warm "$triples" "$out/pairs.jsonl"
 prepare triples "$triples"
+[ "$chosen" != data ] || exit 0
 
 train ms pretrain ms --lr 1e-3 --warmup-updates 400 --max-update 3000 --dropout 0.0 \
     --save-interval-updates 250 --keep-interval-updates 1 --validate-interval-updates 1000 \

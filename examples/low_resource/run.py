@@ -1,0 +1,269 @@
+"""The low-resource study of Bai et al. (2021): systems x sizes x starts x seeds, as one command.
+
+    python examples/low_resource/run.py OUT --corpus news
+    python examples/low_resource/run.py OUT --corpus xscitldr --data DATA
+
+Trains NCLS, NCLS+MS and MCLAS on few and on all triples, from a monolingual summarizer (trained
+once, shared) and from scratch, with three seeds, and two controls; has them summarize the
+validation split, and scores that. Every system gets the same number of updates, the same search,
+and two trials of the learning rate, chosen by validation NLL. A finished cell leaves
+cells/NAME.json here, which a rerun skips; a stopped training goes on where it was. Several of
+these commands may run side by side in the same OUT. report.py makes the tables; test.py opens the
+test split, once. docs/results.md has the rules by which the claims are judged.
+
+DATA is the folder with xscitldr/ and papers/. OUT gets corpora, data-bins, checkpoints and logs.
+"""
+
+import argparse
+import fcntl
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import mclas_fairseq
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE.parent))
+from keep_cell import keep  # noqa: E402
+from low_resource.corpora import Material, build  # noqa: E402
+from low_resource.grid import (  # noqa: E402
+    COMMON,
+    CORPORA,
+    FINE_TUNING,
+    LAYOUTS,
+    MS_TRAINING,
+    RATES,
+    Cell,
+    cells,
+)
+from low_resource.measuring import measure  # noqa: E402
+
+CELLS = HERE / "cells"
+PLUGIN = mclas_fairseq.__path__[0]
+_BEST = re.compile(r"\| valid \|.*?\| cls_nll_loss ([\d.]+).*?\| num_updates (\d+)")
+
+
+@dataclass(frozen=True)
+class Study:
+    """Where one corpus' study works."""
+
+    out: Path
+    material: Material
+
+
+@contextmanager
+def claimed(path: Path) -> Iterator[bool]:
+    """Whether this process may do the work that `path` stands for; another one may be at it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.with_name(path.name + ".lock").open("w") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        yield True
+
+
+def call(words: Sequence[str], log: Path) -> dict[str, Any]:
+    """Run a command, its output into a log; what it cost. Ends the study when it fails."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    start = time.monotonic()
+    with log.open("a", encoding="utf-8") as stream:
+        process = subprocess.Popen(words, stdout=stream, stderr=subprocess.STDOUT)
+        _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode != 0:
+        raise SystemExit(f"{' '.join(words[:2])} failed; see {log}")
+    return {
+        "wall_seconds": round(time.monotonic() - start),
+        "cpu_seconds": round(usage.ru_utime + usage.ru_stime),
+        "peak_memory_mib": round(usage.ru_maxrss / 1024),
+    }
+
+
+def fairseq_train(study: Study, data: Path, name: str, flags: Sequence[str]) -> dict[str, Any]:
+    """Train, or finish a stopped training; what it cost."""
+    folder = study.out / name
+    done = folder / "done.json"
+    if not done.exists():
+        print(f"== training {name}", flush=True)
+        words = ["fairseq-train", str(data), "--user-dir", PLUGIN, "--save-dir", str(folder)]
+        words += ["--task", "cross_lingual_summarization", *COMMON.split(), *flags]
+        words += study.material.corpus.flags.split()
+        cost = call(words, study.out / "log" / f"{name}.log")
+        done.write_text(json.dumps(cost), encoding="utf-8")
+    cost = json.loads(done.read_text(encoding="utf-8"))
+    return dict(cost)
+
+
+def train_ms(study: Study) -> Path:
+    """The monolingual summarizer that all systems with the start "ms" share."""
+    flags = [*MS_TRAINING[study.material.corpus.name].split(), "--target-layout", "ms"]
+    flags += ["--seed", "1", "--save-interval-updates", "500", "--validate-interval-updates", "500"]
+    with claimed(study.out / "ms.claim") as mine:
+        if mine:
+            fairseq_train(study, study.material.pretraining, "ms", flags)
+    if not (study.out / "ms" / "done.json").exists():
+        raise SystemExit("the monolingual summarizer is being trained by another command; wait")
+    return study.out / "ms" / "checkpoint_best.pt"
+
+
+def train(study: Study, cell: Cell, rate: str) -> str:
+    """Train a cell with a rate; returns the name of its folder."""
+    corpus = cell.corpus
+    layout, arch = LAYOUTS[cell.system]
+    name = f"{cell.name}_lr{rate}"
+    flags = ["--target-layout", layout, "--arch", arch, "--lr", rate, *FINE_TUNING.split()]
+    flags += ["--max-update", str(corpus.updates), "--seed", str(cell.seed)]
+    flags += ["--save-interval-updates", str(corpus.validate)]
+    flags += ["--validate-interval-updates", str(corpus.validate)]
+    if cell.size < corpus.sizes[-1]:
+        flags += ["--train-subset-size", str(cell.size), "--subset-seed", str(cell.seed)]
+    if cell.start == "ms":
+        flags += ["--finetune-from-model", str(study.out / "ms" / "checkpoint_best.pt")]
+    if cell.system == "ncls_ms-half":
+        flags += ["--ncls-ms-init", "cls-random"]
+    data = study.material.shuffled if cell.system == "mclas-shuffled" else study.material.triples
+    fairseq_train(study, data, name, flags)
+    return name
+
+
+def best(study: Study, name: str) -> dict[str, float]:
+    """The best validation of a training: NLL of `S^B` in bits per token, and at which update."""
+    log = (study.out / "log" / f"{name}.log").read_text(encoding="utf-8", errors="replace")
+    found = [(float(nll), int(update)) for nll, update in _BEST.findall(log)]
+    if not found:
+        raise SystemExit(f"{name}: its log shows no validation")
+    nll, update = min(found)
+    return {"cls_nll_bits_per_token": nll, "update": update}
+
+
+def choose_rate(study: Study, cell: Cell) -> str | None:
+    """The rate with the lowest validation NLL of the cell's trials; None: they are being made."""
+    tuned = cell.tuned
+    trials = {}
+    for rate in RATES:
+        name = f"{tuned.name}_lr{rate}"
+        with claimed(study.out / f"{name}.claim") as mine:
+            if not mine:
+                return None
+            train(study, tuned, rate)
+        trials[rate] = best(study, name)
+    return min(RATES, key=lambda rate: trials[rate]["cls_nll_bits_per_token"])
+
+
+def summarize(study: Study, name: str, cell: Cell, split: str) -> dict[str, Path]:
+    """Summaries of a split: the file that holds those of each language."""
+    languages = ["de", "en"] if cell.system.startswith("ncls_ms") else ["de"]
+    files = {}
+    for language in languages:
+        out = study.out / "summaries" / f"{name}.{split}.{language}.jsonl"
+        out.parent.mkdir(parents=True, exist_ok=True)
+        words = ["mclas", "summarize", "--cpu", *cell.corpus.search.split()]
+        words += ["--checkpoint", str(study.out / name / "checkpoint_best.pt")]
+        words += ["--data", str(study.material.triples), "-i", str(study.material.records[split])]
+        if language == "en":
+            words += ["--summary-decoder", "ms"]
+        if not out.exists():
+            call([*words, "-o", str(out)], study.out / "log" / f"{name}.{split}.log")
+        files[language] = out
+    return files | ({"en": files["de"]} if cell.system.startswith("mclas") else {})
+
+
+def evaluate(study: Study, name: str, cell: Cell, split: str) -> dict[str, Any]:
+    """Scores of a split, by language."""
+    references = study.material.records[split]
+    files = summarize(study, name, cell, split)
+    return {language: measure(file, references, language) for language, file in files.items()}
+
+
+def run(study: Study, cell: Cell) -> bool:
+    """Train, summarize and score a cell, unless its file is there; False: another one is at it."""
+    file = CELLS / f"{cell.name}.json"
+    if file.exists():
+        return True
+    rate = choose_rate(study, cell)
+    if rate is None:
+        return False
+    with claimed(study.out / f"{cell.name}.cell") as mine:
+        if not mine or file.exists():
+            return mine
+        name = train(study, cell, rate)
+        scores = evaluate(study, name, cell, "valid")
+        trials = {trial: best(study, f"{cell.tuned.name}_lr{trial}") for trial in RATES}
+        setting = {**asdict(cell), "corpus": cell.corpus.name}
+        cost = json.loads((study.out / name / "done.json").read_text(encoding="utf-8"))
+        report = {"rate": rate, "trials": trials, "best": best(study, name), "training": cost}
+        keep({"cell": setting, **report, "updates": cell.corpus.updates, "valid": scores}, file)
+    print(f"== {cell.name}: German ROUGE-1 {scores['de']['means']['rouge1']['f']:.2f}", flush=True)
+    return True
+
+
+def keep_ms(study: Study) -> None:
+    """Score the monolingual summarizer: what is left of it is Table 6."""
+    corpus = study.material.corpus
+    file = CELLS / f"{corpus.name}_ms.json"
+    with claimed(study.out / "ms.cell") as mine:
+        if not mine or file.exists():
+            return
+        out = study.out / "summaries" / "ms.valid.jsonl"
+        out.parent.mkdir(parents=True, exist_ok=True)
+        words = ["mclas", "summarize", "--cpu", *corpus.search.split(), "-o", str(out)]
+        words += ["--checkpoint", str(study.out / "ms" / "checkpoint_best.pt")]
+        words += ["--data", str(study.material.pretraining)]
+        words += ["-i", str(study.material.records["valid"])]
+        call(words, study.out / "log" / "ms.valid.log")
+        cost = json.loads((study.out / "ms" / "done.json").read_text(encoding="utf-8"))
+        valid = {"en": measure(out, study.material.records["valid"], "en")}
+        keep(
+            {"cell": {"corpus": corpus.name, "system": "ms"}, "training": cost, "valid": valid},
+            file,
+        )
+
+
+def open_study(args: argparse.Namespace) -> Study:
+    """Make or find the corpora and data-bins."""
+    corpus = CORPORA[args.corpus]
+    out = args.out / corpus.name
+    out.mkdir(parents=True, exist_ok=True)
+    with claimed(out / "corpora.claim") as mine:
+        if not mine:
+            raise SystemExit("the corpora are being made by another command; wait for it")
+        material = build(corpus, args.data, out)
+    return Study(out, material)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What run.py and test.py share."""
+    parser.add_argument("out", type=Path, metavar="OUT", help="folder for everything but results")
+    parser.add_argument("--corpus", choices=tuple(CORPORA), required=True)
+    parser.add_argument("--data", type=Path, metavar="DATA", help="folder of the real corpora")
+
+
+def main() -> None:
+    """Run all cells that have no file yet."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add_arguments(parser)
+    parser.add_argument("--only", default="", metavar="REGEX", help="cells whose name matches")
+    args = parser.parse_args()
+    study = open_study(args)
+    train_ms(study)
+    keep_ms(study)
+    chosen = [cell for cell in cells(study.material.corpus) if re.search(args.only, cell.name)]
+    waiting = [cell for cell in chosen if not run(study, cell)]
+    if waiting:
+        print(f"{len(waiting)} cells are with another command; run this again to see them finished")
+
+
+if __name__ == "__main__":
+    main()
