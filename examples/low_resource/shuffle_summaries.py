@@ -1,0 +1,46 @@
+"""Give each record the summary of another one: is it the content of `S^A` that helps, or its tokens?
+
+    python shuffle_summaries.py records.jsonl shuffled.jsonl --lang en --seed 1
+
+The summaries in --lang change places at random, none stays; all else stays as it is. Records
+without one keep having none.
+"""
+
+import argparse
+import json
+import random
+from pathlib import Path
+
+from mclas_fairseq.corpus.records import write_records
+
+
+def cycle(count: int, seed: int) -> list[int]:
+    """Where each of `count` items gets its new content from: one random cycle, so never itself."""
+    order = list(range(count))
+    random.Random(seed).shuffle(order)
+    source = [0] * count
+    for position, place in enumerate(order):
+        source[place] = order[position - 1]
+    return source
+
+
+def main() -> None:
+    """Read, shuffle, write."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("records", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--lang", required=True)
+    parser.add_argument("--seed", type=int, default=1)
+    args = parser.parse_args()
+    rows = [json.loads(line) for line in args.records.read_text(encoding="utf-8").splitlines()]
+    having = [row for row in rows if row.get("summary", {}).get(args.lang)]
+    summaries = [row["summary"][args.lang] for row in having]
+    for row, place in zip(having, cycle(len(having), args.seed), strict=True):
+        row["summary"] = {**row["summary"], args.lang: summaries[place]}
+    write_records(args.out, rows)
+
+
+if __name__ == "__main__":
+    main()
