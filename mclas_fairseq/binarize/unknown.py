@@ -13,6 +13,7 @@ from fairseq.data import Dictionary
 from mclas_fairseq.binarize.encode import SideStatistics
 from mclas_fairseq.binarize.options import PrepareOptions
 from mclas_fairseq.corpus.tokenizers.extended import split_mark
+from mclas_fairseq.data.indexed_dictionary import special_indices
 from mclas_fairseq.errors import DataError
 
 _SHOWN = 5  # of the most frequent unknown pieces
@@ -143,7 +144,10 @@ def _details(text: UnknownText) -> str:
 def _alphabet(dictionary: Dictionary, language: str) -> frozenset[str]:
     """Characters that the entries hold which text of a language can be cut into."""
     letters: set[str] = set()
-    for symbol in dictionary.symbols[dictionary.nspecial :]:
+    special = special_indices(dictionary)
+    for index, symbol in enumerate(dictionary.symbols):
+        if index in special:
+            continue
         languages, text = split_mark(symbol)
         if not languages or language in languages:
             letters.update(text)

@@ -23,6 +23,7 @@ from fairseq.data import Dictionary, data_utils
 from fairseq.data.fairseq_dataset import FairseqDataset
 
 from mclas_fairseq.corpus.tokenizers import SEPARATOR, Tokenizer, load_tokenizer
+from mclas_fairseq.data.indexed_dictionary import load_dictionary
 from mclas_fairseq.data.language_vocabulary import LanguageVocabulary
 from mclas_fairseq.data.manifest import Manifest
 from mclas_fairseq.errors import DataError
@@ -119,7 +120,7 @@ class DataBin:
             raise DataError(
                 f"data-bin {self.folder}: {DICTIONARY_FILE} is missing; prepare it again"
             )
-        dictionary = Dictionary.load(str(path))
+        dictionary = load_dictionary(path)
         if SEPARATOR not in dictionary:
             raise DataError(
                 f"data-bin {self.folder}: the dictionary must hold the separator {SEPARATOR}, "

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from fairseq.data import Dictionary
 
+from mclas_fairseq.data.indexed_dictionary import special_indices
 from mclas_fairseq.errors import DataError
 
 _MARKERS = "▁"  # sentencepiece's start of a word
@@ -66,17 +67,19 @@ class LanguageVocabulary:
         Special symbols (BOS, padding, EOS, unknown) are left out; digits and punctuation are
         always in.
         """
-        chosen = {index for index in seen if index >= dictionary.nspecial}
+        special = special_indices(dictionary)
+        chosen = {index for index in seen if index not in special}
         chosen.update(language_neutral(dictionary))
         return cls(language, tuple(dictionary[index] for index in sorted(chosen)))
 
 
 def language_neutral(dictionary: Dictionary) -> list[int]:
     """Ids of the entries that hold only digits, punctuation and symbols, whatever the language."""
+    special = special_indices(dictionary)
     return [
         index
-        for index in range(dictionary.nspecial, len(dictionary))
-        if _is_neutral(dictionary[index])
+        for index in range(len(dictionary))
+        if index not in special and _is_neutral(dictionary[index])
     ]
 
 

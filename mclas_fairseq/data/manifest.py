@@ -34,6 +34,9 @@ class Manifest:
         left_out: split -> reason -> number of records left out on demand.
         extension: {"languages": those added, "pieces": N, "dictionary_sha256": of the dictionary
             that was extended} when this one extends an earlier dictionary.
+        pretrained: {"name": of the checkpoint, "kind": "bert" or "xlmr", "pieces": N,
+            "dictionary_sha256": fingerprint of its pieces in the order of their ids} when the
+            dictionary is in the order of a pretrained vocabulary.
         format_version: layout of the folder.
     """
 
@@ -49,6 +52,7 @@ class Manifest:
     filters: dict[str, float | bool] = field(default_factory=dict)
     left_out: dict[str, dict[str, int]] = field(default_factory=dict)
     extension: dict[str, Any] | None = None
+    pretrained: dict[str, Any] | None = None
     format_version: int = FORMAT_VERSION
 
     def save(self, folder: Path) -> None:
