@@ -15,11 +15,12 @@ import torch
 from fairseq.data.data_utils import collate_tokens
 from torch import Tensor
 
-from mclas_fairseq.generation.generator import SummaryGenerator
+from mclas_fairseq.generation.generator import SummaryGenerator, with_plans
 from mclas_fairseq.generation.restricted_ensemble import (
     EncoderOut,
     RestrictedEnsemble,
     row_limits,
+    row_plans,
 )
 
 
@@ -48,7 +49,9 @@ def score_hypotheses(
     Args:
         generator: gives models, grammar, temperature and length penalty.
         sample: a batch as for `generator.generate`; its `net_input` holds B documents.
-        hypotheses: for each document any number of sequences (T_tgt,), each closed by EOS.
+        hypotheses: for each document any number of sequences (T_tgt,), each closed by EOS. Where
+            the decoder starts from a symbol of the target language, they begin with it, as in
+            search.
 
     Returns:
         The scores, in the same order.
@@ -61,19 +64,34 @@ def score_hypotheses(
     counts = torch.tensor([len(ofdocument) for ofdocument in hypotheses], device=device)
     order = torch.arange(len(hypotheses), device=device).repeat_interleave(counts)
     encoder_outs = ensemble.reorder_encoder_out(
-        ensemble.forward_encoder(sample["net_input"]), order
+        ensemble.forward_encoder(with_plans(sample)["net_input"]), order
     )
-    targets = collate_tokens(flat, generator.pad).to(device)  # N x T_tgt
-    inputs = torch.cat([targets.new_full((len(flat), 1), generator.bos), targets[:, :-1]], dim=1)
+    given = int(ensemble.grammar.start is not None)  # symbols that are read, not written
+    targets = collate_tokens([tokens[given:] for tokens in flat], generator.pad).to(device)
+    starts = targets.new_empty(len(flat), 1)  # N x 1
+    starts[:, 0] = torch.as_tensor(generator.starts(row_plans(encoder_outs)), device=device)
+    inputs = torch.cat([starts, targets[:, :-1]], dim=1)  # N x T_tgt
     log_probs = _log_probs(ensemble, inputs, encoder_outs, generator.temperature)
     scores = log_probs.gather(2, targets.unsqueeze(2)).squeeze(2)
+    if given:
+        first = torch.stack([tokens[0] for tokens in flat]).to(device)
+        scores = torch.cat([_score_of_given(first, starts[:, 0]), scores], dim=1)
     rows = iter(zip(scores, flat, strict=True))
-    return [[_forced_score(generator, *next(rows)) for _ in group] for group in hypotheses]
+    return [[_forced_score(generator, *next(rows), given) for _ in group] for group in hypotheses]
 
 
-def _forced_score(generator: SummaryGenerator, scores: Tensor, tokens: Tensor) -> ForcedScore:
+def _score_of_given(found: Tensor, expected: Tensor) -> Tensor:
+    """0 where the first symbol (N,) is the one that the decoder was given, else -inf: (N, 1)."""
+    zeros = torch.zeros(found.numel(), 1, device=found.device)
+    return zeros.masked_fill_(found.ne(expected).unsqueeze(1), -torch.inf)
+
+
+def _forced_score(
+    generator: SummaryGenerator, scores: Tensor, tokens: Tensor, given: int
+) -> ForcedScore:
     length = tokens.numel()
-    return ForcedScore(scores[:length], generator.length_penalty(scores[:length].sum(), length))
+    total = scores[:length].sum()
+    return ForcedScore(scores[:length], generator.length_penalty(total, length - given))
 
 
 def _log_probs(
@@ -91,5 +109,5 @@ def _log_probs(
         )
     # The mean of the models' probabilities but for 1 / len(each), which the restriction cancels.
     average = each[0] if len(each) == 1 else torch.logsumexp(torch.stack(each), dim=0)
-    states = ensemble.grammar.states(inputs, row_limits(encoder_outs))
+    states = ensemble.grammar.states(inputs, row_limits(encoder_outs), row_plans(encoder_outs))
     return ensemble.restrict(average, states)

@@ -21,6 +21,7 @@ from mclas_fairseq.generation.grammar import SummaryGrammar
 EncoderOut = dict[str, list[Tensor]]
 IncrementalState = dict[str, dict[str, Optional[Tensor]]]
 
+PLANS = "target_plans"
 
 # fairseq's own ways from logits to probabilities: the decoder's softmax.
 _PLAIN = (BaseFairseqModel.get_normalized_probs, TransformerModelBase.get_normalized_probs)
@@ -30,7 +31,8 @@ class RestrictedEnsemble(EnsembleModel):
     """fairseq's ensemble of one or several models, restricted to a grammar.
 
     Behind the models' own encoder outputs it carries one more: the length limit of each row
-    (`summary_limits`), which follows the rows wherever search moves them.
+    (`summary_limits`) and, where batches have it, the plan of each row's target language
+    (`target_plans`), which follow the rows wherever search moves them.
     """
 
     def __init__(self, models: list[nn.Module], grammar: SummaryGrammar, pad: int):
@@ -42,20 +44,28 @@ class RestrictedEnsemble(EnsembleModel):
         self.register_buffer("mask_table", grammar.mask_table().to(device), persistent=False)
 
     def forward_encoder(self, net_input: dict[str, Tensor]) -> list[EncoderOut]:
-        """Encode documents; see fairseq. src_tokens (B, T_src) may be padded on either side."""
+        """Encode documents; see fairseq. src_tokens (B, T_src) may be padded on either side.
+
+        `target_plans` (B,), which `generator.with_plans` adds, is not for the encoders.
+        """
+        net_input = dict(net_input)
+        plans = net_input.pop(PLANS, None)
         outs: list[EncoderOut] = super().forward_encoder(net_input)
         lengths = net_input["src_tokens"].ne(self.pad).sum(dim=1)
-        limits = self.grammar.limits(lengths, self.max_positions)
-        return [*outs, {"summary_limits": [limits]}]
+        rows = {"summary_limits": [self.grammar.limits(lengths, self.max_positions)]}
+        return [*outs, rows if plans is None else {**rows, PLANS: [plans]}]
 
     def reorder_encoder_out(
         self, encoder_outs: Optional[list[EncoderOut]], new_order: Tensor
     ) -> list[EncoderOut]:
         """Choose and repeat rows: row i becomes what row new_order[i] was."""
         assert encoder_outs is not None
-        limits = row_limits(encoder_outs).index_select(0, new_order)
+        rows = {
+            name: [values[0].index_select(0, new_order)]
+            for name, values in encoder_outs[-1].items()
+        }
         outs: list[EncoderOut] = super().reorder_encoder_out(encoder_outs[:-1], new_order)
-        return [*outs, {"summary_limits": [limits]}]
+        return [*outs, rows]
 
     def forward_decoder(
         self,
@@ -76,7 +86,8 @@ class RestrictedEnsemble(EnsembleModel):
             Log-probabilities in nats, fp32, (N, V), -inf where nothing may be chosen, and the
             attention over the source (N, T_src), if any.
         """
-        states = self.grammar.states(tokens, row_limits(encoder_outs))[:, -1]
+        states = self.grammar.states(tokens, row_limits(encoder_outs), row_plans(encoder_outs))
+        states = states[:, -1]
         if self.models_size == 1 and _is_softmax_of_logits(self.single_model):
             return self._restrict_before_softmax(
                 states, tokens, encoder_outs, incremental_states, temperature
@@ -119,9 +130,23 @@ class RestrictedEnsemble(EnsembleModel):
         return step
 
 
+def reorder_rows(rows: EncoderOut, new_order: Tensor) -> EncoderOut:
+    """What the grammar knows of each row, in another order; row i becomes row new_order[i]."""
+    return {
+        name: [tensor.index_select(0, new_order) for tensor in tensors]
+        for name, tensors in rows.items()
+    }
+
+
 def row_limits(encoder_outs: list[EncoderOut]) -> Tensor:
     """Length limits of the rows, shape (N,), from `RestrictedEnsemble`'s encoder outputs."""
     return encoder_outs[-1]["summary_limits"][0]
+
+
+def row_plans(encoder_outs: list[EncoderOut]) -> Optional[Tensor]:
+    """Numbers of the rows' plans, shape (N,); None where all rows follow the first."""
+    plans = encoder_outs[-1].get(PLANS)
+    return None if plans is None else plans[0]
 
 
 class _MaskedModel:
