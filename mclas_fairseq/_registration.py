@@ -4,21 +4,34 @@ import logging
 import sys
 from pathlib import Path
 
+from fairseq.optim import FP16Optimizer
+
 from mclas_fairseq.checkpoints.install import install
 from mclas_fairseq.checkpoints.one_line_errors import is_fairseq_command
+from mclas_fairseq.checkpoints.wrapping import wrap_once
 from mclas_fairseq.criterions import summary_cross_entropy
 from mclas_fairseq.evaluation import fairseq_scorer
-from mclas_fairseq.models import mclas
+from mclas_fairseq.models import mclas, ncls_ms
+from mclas_fairseq.optim import grouped_adam, grouped_inverse_sqrt
 from mclas_fairseq.tasks import cross_lingual_summarization
 from mclas_fairseq.tasks._foreign_tasks import refuse_foreign_tasks
 
-REGISTERED = (summary_cross_entropy, fairseq_scorer, mclas, cross_lingual_summarization)
+REGISTERED = (
+    summary_cross_entropy,
+    fairseq_scorer,
+    mclas,
+    ncls_ms,
+    cross_lingual_summarization,
+    grouped_adam,
+    grouped_inverse_sqrt,
+)
 
 
 def register() -> None:
     """Make fairseq handle checkpoints and tasks as we need; the imports above did the rest."""
     install()
     refuse_foreign_tasks()
+    wrap_once(FP16Optimizer, "build_fp32_params", grouped_adam.refuse_flat_parameters)
     _let_generate_log_where_it_prints()
 
 

@@ -29,6 +29,7 @@ from mclas_fairseq.evaluation.feed import ScoredDocument, ScoringFeed
 from mclas_fairseq.evaluation.protocols import get_protocols
 from mclas_fairseq.evaluation.validation import ValidationRouge, reduce_rouge
 from mclas_fairseq.generation.building import GenerationOptions, build_summary_generator
+from mclas_fairseq.modules.parameter_groups import mark_groups
 from mclas_fairseq.tasks._options import (
     CrossLingualSummarizationConfig,
     choose_languages,
@@ -42,7 +43,10 @@ __all__ = ["CrossLingualSummarizationConfig", "CrossLingualSummarizationTask"]
 
 @register_task("cross_lingual_summarization", dataclass=CrossLingualSummarizationConfig)
 class CrossLingualSummarizationTask(FairseqTask):
-    """Monolingual (ms), cross-lingual (ncls) and joint (mclas) summarization of one data-bin."""
+    """Monolingual (ms), cross-lingual (ncls), joint (mclas) and two-decoder (ncls_ms) summarization.
+
+    All of one data-bin.
+    """
 
     def __init__(self, cfg: CrossLingualSummarizationConfig, data_bin: DataBin):
         super().__init__(cfg)
@@ -50,6 +54,7 @@ class CrossLingualSummarizationTask(FairseqTask):
         self.dictionary = data_bin.dictionary
         self.dictionary_sha256 = data_bin.manifest.dictionary_sha256
         self.layout = Layout(str(cfg.target_layout))
+        self.decoder_choice = DecoderChoice(str(cfg.summary_decoder))
         self.source_lang, self.target_lang = choose_languages(cfg, data_bin)
         self.max_source_positions = cfg.max_source_positions
         self.max_target_positions = cfg.max_target_positions
@@ -89,7 +94,12 @@ class CrossLingualSummarizationTask(FairseqTask):
 
     @property
     def languages(self) -> tuple[str, ...]:
-        """Languages of the summaries that the decoder writes, in order."""
+        """Languages of the summaries in a hypothesis, in order: what --summary-decoder chose."""
+        return self.layout.written(self.source_lang, self.target_lang, self.decoder_choice)
+
+    @property
+    def summary_languages(self) -> tuple[str, ...]:
+        """Languages of the summaries that the model is trained on, in order."""
         return self.layout.languages(self.source_lang, self.target_lang)
 
     def load_dataset(
@@ -107,12 +117,13 @@ class CrossLingualSummarizationTask(FairseqTask):
         loaded = load_split(
             self.data_bin,
             split,
-            languages=self.languages,
+            languages=self.languages if every_document else self.summary_languages,
             triple=(self.source_lang, self.target_lang),
             max_source_positions=self.max_source_positions,
             target_spec=self._target_spec(),
             subset=subset,
             every_document=every_document,
+            apart=self.layout is Layout.NCLS_MS and not every_document,
         )
         self.datasets[split] = loaded.dataset
         if every_document:
@@ -120,10 +131,10 @@ class CrossLingualSummarizationTask(FairseqTask):
         if subset is not None:
             self.subset_ids = loaded.ids
             write_train_subset(Path(self.cfg.save_dir), loaded.ids)
-            for language in self.languages:
+            for language in self.summary_languages:
                 counted = count_vocabulary(self.data_bin, language, loaded.dataset.rows)
                 self.vocabularies[language] = counted.indices(self.dictionary)
-        for language in self.languages:
+        for language in self.summary_languages:
             self.vocabulary(language)  # a missing one must not show when the checkpoint is saved
 
     def build_dataset_for_inference(
@@ -191,21 +202,38 @@ class CrossLingualSummarizationTask(FairseqTask):
         prefix_allowed_tokens_fn: Any = None,
     ) -> Any:
         """Build the restricted search, or with --score-reference the scorer of given summaries."""
+        return self._build_generator(models, args, self.decoder_choice, extra_gen_cls_kwargs or {})
+
+    def _build_generator(
+        self,
+        models: Sequence[torch.nn.Module],
+        args: Any,
+        decoder: DecoderChoice,
+        extra_kwargs: Mapping[str, Any],
+    ) -> Any:
         options = GenerationOptions(
             restrict_vocab=str(self.cfg.restrict_vocab),
             ngram_block_scope=str(self.cfg.ngram_block_scope),
             length_penalty=str(self.cfg.length_penalty),
         )
-        return build_summary_generator(
-            super().build_generator,
-            models,
-            args,
-            dictionary=self.dictionary,
-            separator=self.data_bin.separator,
-            vocabularies=[self.vocabulary(language) for language in self.languages],
-            options=options,
-            extra_kwargs=extra_gen_cls_kwargs or {},
-        )
+
+        def build(which: DecoderChoice) -> Any:
+            languages = self.layout.written(self.source_lang, self.target_lang, which)
+            return build_summary_generator(
+                super(CrossLingualSummarizationTask, self).build_generator,
+                decoding_models(models, self.layout, which),
+                args,
+                dictionary=self.dictionary,
+                separator=self.data_bin.separator,
+                vocabularies=[self.vocabulary(language) for language in languages],
+                options=options,
+                extra_kwargs=extra_kwargs,
+            )
+
+        if self.layout is Layout.NCLS_MS and decoder is DecoderChoice.BOTH:
+            each = [build(DecoderChoice.MS), build(DecoderChoice.CLS)]
+            return TwoDecoderGenerator(*each, separator=self.data_bin.separator)
+        return build(decoder)
 
     def inference_step(
         self,
@@ -244,11 +272,12 @@ class CrossLingualSummarizationTask(FairseqTask):
     def build_model(self, cfg: Any, from_checkpoint: bool = False) -> Any:
         """Build the model and, with --eval-rouge, what decodes during validation."""
         model = super().build_model(cfg, from_checkpoint=from_checkpoint)
+        mark_groups(model)
         if self.cfg.eval_rouge:
             tokenizer = self.cfg.rouge_tokenizer
             rules = get_protocols(
                 self.cfg.rouge_protocol,
-                self.languages,
+                self.summary_languages,
                 tokenizer=None if tokenizer is None else Path(tokenizer),
             )
             self._validation = ValidationRouge.from_json(
@@ -263,12 +292,13 @@ class CrossLingualSummarizationTask(FairseqTask):
         loss, sample_size, logging_output = super().valid_step(sample, model, criterion)
         # No raw references are kept of training documents.
         if self._validation is not None and sample["split"] != "train":
-            generator = self.build_generator([model], Namespace(**self._validation.options))
+            options = Namespace(**self._validation.options)
+            generator = self._build_generator([model], options, self._validation_decoder, {})
             logging_output.update(
                 self._validation.score(
                     sample,
                     lambda part: generator.generate([model], part),
-                    text=self.summary_text(),
+                    text=SummaryText(self.data_bin, self.source_lang, self.summary_languages),
                     references=self.data_bin.references(sample["split"]),
                 )
             )
@@ -291,7 +321,7 @@ class CrossLingualSummarizationTask(FairseqTask):
             max_target_positions=self.max_target_positions,
             dictionary_sha256=self.dictionary_sha256,
             subset_ids=list(self.subset_ids),
-            vocabularies={language: self.vocabulary(language) for language in self.languages},
+            vocabularies={language: self.vocabulary(language) for language in self.summary_languages},
         )
         return state.to_dict()
 
