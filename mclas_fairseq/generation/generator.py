@@ -7,8 +7,9 @@ ranks what it finds by a named length penalty. A task builds it by
 """
 
 import logging
-from typing import Any, Optional
+from typing import Any, Optional, Union
 
+import torch
 from fairseq.search import BeamSearch, DiverseSiblingsSearch, Sampling
 from fairseq.sequence_generator import SequenceGenerator
 from torch import Tensor, nn
@@ -17,7 +18,7 @@ from mclas_fairseq.errors import ConfigError
 from mclas_fairseq.generation.grammar import SummaryGrammar
 from mclas_fairseq.generation.length_penalty import LengthPenalty
 from mclas_fairseq.generation.ngram_blocking import NGramBlocker
-from mclas_fairseq.generation.restricted_ensemble import RestrictedEnsemble
+from mclas_fairseq.generation.restricted_ensemble import PLANS, RestrictedEnsemble
 
 logger = logging.getLogger(__name__)
 
@@ -99,8 +100,10 @@ class SummaryGenerator(SequenceGenerator):
                 size=no_repeat_ngram_size,
                 pad=self.pad,
                 eos=grammar.eos,
-                separator=grammar.separator,
-                fewest_choices=min(int(mask.sum()) for mask in grammar.allowed),
+                separator=grammar.separators or None,
+                fewest_choices=min(
+                    int(mask.sum()) for plan in grammar.plans for mask in plan.allowed
+                ),
                 scope=ngram_block_scope,
             )
 
@@ -113,17 +116,35 @@ class SummaryGenerator(SequenceGenerator):
     ) -> list[list[Hypothesis]]:
         """Search; see fairseq's method of this name.
 
+        Where batches have `target_lang`, numbers of plans of the grammar (B,), each document is
+        searched by its own plan.
+
         Returns:
             For each document (B) its hypotheses, best first: `tokens` (T_tgt,) with EOS,
-            `positional_scores` (T_tgt,) and `score`, the penalised sum of them, in nats.
+            `positional_scores` (T_tgt,) and `score`, the penalised sum of them, in nats. Where the
+            decoder starts from a symbol of the target language, `tokens` begin with it; it was
+            given, so its score is 0.
         """
+        sample = with_plans(sample)
+        starts = self.starts(sample["net_input"].get(PLANS))
+        given: Any = starts if bos_token is None else bos_token
+        if isinstance(given, Tensor):
+            given = given.repeat_interleave(self.beam_size)
         found: list[list[Hypothesis]] = super()._generate(
-            sample,
-            prefix_tokens,
-            constraints,
-            bos_token=self.bos if bos_token is None else bos_token,
+            sample, prefix_tokens, constraints, bos_token=given
         )
-        return [self._rank(hypotheses, prefix_tokens is not None) for hypotheses in found]
+        ranked = [self._rank(hypotheses, prefix_tokens is not None) for hypotheses in found]
+        if self.model.grammar.start is not None:
+            ids = starts if isinstance(starts, Tensor) else torch.full((len(ranked),), starts)
+            for start, hypotheses in zip(ids, ranked, strict=True):
+                for hypothesis in hypotheses:
+                    _put_first(hypothesis, start)
+        return ranked
+
+    def starts(self, plans: Optional[Tensor]) -> Union[int, Tensor]:
+        """What the decoder reads first: one id for all rows, or those of their plans, (N,)."""
+        starts: Union[int, Tensor] = self.model.grammar.starts(self.bos, plans)
+        return starts
 
     def _rank(self, hypotheses: list[Hypothesis], prefixed: bool) -> list[Hypothesis]:
         if not hypotheses:
@@ -138,6 +159,20 @@ class SummaryGenerator(SequenceGenerator):
             length = hypothesis["tokens"].numel()
             hypothesis["score"] = self.length_penalty(hypothesis["score"], length)
         return sorted(hypotheses, key=lambda one: float(one["score"]), reverse=True)
+
+
+def with_plans(sample: dict[str, Any]) -> dict[str, Any]:
+    """A batch whose `target_lang` (B,) is put where the encoders' wrapper finds it."""
+    if "target_lang" not in sample:
+        return sample
+    return {**sample, "net_input": {**sample["net_input"], PLANS: sample["target_lang"]}}
+
+
+def _put_first(hypothesis: Hypothesis, start: Tensor) -> None:
+    """Put the given first symbol before a hypothesis, with the score of what is given: 0."""
+    tokens, scores = hypothesis["tokens"], hypothesis["positional_scores"]
+    hypothesis["tokens"] = torch.cat([start.to(tokens).view(1), tokens])
+    hypothesis["positional_scores"] = torch.cat([scores.new_zeros(1), scores])
 
 
 def _refuse_what_breaks_the_grammar(

@@ -7,8 +7,9 @@ or number that the first summary holds must be free to occur in the second.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Optional
+from typing import Union
 
 import torch
 from torch import Tensor
@@ -30,7 +31,7 @@ class NGramBlocker:
         size: n.
         pad: id of padding, which search has excluded already.
         eos: id of EOS.
-        separator: id of the separator between two summaries, or None.
+        separator: id of the separator between two summaries, or ids of several; or None.
         fewest_choices: size of the smallest vocabulary; shorter hypotheses cannot run out of it.
         scope: "summary": n-grams of the current summary; "sequence": of both.
 
@@ -41,7 +42,7 @@ class NGramBlocker:
     size: int
     pad: int
     eos: int
-    separator: Optional[int]
+    separator: Union[int, Sequence[int], None]
     fewest_choices: int
     scope: str = "summary"
 
@@ -105,7 +106,9 @@ class NGramBlocker:
         """
         marks = written.eq(self.eos)
         if self.separator is not None:
-            marks = marks | written.eq(self.separator)
+            several = (self.separator,) if isinstance(self.separator, int) else self.separator
+            for separator in several:
+                marks = marks | written.eq(separator)
         if self.scope == "sequence":
             return ~marks.unfold(1, self.size, 1).any(dim=-1)
         marks_from_here = marks.flip(1).cumsum(1).flip(1)  # at this position or later
