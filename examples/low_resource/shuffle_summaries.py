@@ -1,4 +1,4 @@
-"""Give each record the summary of another one: is it the content of `S^A` that helps, or its tokens?
+"""Give each record the summary of another one: does the content help, or its tokens?
 
     python shuffle_summaries.py records.jsonl shuffled.jsonl --lang en --seed 1
 

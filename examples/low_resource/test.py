@@ -1,0 +1,55 @@
+"""Opens the test split of the low-resource study: once, for all cells, with the study's settings.
+
+    python examples/low_resource/test.py OUT --corpus xscitldr --data DATA
+
+Needs every cell of the corpus; writes cells/test/NAME.json beside them, and never again one that
+is there. report.py --split test makes the tables.
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE.parent))
+from keep_cell import keep  # noqa: E402
+from low_resource.grid import cells  # noqa: E402
+from low_resource.measuring import measure  # noqa: E402
+from low_resource.run import CELLS, add_arguments, call, claimed, evaluate, open_study  # noqa: E402
+
+
+def main() -> None:
+    """Summarize and score the test split with every cell's checkpoint."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add_arguments(parser)
+    args = parser.parse_args()
+    study = open_study(args)
+    corpus = study.material.corpus
+    chosen = list(cells(corpus))
+    missing = [cell.name for cell in chosen if not (CELLS / f"{cell.name}.json").exists()]
+    if missing:
+        raise SystemExit(f"test split: opened when all cells are there, missing {missing}")
+    for cell in chosen:
+        file = CELLS / "test" / f"{cell.name}.json"
+        with claimed(study.out / f"{cell.name}.test") as mine:
+            if not mine or file.exists():
+                continue
+            rate = json.loads((CELLS / f"{cell.name}.json").read_text(encoding="utf-8"))["rate"]
+            scores = evaluate(study, f"{cell.name}_lr{rate}", cell, "test")
+            keep({"cell": cell.name, "test": scores}, file)
+    file = CELLS / "test" / f"{corpus.name}_ms.json"
+    if not file.exists():
+        out = study.out / "summaries" / "ms.test.jsonl"
+        words = ["mclas", "summarize", "--cpu", *corpus.search.split(), "-o", str(out)]
+        words += ["--checkpoint", str(study.out / "ms" / "checkpoint_best.pt")]
+        words += ["--data", str(study.material.pretraining)]
+        words += ["-i", str(study.material.records["test"])]
+        call(words, study.out / "log" / "ms.test.log")
+        keep({"test": {"en": measure(out, study.material.records["test"], "en")}}, file)
+
+
+if __name__ == "__main__":
+    main()
