@@ -20,6 +20,8 @@ from mclas_fairseq.errors import ConfigError
 _LAYOUTS = {
     "ms": "writes a summary in the document's language",
     "ncls": "writes a summary in the target language straight away",
+    "ncls_ms": "has two decoders, one for a summary in the document's language and one for a"
+    " summary in the target language",
     "mclas": "writes a summary in the document's language first and, looking at it, the one in the"
     " target language",
 }

@@ -38,7 +38,7 @@ class BundleConfig:
     Attributes:
         architecture: fairseq's name of it, as given with --arch.
         model: options of the architecture, name -> value.
-        target_layout: ms, ncls or mclas.
+        target_layout: ms, ncls, ncls_ms or mclas.
         source_lang: language of the documents.
         target_lang: language of the cross-lingual summaries.
         summary_langs: languages of the summaries, in the order in which they are written.

@@ -19,6 +19,7 @@ _CHOICES = (
     ("length_penalty", ("fairseq", "gnmt")),
     ("ngram_block_scope", ("summary", "sequence")),
     ("restrict_vocab", ("both", "target", "none")),
+    ("summary_decoder", ("cls", "ms", "both")),
 )
 
 

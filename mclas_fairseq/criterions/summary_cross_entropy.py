@@ -2,11 +2,12 @@
 
 Bai et al. (2021), Eq. 4: the loss of MCLAS is the unweighted sum of the log-likelihoods of `S^A`
 and of `S^B`. Training minimises fairseq's label-smoothed loss over the whole target, divided by
-the number of target tokens of the update; the logs also show each term alone.
+the number of target tokens of the update; the logs also show each term alone. Eq. 2, NCLS+MS, is
+the same sum over the targets of two decoders, divided by the tokens of both.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,39 +60,59 @@ class SummaryCrossEntropy(LabelSmoothedCrossEntropyCriterion):
 
         Args:
             model: a model of this plugin.
-            sample: the batch, `target` of shape (B, T_tgt).
-            reduce: sum over tokens; otherwise the loss has shape (B * T_tgt,).
+            sample: the batch, `target` of shape (B, T_tgt); with `ms_target` (B, T_ms) the model
+                has a second decoder, and `ntokens` counts the tokens of both targets.
+            reduce: sum over tokens; otherwise the loss has shape (B * T_tgt,), with two decoders
+                (B * T_tgt + B * T_ms,).
 
         Returns:
             Loss in nats, summed over target tokens; the divisor of the gradient (target tokens, or
             sentences with --sentence-avg); sums for the logs, in nats.
         """
         net_output = model(**sample["net_input"])
+        loss, sums = self._of_target(model, net_output, sample, self.task.summary_masks)
+        if "ms_target" in sample:
+            ms_sample = {**sample, "target": sample["ms_target"]}
+            ms_loss, ms_sums = self._of_target(model, net_output[1]["ms"], ms_sample, _all_ms)
+            loss = torch.cat([loss, ms_loss])
+            sums = {name: sums.get(name, 0) + ms_sums.get(name, 0) for name in {**sums, **ms_sums}}
+        sample_size = sample["target"].size(0) if self.sentence_avg else sample["ntokens"]
+        logging_output: dict[str, Any] = {
+            **sums,
+            "ntokens": sample["ntokens"],
+            "nsentences": sample["target"].size(0),
+            "sample_size": sample_size,
+        }
+        return (loss.sum() if reduce else loss), sample_size, logging_output
+
+    def _of_target(
+        self,
+        model: nn.Module,
+        net_output: Any,
+        sample: dict[str, Any],
+        masks: Callable[[Tensor], dict[str, Tensor]],
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Loss (B * T_tgt,) of one decoder's output, and the sums of it that are logged."""
         lprobs, target = self.get_lprobs_and_target(model, net_output, sample)
         loss, nll = label_smoothed_nll_loss(
             lprobs, target, self.eps, ignore_index=self.padding_idx, reduce=False
         )
         loss, nll = loss.squeeze(-1), nll.squeeze(-1)
-        sample_size = sample["target"].size(0) if self.sentence_avg else sample["ntokens"]
-        logging_output: dict[str, Any] = {
-            "loss": loss.detach().sum(),
-            "nll_loss": nll.detach().sum(),
-            "ntokens": sample["ntokens"],
-            "nsentences": sample["target"].size(0),
-            "sample_size": sample_size,
-        }
-        logging_output.update(self._parts(nll.detach(), sample["target"]))
+        sums = {"loss": loss.detach().sum(), "nll_loss": nll.detach().sum()}
+        sums.update(self._parts(nll.detach(), sample["target"], masks))
         if self.report_accuracy:
             n_correct, total = self.compute_accuracy(model, net_output, sample)
-            logging_output.update(n_correct=n_correct.detach(), total=total.detach())
-        return (loss.sum() if reduce else loss), sample_size, logging_output
+            sums.update(n_correct=n_correct.detach(), total=total.detach())
+        return loss, sums
 
-    def _parts(self, nll: Tensor, target: Tensor) -> dict[str, Tensor]:
-        """NLL and token count of each summary of the layout; nll has shape (B * T_tgt,)."""
+    def _parts(
+        self, nll: Tensor, target: Tensor, masks: Callable[[Tensor], dict[str, Tensor]]
+    ) -> dict[str, Tensor]:
+        """NLL and token count of each summary of a target; nll has shape (B * T_tgt,)."""
         target = target[:, self.ignore_prefix_size :]
         content = target.ne(self.padding_idx)
         parts: dict[str, Tensor] = {}
-        for name, mask in self.task.summary_masks(target).items():
+        for name, mask in masks(target).items():
             chosen = mask & content
             parts[f"{name}_nll_loss"] = torch.where(chosen.view(-1), nll, 0.0).sum()
             parts[f"{name}_ntokens"] = chosen.sum()
@@ -109,6 +130,10 @@ class SummaryCrossEntropy(LabelSmoothedCrossEntropyCriterion):
                 metrics.log_scalar(
                     f"{name}_nll_loss", nll / tokens / math.log(2), tokens, priority=30, round=3
                 )
+
+
+def _all_ms(target: Tensor) -> dict[str, Tensor]:
+    return {"ms": torch.ones_like(target, dtype=torch.bool)}
 
 
 def _number(value: Any) -> Any:

@@ -2,8 +2,9 @@
 
 Bai et al. (2021), "Cross-Lingual Abstractive Summarization with Limited Parallel Resources"
 (ACL 2021): MS trains on the summary in the document's language, NCLS on the one in the target
-language (Eq. 1), MCLAS on `[BOS] S^A [LSEP] S^B [EOS]` (Eqs. 3 and 4). Layouts are put together
-when a batch is made, so that one data-bin serves them all.
+language (Eq. 1), NCLS+MS on both, each with a decoder of its own (Eq. 2), MCLAS on
+`[BOS] S^A [LSEP] S^B [EOS]` (Eqs. 3 and 4). Layouts are put together when a batch is made, so that
+one data-bin serves them all.
 """
 
 from collections.abc import Sequence
@@ -15,20 +16,37 @@ from torch import Tensor
 from mclas_fairseq.errors import DataError
 
 
+class DecoderChoice(StrEnum):
+    """Which decoder of a model with two (layout `ncls_ms`) writes: that of `S^B`, of `S^A`, both."""
+
+    CLS = "cls"
+    MS = "ms"
+    BOTH = "both"
+
+
 class Layout(StrEnum):
-    """Which summaries a target holds."""
+    """Which summaries a model writes: in one target, or (`ncls_ms`) each in a target of its own."""
 
     MS = "ms"
     NCLS = "ncls"
+    NCLS_MS = "ncls_ms"
     MCLAS = "mclas"
 
     def languages(self, source_lang: str, target_lang: str) -> tuple[str, ...]:
-        """Languages of the summaries that a target of this layout holds, in order."""
+        """Languages of the summaries that a document of this layout must have, in order."""
         if self is Layout.MS:
             return (source_lang,)
         if self is Layout.NCLS:
             return (target_lang,)
         return (source_lang, target_lang)
+
+    def written(
+        self, source_lang: str, target_lang: str, decoder: DecoderChoice
+    ) -> tuple[str, ...]:
+        """Languages of the summaries in a hypothesis, in order; `decoder` is for `ncls_ms`."""
+        if self is Layout.NCLS_MS and decoder is not DecoderChoice.BOTH:
+            return (target_lang if decoder is DecoderChoice.CLS else source_lang,)
+        return self.languages(source_lang, target_lang)
 
 
 def build_target(summaries: Sequence[Tensor], *, separator: int, eos: int, limit: int) -> Tensor:

@@ -58,6 +58,7 @@ def load_split(
     target_spec: TargetSpec,
     subset: TrainSubset | None = None,
     every_document: bool = False,
+    apart: bool = False,
 ) -> LoadedSplit:
     """Load the documents of a split with targets in `languages`.
 
@@ -74,6 +75,7 @@ def load_split(
         target_spec: symbols and longest target.
         subset: the low-resource sample to train on.
         every_document: the split is to be summarized, not to train or validate on.
+        apart: give `S^A` a target of its own beside that of `S^B`; not with `every_document`.
 
     Raises:
         DataError: the split is missing, or has no record that serves the layout.
@@ -88,14 +90,24 @@ def load_split(
     if documents is None:
         raise DataError(f"data-bin {data_bin.folder}: split {split!r} has no documents")
     sources = RowsDataset(documents, rows, max_source_positions, target_spec.eos)
-    targets = None
+    targets, ms_targets = None, None
     sides = [data_bin.side(split, summary_side(language)) for language in languages]
     there = [side for side in sides if side is not None and (np.asarray(side.sizes) > 1).any()]
+    if there and apart:
+        ms_targets = LayoutDataset(there[:1], rows, target_spec)
+        _log_cut_targets(split, ms_targets, target_spec)
+        there = there[1:]
     if there:
         targets = LayoutDataset(there, rows, target_spec)
-    _log_truncation(split, sources, targets, target_spec)
+        _log_cut_targets(split, targets, target_spec)
+    _log_truncation(split, sources)
     dataset = SummaryDataset(
-        sources, targets, data_bin.dictionary, shuffle=split == "train", split=split
+        sources,
+        targets,
+        data_bin.dictionary,
+        shuffle=split == "train",
+        split=split,
+        ms_targets=ms_targets,
     )
     return LoadedSplit(dataset, [ids[row] for row in rows])
 
@@ -156,14 +168,15 @@ def _no_target_message(data_bin: DataBin, split: str, languages: Sequence[str]) 
     )
 
 
-def _log_truncation(
-    split: str, sources: RowsDataset, targets: LayoutDataset | None, spec: TargetSpec
-) -> None:
+def _log_truncation(split: str, sources: RowsDataset) -> None:
     logger.info(
         "%s: %d of %d documents are cut to %d tokens (%d tokens of theirs are not read)",
         *(split, sources.truncated, len(sources), sources.max_tokens, sources.truncated_tokens),
     )
-    if targets is not None and targets.truncated:
+
+
+def _log_cut_targets(split: str, targets: LayoutDataset, spec: TargetSpec) -> None:
+    if targets.truncated:
         logger.warning(
             "%s: %d of %d training targets are cut to %d tokens; references for scoring are not",
             *(split, targets.truncated, len(targets), spec.max_positions),

@@ -86,7 +86,10 @@ class LayoutDataset(FairseqDataset):
 
 
 class SummaryDataset(LanguagePairDataset):
-    """Documents and targets. `id` of a sample is its row in the data-bin's split."""
+    """Documents and targets. `id` of a sample is its row in the data-bin's split.
+
+    With `ms_targets` a document has a second target, `S^A`, for a decoder of its own.
+    """
 
     def __init__(
         self,
@@ -96,23 +99,31 @@ class SummaryDataset(LanguagePairDataset):
         *,
         shuffle: bool,
         split: str | None = None,
+        ms_targets: LayoutDataset | None = None,
     ):
+        sizes = None if targets is None else targets.sizes
+        if ms_targets is not None:
+            # A batch is as wide as the longest of what its documents have.
+            sizes = np.maximum(sizes, ms_targets.sizes)
         super().__init__(
             documents,
             documents.sizes,
             dictionary,
             tgt=targets,
-            tgt_sizes=None if targets is None else targets.sizes,
+            tgt_sizes=sizes,
             tgt_dict=None if targets is None else dictionary,
             shuffle=shuffle,
         )
         self.rows = documents.rows
         self.split = split
+        self.ms_targets = ms_targets
         self.bos = dictionary.bos()
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         example: dict[str, Any] = super().__getitem__(index)
         example["id"] = int(self.rows[index])
+        if self.ms_targets is not None:
+            example["ms_target"] = self.ms_targets[index]
         return example
 
     def collater(
@@ -123,14 +134,29 @@ class SummaryDataset(LanguagePairDataset):
         Returns:
             fairseq's batch: `id` (B,), `net_input.src_tokens` (B, T_src) padded on the left,
             `net_input.src_lengths` (B,), `net_input.prev_output_tokens` and `target` (B, T_tgt);
-            and `split`, the name of the split that the rows `id` belong to.
+            and `split`, the name of the split that the rows `id` belong to. With a second target
+            also `net_input.ms_prev_output_tokens` and `ms_target` (B, T_ms); `ntokens` counts
+            both targets then.
         """
         batch: dict[str, Any] = super().collater(samples, pad_to_length)
         if batch and self.split is not None:
             batch["split"] = self.split
         if batch and "prev_output_tokens" in batch["net_input"]:
             batch["net_input"]["prev_output_tokens"][:, 0] = self.bos
+        if batch and self.ms_targets is not None:
+            self._add_ms_targets(batch, samples)
         return batch
+
+    def _add_ms_targets(self, batch: dict[str, Any], samples: list[dict[str, Any]]) -> None:
+        by_id = {sample["id"]: sample["ms_target"] for sample in samples}
+        # fairseq has put the rows in an order of its own.
+        rows = [by_id[row] for row in batch["id"].tolist()]
+        pad, eos = self.tgt_dict.pad(), self.tgt_dict.eos()
+        prev = data_utils.collate_tokens(rows, pad, eos, move_eos_to_beginning=True)
+        prev[:, 0] = self.bos
+        batch["net_input"]["ms_prev_output_tokens"] = prev
+        batch["ms_target"] = data_utils.collate_tokens(rows, pad)
+        batch["ntokens"] += sum(len(row) for row in rows)
 
     def batch_by_size(
         self,

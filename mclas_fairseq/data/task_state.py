@@ -20,7 +20,7 @@ class TaskState:
     """Plain values only, so that the safe loader reads them.
 
     Attributes:
-        target_layout: ms, ncls or mclas.
+        target_layout: ms, ncls, ncls_ms or mclas.
         source_lang: language of the documents.
         target_lang: language of the cross-lingual summaries.
         max_source_positions: documents were cut to so many tokens.

@@ -69,7 +69,7 @@ def export_bundle(
         weights=weights,
         config=_config(system, state, tied),
         data_bin=system.task.data_bin,
-        vocabularies=[_vocabulary(system, language) for language in system.task.languages],
+        vocabularies=[_vocabulary(system, language) for language in system.task.summary_languages],
         details=details,
         scores=scores,
     )
@@ -90,7 +90,7 @@ def _config(system: LoadedSystem, state: dict[str, Any], tied: dict[str, str]) -
         target_layout=task.layout.value,
         source_lang=task.source_lang,
         target_lang=task.target_lang,
-        summary_langs=list(task.languages),
+        summary_langs=list(task.summary_languages),
         max_source_positions=task.max_source_positions,
         max_target_positions=task.max_target_positions,
         dictionary_size=len(task.dictionary),

@@ -21,6 +21,7 @@ from mclas_fairseq.checkpoints.bundle_config import BundleConfig
 from mclas_fairseq.checkpoints.bundle_format import CONFIG_FILE, check_bundle
 from mclas_fairseq.checkpoints.bundle_weights import read_weights
 from mclas_fairseq.data.data_bin import DataBin, vocabulary_file
+from mclas_fairseq.data.layouts import DecoderChoice
 from mclas_fairseq.data.manifest import Manifest
 from mclas_fairseq.data.task_state import TaskState
 from mclas_fairseq.errors import CheckpointError, ConfigError
@@ -127,6 +128,7 @@ def checkpoint_overrides(data: Path, options: DecodingOptions) -> dict[str, Any]
         "restrict_vocab": options.restrict_vocab,
         "ngram_block_scope": options.ngram_block_scope,
         "length_penalty": options.length_penalty,
+        "summary_decoder": options.summary_decoder,
     }
 
 
@@ -144,6 +146,8 @@ def _from_fairseq(
             f"checkpoint {checkpoints[0]}: it must be one of task cross_lingual_summarization, "
             f"found {type(task).__name__}"
         )
+    # The settings of older checkpoints have no such name, and fairseq overrides what is there.
+    task.decoder_choice = DecoderChoice(options.summary_decoder)
     logger.info("loaded %s", ", ".join(map(str, checkpoints)))
     precision = "bfloat16" if getattr(config.common, "bf16", False) else "float32"
     return LoadedSystem(models, task, precision, options)
@@ -236,6 +240,7 @@ def _build_task(
         restrict_vocab=options.restrict_vocab,
         ngram_block_scope=options.ngram_block_scope,
         length_penalty=options.length_penalty,
+        summary_decoder=options.summary_decoder,
     )
     task = CrossLingualSummarizationTask(cfg, data_bin)
     vocabularies = {

@@ -21,6 +21,7 @@ class DecodingOptions:
         no_repeat_ngram_size: n-grams that must not occur twice, 0 for none.
         ngram_block_scope: "summary" or "sequence".
         restrict_vocab: "both", "target" or "none".
+        summary_decoder: which decoder of a model with two writes, "cls", "ms" or "both".
     """
 
     beam: int = 5
@@ -33,6 +34,7 @@ class DecodingOptions:
     no_repeat_ngram_size: int = 3
     ngram_block_scope: str = "summary"
     restrict_vocab: str = "both"
+    summary_decoder: str = "cls"
 
     def __post_init__(self) -> None:
         """Check what fairseq would only assert."""

@@ -24,12 +24,14 @@ from fairseq import utils
 from tqdm import tqdm
 
 from mclas_fairseq.corpus.text_files import normalize_text
+from mclas_fairseq.data.layouts import Layout
 from mclas_fairseq.data.summary_dataset import SummaryDataset
 from mclas_fairseq.errors import ConfigError, DataError
 from mclas_fairseq.inference.attention import SummaryAttention, trace_attention
 from mclas_fairseq.inference.loading import Device, LoadedSystem, load_bundle, load_checkpoints
 from mclas_fairseq.inference.options import DecodingOptions
 from mclas_fairseq.inference.results import Hypothesis, Summary
+from mclas_fairseq.tasks._decoders import decoding_models
 from mclas_fairseq.tasks.cross_lingual_summarization import CrossLingualSummarizationTask
 
 logger = logging.getLogger(__name__)
@@ -176,18 +178,25 @@ class Summarizer:
 
         Raises:
             DataError: the document has no text.
-            ConfigError: the summarizer is an ensemble, whose attention is not one.
+            ConfigError: the summarizer is an ensemble, whose attention is not one, or writes with
+                two decoders.
         """
         if len(self.models) > 1:
             raise ConfigError(
                 f"attention: is that of one model, but {len(self.models)} are loaded as an"
                 " ensemble; load one checkpoint"
             )
+        if len(self.task.languages) > 1 and self.task.layout is Layout.NCLS_MS:
+            raise ConfigError(
+                "attention: is that of one decoder, but --summary-decoder both was asked for; "
+                "load the model with cls or ms"
+            )
         batch = self._batch(self._encode([_check_document(1, document)]), [0])
         (hypotheses,) = self.task.inference_step(self.generator, self.models, batch)
+        task = self.task
         return trace_attention(
-            self.models[0],
-            self.task,
+            decoding_models(self.models, task.layout, task.decoder_choice)[0],
+            task,
             batch["net_input"]["src_tokens"],
             hypotheses[0]["tokens"],
             start=int(self.generator.bos),

@@ -24,7 +24,7 @@ from fairseq.models.transformer.transformer_legacy import base_architecture
 from omegaconf import OmegaConf
 from torch import Tensor, nn
 
-from mclas_fairseq.errors import ConfigError
+from mclas_fairseq.errors import CheckpointError, ConfigError
 from mclas_fairseq.modules.copy_attention import CopyGate, mixture_log_probs
 from mclas_fairseq.modules.fingerprint import Fingerprinted
 
@@ -104,6 +104,8 @@ class SummaryDecoder(TransformerDecoderBase):
 class MclasModel(TransformerModel, Fingerprinted):
     """The Transformer of MS, NCLS and MCLAS; which of them it is, the task's layout decides."""
 
+    two_decoders = False  # whether each summary has a decoder of its own (layout ncls_ms)
+
     @classmethod
     def add_args(cls, parser: ArgumentParser) -> None:
         """Add fairseq's Transformer options and ours."""
@@ -128,6 +130,17 @@ class MclasModel(TransformerModel, Fingerprinted):
             raise ConfigError(
                 "architecture mclas: it needs a task that knows its target layouts, the task "
                 f"given is {type(task).__name__}; add --task cross_lingual_summarization"
+            )
+        if (getattr(task, "layout", None) == "ncls_ms") is not cls.two_decoders:
+            raise ConfigError(
+                f"--target-layout {task.layout}: it has "
+                + (
+                    "one decoder, the architecture given (ncls_ms) has two; give --target-layout "
+                    "ncls_ms, or --arch mclas_tiny, mclas_small or mclas_base"
+                    if cls.two_decoders
+                    else "two decoders, the architecture given (mclas) has one; give --arch "
+                    "ncls_ms_tiny, ncls_ms_small or ncls_ms_base"
+                )
             )
         if OmegaConf.is_config(args):
             # From hydra; fairseq's legacy classes carry options of ours over from a Namespace only.
@@ -188,6 +201,12 @@ class MclasModel(TransformerModel, Fingerprinted):
     ) -> Any:
         """Load weights after checking that they belong to this dictionary."""
         self.check_fingerprint(state_dict)
+        if not self.two_decoders and any(name.startswith("ms_decoder.") for name in state_dict):
+            raise CheckpointError(
+                "checkpoint: it must have one decoder, as architecture mclas has, but has two "
+                "(architecture ncls_ms); give --arch ncls_ms_tiny, ncls_ms_small or ncls_ms_base "
+                "with --target-layout ncls_ms, or a checkpoint of mclas"
+            )
         fairseq_model: Any = super()
         return fairseq_model.load_state_dict(state_dict, strict, model_cfg, args)
 

@@ -9,7 +9,7 @@ from fairseq.dataclass import ChoiceEnum, FairseqDataclass
 from omegaconf import II
 
 from mclas_fairseq.data.data_bin import DataBin
-from mclas_fairseq.data.layouts import Layout
+from mclas_fairseq.data.layouts import DecoderChoice, Layout
 from mclas_fairseq.errors import ConfigError
 from mclas_fairseq.evaluation.fairseq_scorer import ROUGE_PROTOCOL_HELP, ROUGE_TOKENIZER_HELP
 
@@ -40,8 +40,17 @@ class CrossLingualSummarizationConfig(FairseqDataclass):
         default="mclas",
         metadata={
             "help": "what the decoder writes: ms (the summary in the document's language), ncls "
-            "(the one in the target language), mclas (both, with a separator between). At "
-            "generation the checkpoint's layout wins"
+            "(the one in the target language), ncls_ms (both, each with a decoder of its own: "
+            "--arch ncls_ms_tiny, ...), mclas (both, with a separator between). At generation the "
+            "checkpoint's layout wins"
+        },
+    )
+    summary_decoder: ChoiceEnum([one.value for one in DecoderChoice]) = field(  # type: ignore[valid-type]
+        default="cls",
+        metadata={
+            "help": "for generation with layout ncls_ms: decode with the decoder of the summary in "
+            "the target language (cls), of the one in the document's language (ms), or with each "
+            "in turn (both)"
         },
     )
     train_subset_size: int = field(

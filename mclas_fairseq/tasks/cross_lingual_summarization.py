@@ -6,7 +6,7 @@ and the restricted search together; nothing numeric happens here. Bai et al. (20
 
 import logging
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Optional
 
@@ -18,7 +18,7 @@ from torch import Tensor
 
 from mclas_fairseq.data.data_bin import DataBin
 from mclas_fairseq.data.generation_log import GenerationRun, describe_run
-from mclas_fairseq.data.layouts import Layout, first_summary_mask
+from mclas_fairseq.data.layouts import DecoderChoice, Layout, first_summary_mask
 from mclas_fairseq.data.split_loading import TrainSubset, count_vocabulary, load_split
 from mclas_fairseq.data.subset_file import write_train_subset
 from mclas_fairseq.data.summary_dataset import RowsDataset, SummaryDataset, TargetSpec
@@ -29,7 +29,9 @@ from mclas_fairseq.evaluation.feed import ScoredDocument, ScoringFeed
 from mclas_fairseq.evaluation.protocols import get_protocols
 from mclas_fairseq.evaluation.validation import ValidationRouge, reduce_rouge
 from mclas_fairseq.generation.building import GenerationOptions, build_summary_generator
+from mclas_fairseq.generation.two_decoders import TwoDecoderGenerator
 from mclas_fairseq.modules.parameter_groups import mark_groups
+from mclas_fairseq.tasks._decoders import check_decoder, decoding_models
 from mclas_fairseq.tasks._options import (
     CrossLingualSummarizationConfig,
     choose_languages,
@@ -43,10 +45,7 @@ __all__ = ["CrossLingualSummarizationConfig", "CrossLingualSummarizationTask"]
 
 @register_task("cross_lingual_summarization", dataclass=CrossLingualSummarizationConfig)
 class CrossLingualSummarizationTask(FairseqTask):
-    """Monolingual (ms), cross-lingual (ncls), joint (mclas) and two-decoder (ncls_ms) summarization.
-
-    All of one data-bin.
-    """
+    """Summarization from one data-bin: monolingual, cross-lingual, or both in one of two ways."""
 
     def __init__(self, cfg: CrossLingualSummarizationConfig, data_bin: DataBin):
         super().__init__(cfg)
@@ -202,6 +201,7 @@ class CrossLingualSummarizationTask(FairseqTask):
         prefix_allowed_tokens_fn: Any = None,
     ) -> Any:
         """Build the restricted search, or with --score-reference the scorer of given summaries."""
+        check_decoder(self.layout, self.decoder_choice)
         return self._build_generator(models, args, self.decoder_choice, extra_gen_cls_kwargs or {})
 
     def _build_generator(
@@ -293,7 +293,7 @@ class CrossLingualSummarizationTask(FairseqTask):
         # No raw references are kept of training documents.
         if self._validation is not None and sample["split"] != "train":
             options = Namespace(**self._validation.options)
-            generator = self._build_generator([model], options, self._validation_decoder, {})
+            generator = self._build_generator([model], options, DecoderChoice.BOTH, {})
             logging_output.update(
                 self._validation.score(
                     sample,
@@ -321,7 +321,7 @@ class CrossLingualSummarizationTask(FairseqTask):
             max_target_positions=self.max_target_positions,
             dictionary_sha256=self.dictionary_sha256,
             subset_ids=list(self.subset_ids),
-            vocabularies={language: self.vocabulary(language) for language in self.summary_languages},
+            vocabularies={code: self.vocabulary(code) for code in self.summary_languages},
         )
         return state.to_dict()
 
