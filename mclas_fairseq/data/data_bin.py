@@ -22,7 +22,12 @@ from typing import Any
 from fairseq.data import Dictionary, data_utils
 from fairseq.data.fairseq_dataset import FairseqDataset
 
-from mclas_fairseq.corpus.tokenizers import SEPARATOR, Tokenizer, load_tokenizer
+from mclas_fairseq.corpus.tokenizers import (
+    SEPARATOR,
+    Tokenizer,
+    load_tokenizer,
+    target_separator,
+)
 from mclas_fairseq.data.indexed_dictionary import load_dictionary
 from mclas_fairseq.data.language_vocabulary import LanguageVocabulary
 from mclas_fairseq.data.manifest import Manifest
@@ -132,6 +137,22 @@ class DataBin:
     def separator(self) -> int:
         """Dictionary id of `[LSEP]`."""
         return int(self.dictionary.index(SEPARATOR))
+
+    def target_separator(self, language: str) -> int:
+        """Dictionary id of the separator of one of several target languages, as in `[LSEP:de]`.
+
+        Raises:
+            DataError: the dictionary has none for this language.
+        """
+        symbol = target_separator(language)
+        if symbol not in self.dictionary:
+            raise DataError(
+                f"data-bin {self.folder}: several target languages in one decoder need a separator"
+                f" each, but its dictionary lacks {symbol}; prepare it again with mclas prepare"
+                " --target-lang naming them all (--like keeps an earlier dictionary as it is,"
+                " --extend adds the separators that are missing)"
+            )
+        return int(self.dictionary.index(symbol))
 
     @cached_property
     def tokenizer(self) -> Tokenizer:

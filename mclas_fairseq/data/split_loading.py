@@ -83,9 +83,9 @@ def load_split(
     """
     ids = data_bin.ids(split)
     if subset is not None:
-        rows = _subset_rows(data_bin, split, triple, subset)
+        rows = subset_rows(data_bin, split, triple, subset)
     else:
-        rows = _served_rows(data_bin, split, languages, every_document)
+        rows = served_rows(data_bin, split, languages, every_document)
     documents = data_bin.side(split, DOCUMENT_SIDE)
     if documents is None:
         raise DataError(f"data-bin {data_bin.folder}: split {split!r} has no documents")
@@ -95,12 +95,12 @@ def load_split(
     there = [side for side in sides if side is not None and (np.asarray(side.sizes) > 1).any()]
     if there and apart:
         ms_targets = LayoutDataset(there[:1], rows, target_spec)
-        _log_cut_targets(split, ms_targets, target_spec)
+        log_cut_targets(split, ms_targets, target_spec)
         there = there[1:]
     if there:
         targets = LayoutDataset(there, rows, target_spec)
-        _log_cut_targets(split, targets, target_spec)
-    _log_truncation(split, sources)
+        log_cut_targets(split, targets, target_spec)
+    log_truncation(split, sources)
     dataset = SummaryDataset(
         sources,
         targets,
@@ -124,7 +124,7 @@ def count_vocabulary(
     return LanguageVocabulary.from_counts(language, seen, data_bin.dictionary)
 
 
-def _served_rows(
+def served_rows(
     data_bin: DataBin, split: str, languages: Sequence[str], every_document: bool
 ) -> np.ndarray:
     """Rows that serve a layout; those without a summary are counted in the log."""
@@ -141,8 +141,8 @@ def _served_rows(
     return np.arange(total) if every_document else rows
 
 
-def _subset_rows(
-    data_bin: DataBin, split: str, triple: tuple[str, str], subset: TrainSubset
+def subset_rows(
+    data_bin: DataBin, split: str, triple: Sequence[str], subset: TrainSubset
 ) -> np.ndarray:
     """Rows of the drawn triples, the same whatever the layout."""
     ids = data_bin.ids(split)
@@ -168,14 +168,14 @@ def _no_target_message(data_bin: DataBin, split: str, languages: Sequence[str]) 
     )
 
 
-def _log_truncation(split: str, sources: RowsDataset) -> None:
+def log_truncation(split: str, sources: RowsDataset) -> None:
     logger.info(
         "%s: %d of %d documents are cut to %d tokens (%d tokens of theirs are not read)",
         *(split, sources.truncated, len(sources), sources.max_tokens, sources.truncated_tokens),
     )
 
 
-def _log_cut_targets(split: str, targets: LayoutDataset, spec: TargetSpec) -> None:
+def log_cut_targets(split: str, targets: LayoutDataset, spec: TargetSpec) -> None:
     if targets.truncated:
         logger.warning(
             "%s: %d of %d training targets are cut to %d tokens; references for scoring are not",
