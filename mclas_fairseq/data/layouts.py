@@ -17,7 +17,7 @@ from mclas_fairseq.errors import DataError
 
 
 class DecoderChoice(StrEnum):
-    """Which decoder of a model with two (layout `ncls_ms`) writes: that of `S^B`, of `S^A`, both."""
+    """Which decoder of a model with two (`ncls_ms`) writes: that of `S^B`, of `S^A`, or each."""
 
     CLS = "cls"
     MS = "ms"

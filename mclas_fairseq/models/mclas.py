@@ -17,42 +17,27 @@ from fairseq.models import register_model, register_model_architecture
 from fairseq.models.transformer import (
     TransformerConfig,
     TransformerDecoderBase,
-    TransformerEncoderBase,
     TransformerModel,
 )
 from fairseq.models.transformer.transformer_legacy import base_architecture
-from omegaconf import OmegaConf
+from omegaconf import OmegaConf, open_dict
 from torch import Tensor, nn
 
 from mclas_fairseq.errors import CheckpointError, ConfigError
+from mclas_fairseq.models._encoders import (
+    add_encoder_args,
+    build_text_encoder,
+    fit_decoder,
+    set_encoder_defaults,
+    settle_encoder,
+    start_from_pretrained,
+)
 from mclas_fairseq.modules.copy_attention import CopyGate, mixture_log_probs
 from mclas_fairseq.modules.fingerprint import Fingerprinted
 
 logger = logging.getLogger(__name__)
 
 _COPY_HEADS = 1  # one head of the last layer points; the others are free to attend elsewhere
-
-
-class CopiedEncoder(TransformerEncoderBase):
-    """fairseq's encoder, which also hands on the source ids: what the decoder copies from."""
-
-    def forward(
-        self,
-        src_tokens: Tensor,
-        src_lengths: Optional[Tensor] = None,
-        return_all_hiddens: bool = False,
-        token_embeddings: Optional[Tensor] = None,
-    ) -> dict[str, list[Tensor]]:
-        """Encode src_tokens (B, T_src); see fairseq's encoder for the returned dictionary."""
-        encoder_out: dict[str, list[Tensor]] = super().forward(
-            src_tokens,
-            src_lengths=src_lengths,
-            return_all_hiddens=return_all_hiddens,
-            token_embeddings=token_embeddings,
-        )
-        # `src_tokens` is a key that fairseq's reorder_encoder_out keeps in step with the beam.
-        encoder_out["src_tokens"] = [src_tokens]
-        return encoder_out
 
 
 class SummaryDecoder(TransformerDecoderBase):
@@ -63,6 +48,11 @@ class SummaryDecoder(TransformerDecoderBase):
     ):
         super().__init__(cfg, dictionary, embed_tokens, no_encoder_attn=cfg.no_cross_attention)
         self.copy_gate = CopyGate(self.output_embed_dim) if copy else None
+
+    @property
+    def reads_documents_by_attention_alone(self) -> bool:
+        """Whether hypotheses of one document may share its row of encoder output."""
+        return self.copy_gate is None and type(self) is SummaryDecoder
 
     def forward(
         self,
@@ -117,13 +107,15 @@ class MclasModel(TransformerModel, Fingerprinted):
             "(pointer-generator, See et al. 2017): meant to carry names, numbers and terms over "
             "when there are few training examples",
         )
+        add_encoder_args(parser)
 
     @classmethod
     def build_model(cls, args: Namespace, task: Any) -> "MclasModel":
         """Build the model for one of this plugin's tasks.
 
         Raises:
-            ConfigError: the task is another one; its decoding would not know the layouts.
+            ConfigError: the task is another one, whose decoding would not know the layouts; or
+                the pretrained encoder cannot be used, see `settle_encoder`.
         """
         fingerprint = getattr(task, "dictionary_sha256", None)
         if fingerprint is None:
@@ -133,7 +125,7 @@ class MclasModel(TransformerModel, Fingerprinted):
             )
         if (getattr(task, "layout", None) == "ncls_ms") is not cls.two_decoders:
             raise ConfigError(
-                f"--target-layout {task.layout}: it has "
+                f"--target-layout {getattr(task, 'layout', None)}: it has "
                 + (
                     "one decoder, the architecture given (ncls_ms) has two; give --target-layout "
                     "ncls_ms, or --arch mclas_tiny, mclas_small or mclas_base"
@@ -142,30 +134,36 @@ class MclasModel(TransformerModel, Fingerprinted):
                     "ncls_ms_tiny, ncls_ms_small or ncls_ms_base"
                 )
             )
+        kept = args
         if OmegaConf.is_config(args):
             # From hydra; fairseq's legacy classes carry options of ours over from a Namespace only.
             args = Namespace(**cast(dict[str, Any], OmegaConf.to_container(args)))
         # The task cuts documents and targets. Under hydra the model has options of its own for it,
         # and where the two disagreed, fairseq would refuse what the task let pass.
         args.max_source_positions, args.max_target_positions = task.max_positions()
+        starts_pretrained = settle_encoder(args, task.source_dictionary)
         model: MclasModel = super().build_model(args, task)
+        if starts_pretrained:
+            start_from_pretrained(args, model)
+        if kept is not args:
+            with open_dict(kept):  # what is saved in checkpoints
+                kept.pretrained_config = args.pretrained_config
         model.set_fingerprint(fingerprint)
         return model
 
     @classmethod
     def build_encoder(cls, args: Any, src_dict: Any, embed_tokens: nn.Embedding) -> Any:
-        """Build fairseq's encoder, or with copying one that hands on the source ids."""
-        cfg = TransformerConfig.from_namespace(args)
-        if not getattr(args, "copy_attention", False):
-            return TransformerEncoderBase(cfg, src_dict, embed_tokens)
-        return CopiedEncoder(cfg, src_dict, embed_tokens)
+        """Build fairseq's encoder, or a pretrained one."""
+        return build_text_encoder(args, src_dict, embed_tokens)
 
     @classmethod
     def build_decoder(cls, args: Any, tgt_dict: Any, embed_tokens: nn.Embedding) -> SummaryDecoder:
         """Build the decoder."""
         cfg = TransformerConfig.from_namespace(args)
         copy = bool(getattr(args, "copy_attention", False))
-        return SummaryDecoder(cfg, tgt_dict, embed_tokens, copy=copy)
+        decoder = SummaryDecoder(cfg, tgt_dict, embed_tokens, copy=copy)
+        fit_decoder(args, decoder)
+        return decoder
 
     @property
     def softmax_of_logits(self) -> bool:
@@ -234,6 +232,7 @@ def _sizes(args: Namespace, *, embed_dim: int, ffn_dim: int, layers: int, heads:
 @register_model_architecture("mclas", "mclas_base")
 def mclas_base(args: Namespace) -> None:
     """6+6 layers, C 512, FFN 2048, 8 heads."""
+    set_encoder_defaults(args)
     _sizes(args, embed_dim=512, ffn_dim=2048, layers=6, heads=8)
     for side in ("encoder", "decoder"):
         _set_default(args, f"{side}_normalize_before", True)
@@ -258,4 +257,15 @@ def mclas_small(args: Namespace) -> None:
 def mclas_tiny(args: Namespace) -> None:
     """2+2 layers, C 128, FFN 512, 4 heads: demonstrations and tests."""
     _sizes(args, embed_dim=128, ffn_dim=512, layers=2, heads=4)
+    mclas_base(args)
+
+
+@register_model_architecture("mclas", "mclas_mbert")
+def mclas_mbert(args: Namespace) -> None:
+    """Bai et al. (2021), section 5.1: multilingual BERT and 6 decoder layers, C 768, 8 heads."""
+    set_encoder_defaults(args)
+    args.pretrained_required = True
+    _sizes(args, embed_dim=768, ffn_dim=2048, layers=6, heads=8)
+    for kind in ("attention", "activation"):
+        _set_default(args, f"{kind}_dropout", getattr(args, "dropout", 0.1))
     mclas_base(args)

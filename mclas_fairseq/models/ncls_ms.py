@@ -4,8 +4,8 @@ Bai et al. (2021), "Cross-Lingual Abstractive Summarization with Limited Paralle
 2021), Eq. 2, after Zhu et al. (2019), "NCLS: Neural Cross-Lingual Summarization" (EMNLP 2019): the
 summaries `S^A` and `S^B` are written independently of each other and meet in the encoder alone.
 Both decoders have one embedding and one output projection. Both start from the decoder of a
-monolingual summarizer, given with --finetune-from-model; otherwise, as section 5.3 of the first
-paper says, such a model does not converge when little data is there (--init-decoders ms tests it).
+monolingual summarizer, given with --finetune-from-model; with one of them at random, section 5.3
+of the first paper says, the model does not converge (--ncls-ms-init cls-random is that control).
 """
 
 import logging
@@ -39,19 +39,18 @@ class NclsMsModel(MclasModel):
         build: Any = type(self).build_decoder
         self.ms_decoder = build(args, decoder.dictionary, decoder.embed_tokens)
         self.ms_decoder.output_projection = decoder.output_projection
-        self.init_decoders = "both"
+        self.ncls_ms_init = "both"
 
     @classmethod
     def add_args(cls, parser: ArgumentParser) -> None:
         """Add the options of `mclas` and ours."""
         MclasModel.add_args(parser)
         parser.add_argument(
-            "--init-decoders",
-            choices=("both", "ms"),
+            "--ncls-ms-init",
+            choices=("both", "cls-random"),
             help="with --finetune-from-model and a checkpoint of one decoder: start both decoders "
-            "from it (both, the default), or the one of the summary in the document's language "
-            "alone (ms, a control: the other starts at random, but for the embedding that they "
-            "have in common)",
+            "from it (both, the default), or leave the one of the summary in the target language "
+            "at random, but for the embedding that they have in common (cls-random, a control)",
         )
 
     @classmethod
@@ -62,7 +61,7 @@ class NclsMsModel(MclasModel):
             ConfigError: the task is another one, or has another layout.
         """
         model: Any = super().build_model(args, task)
-        model.init_decoders = getattr(args, "init_decoders", None) or "both"
+        model.ncls_ms_init = getattr(args, "ncls_ms_init", None) or "both"
         built: NclsMsModel = model
         return built
 
@@ -118,18 +117,19 @@ class NclsMsModel(MclasModel):
     def _from_one_decoder(self, state_dict: Mapping[str, Any]) -> dict[str, Any]:
         own = self.state_dict()
         found = dict(state_dict)
+        cls_random = self.ncls_ms_init == "cls-random"
         for name, weight in state_dict.items():
             if name.startswith(_CLS):
                 found[_MS + name.removeprefix(_CLS)] = weight
-                if self.init_decoders == "ms" and not name.startswith(_SHARED) and name in own:
+                if cls_random and not name.startswith(_SHARED) and name in own:
                     found[name] = own[name]
         _check_fit(own, found)
         logger.info(
             "the checkpoint has one decoder: %s",
-            "both decoders start from it"
-            if self.init_decoders == "both"
-            else "that of the summary in the document's language starts from it, the other at "
-            "random (--init-decoders ms)",
+            "the decoder of the summary in the document's language starts from it, the other at "
+            "random (--ncls-ms-init cls-random)"
+            if cls_random
+            else "both decoders start from it",
         )
         return found
 
