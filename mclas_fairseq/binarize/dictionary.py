@@ -2,12 +2,13 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from copy import deepcopy
 from pathlib import Path
 from typing import Optional
 
 from fairseq.data import Dictionary
 
-from mclas_fairseq.corpus.tokenizers import SEPARATOR
+from mclas_fairseq.corpus.tokenizers import SEPARATOR, TASK_TAGS, target_separator
 
 
 def build_dictionary(
@@ -38,15 +39,30 @@ def extend_dictionary(
     """Build an earlier dictionary's extension: all its entries, `[LSEP]` among them, keep their
     numbers; `added` ones follow, with their occurrences in the training text.
     """
-    dictionary = Dictionary()
-    for symbol, count in zip(
-        earlier.symbols[earlier.nspecial :], earlier.count[earlier.nspecial :], strict=True
-    ):
-        dictionary.add_symbol(symbol, n=count)
+    dictionary = deepcopy(earlier)
     for symbol in added:
         assert symbol not in dictionary, f"{symbol!r} is an entry of the earlier dictionary"
         dictionary.add_symbol(symbol, n=counts[symbol])
     return dictionary
+
+
+def add_task_tags(dictionary: Dictionary) -> None:
+    """Append the tags of the tasks, behind all else; those that are there keep their numbers."""
+    for tag in TASK_TAGS.values():
+        if tag not in dictionary:
+            dictionary.add_symbol(tag, n=0)
+
+
+def add_target_separators(dictionary: Dictionary, target_langs: Sequence[str]) -> None:
+    """Append the separators of several target languages, behind all else; of one there is none.
+
+    Those that are there keep their numbers.
+    """
+    if len(target_langs) < 2:
+        return
+    for language in target_langs:
+        if target_separator(language) not in dictionary:
+            dictionary.add_symbol(target_separator(language), n=0)
 
 
 def write_dictionary(dictionary: Dictionary, path: Path) -> None:

@@ -24,6 +24,8 @@ class TokenizerOptions:
         name: "sentencepiece", "bpe", "words" or "wordpiece".
         given: a model made elsewhere, of which nothing is learned: sentencepiece's, or BERT's
             `vocab.txt` for "wordpiece".
+        pretrained: name or path of a checkpoint whose tokenizer and ids are taken; then nothing
+            else here has an effect.
         vocab_size: at most this many dictionary entries, reserved symbols apart.
         lowercase: whether all text is lower-cased.
         subset_size: number of complete triples that the tokenizer may learn from; None for all.
@@ -32,6 +34,7 @@ class TokenizerOptions:
 
     name: str = "sentencepiece"
     given: Optional[Path] = None
+    pretrained: Optional[str] = None
     vocab_size: int = 8000
     lowercase: bool = False
     subset_size: Optional[int] = None
@@ -56,6 +59,7 @@ class PrepareOptions:
         filters: what else is left out of training.
         extend: languages whose pieces are learned and added to those of `like`.
         max_unknown: largest share, 0 to 1, of a language's pieces that may be unknown.
+        task_tags: whether the dictionary gets the tags of task `multitask_summarization`.
     """
 
     source_lang: str
@@ -71,6 +75,7 @@ class PrepareOptions:
     filters: FilterOptions = field(default_factory=FilterOptions)
     extend: tuple[str, ...] = ()
     max_unknown: float = MAX_UNKNOWN_SHARE
+    task_tags: bool = False
 
     @property
     def languages(self) -> tuple[str, ...]:

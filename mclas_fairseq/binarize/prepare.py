@@ -10,6 +10,7 @@ the folder, which only then gets its name (`staging`).
 import logging
 import shutil
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Optional
 
@@ -17,6 +18,8 @@ from fairseq.data import Dictionary
 from tqdm import tqdm
 
 from mclas_fairseq.binarize.dictionary import (
+    add_target_separators,
+    add_task_tags,
     build_dictionary,
     extend_dictionary,
     unknown_share,
@@ -26,6 +29,11 @@ from mclas_fairseq.binarize.encode import SideStatistics, block_encoder, encode_
 from mclas_fairseq.binarize.fairseq_preprocess import binarize_side, check_side
 from mclas_fairseq.binarize.learn import extend_earlier, learn_tokenizer, take_over
 from mclas_fairseq.binarize.options import PrepareOptions
+from mclas_fairseq.binarize.pretrained import (
+    build_indexed_dictionary,
+    describe_pretrained,
+    take_tokenizer,
+)
 from mclas_fairseq.binarize.provenance import hash_inputs, make_manifest
 from mclas_fairseq.binarize.reading import WORK_FOLDER, Corpus, read_splits
 from mclas_fairseq.binarize.report import (
@@ -48,6 +56,10 @@ from mclas_fairseq.binarize.vocabularies import (
     write_vocabularies,
 )
 from mclas_fairseq.corpus.tokenizers import ExtendedTokenizer, Tokenizer
+from mclas_fairseq.corpus.tokenizers.pretrained_checkpoint import (
+    PretrainedCheckpoint,
+    open_pretrained,
+)
 from mclas_fairseq.data.data_bin import DICTIONARY_FILE, TOKENIZER_FOLDER, DataBin
 
 logger = logging.getLogger(__name__)
@@ -64,19 +76,23 @@ def prepare(options: PrepareOptions) -> PrepareReport:
     check_free(options.out, overwrite=options.overwrite)
     inputs = hash_inputs(options)
     like = DataBin.open(options.like) if options.like is not None else None
+    pretrained = options.tokenizer.pretrained
+    checkpoint = open_pretrained(pretrained) if pretrained is not None else None
     with staged_folder(options.out, overwrite=options.overwrite) as folder:
         (folder / WORK_FOLDER).mkdir()
         corpus = read_splits(options, folder)
-        tokenizer = _provide_tokenizer(corpus, options, like, folder)
+        tokenizer = _provide_tokenizer(corpus, options, like, checkpoint, folder)
         statistics = _encode(corpus, options.workers, folder)
-        dictionary = _provide_dictionary(tokenizer, statistics, options, like, folder)
+        dictionary = _provide_dictionary(tokenizer, statistics, options, like, checkpoint, folder)
         unknown = _check_unknown(corpus, statistics, dictionary, options, like)
         _binarize(corpus, statistics, dictionary, options.workers, folder)
         vocabularies = write_vocabularies(folder, options.languages, statistics, dictionary, like)
         shutil.rmtree(folder / WORK_FOLDER)
-        make_manifest(
+        manifest = make_manifest(
             options, corpus.splits, corpus.sides, inputs, tokenizer, dictionary, like
-        ).save(folder)
+        )
+        manifest = replace(manifest, pretrained=describe_pretrained(checkpoint, like))
+        manifest.save(folder)
     return PrepareReport(
         out=options.out,
         source_lang=options.source_lang,
@@ -93,7 +109,11 @@ def prepare(options: PrepareOptions) -> PrepareReport:
 
 
 def _provide_tokenizer(
-    corpus: Corpus, options: PrepareOptions, like: Optional[DataBin], folder: Path
+    corpus: Corpus,
+    options: PrepareOptions,
+    like: Optional[DataBin],
+    checkpoint: Optional[PretrainedCheckpoint],
+    folder: Path,
 ) -> Tokenizer:
     if like is not None and not options.extend:
         return take_over(like, folder)
@@ -102,6 +122,8 @@ def _provide_tokenizer(
     if like is not None:
         logger.info("learning the pieces of %s", ", ".join(options.extend))
         return extend_earlier(like, corpus.train, corpus.sides, options, learned, folder)
+    if checkpoint is not None:
+        return take_tokenizer(checkpoint, corpus.train, corpus.sides, folder)
     if options.tokenizer.given is None:
         logger.info("learning the tokenizer (%s)", options.tokenizer.name)
     return learn_tokenizer(corpus.train, corpus.sides, options.tokenizer, learned, folder)
@@ -135,6 +157,7 @@ def _provide_dictionary(
     statistics: Statistics,
     options: PrepareOptions,
     like: Optional[DataBin],
+    checkpoint: Optional[PretrainedCheckpoint],
     folder: Path,
 ) -> Dictionary:
     counts: Counter[str] = Counter()
@@ -144,11 +167,20 @@ def _provide_dictionary(
         if not isinstance(tokenizer, ExtendedTokenizer) or not options.extend:
             return like.dictionary
         dictionary = extend_dictionary(like.dictionary, tokenizer.added, counts)
+        add_target_separators(dictionary, options.target_langs)
+        if options.task_tags:
+            add_task_tags(dictionary)
         write_dictionary(dictionary, folder / DICTIONARY_FILE)
         return dictionary
-    # The merges bound the number of BPE's pieces already; words are without end.
-    limit = options.tokenizer.vocab_size if tokenizer.name == "words" else None
-    dictionary = build_dictionary(tokenizer.entries(), counts, limit)
+    if checkpoint is not None:
+        dictionary = build_indexed_dictionary(checkpoint, counts)
+    else:
+        # The merges bound the number of BPE's pieces already; words are without end.
+        limit = options.tokenizer.vocab_size if tokenizer.name == "words" else None
+        dictionary = build_dictionary(tokenizer.entries(), counts, limit)
+    add_target_separators(dictionary, options.target_langs)
+    if options.task_tags:
+        add_task_tags(dictionary)
     write_dictionary(dictionary, folder / DICTIONARY_FILE)
     return dictionary
 

@@ -13,6 +13,7 @@ def check_flags(args: argparse.Namespace) -> None:
         ConfigError: naming the flags.
     """
     kind = {
+        "--pretrained": args.pretrained,
         "--tokenizer": args.tokenizer,
         "--vocab": args.vocab,
         "--sentencepiece-model": args.sentencepiece_model,
@@ -23,8 +24,10 @@ def check_flags(args: argparse.Namespace) -> None:
         "--tokenizer-subset": args.tokenizer_subset,
         "--subset-seed": args.subset_seed,
     }
+    tags = {"--task-tags": args.task_tags or None}
     if args.like is not None:
-        given = ([] if args.extend is not None else _given(learning)) + _given(kind)
+        given = [] if args.extend is not None else _given(learning | tags)
+        given += _given(kind)
         if given:
             raise ConfigError(
                 f"--like: takes tokenizer and dictionary from {args.like}, so nothing about"
@@ -32,6 +35,7 @@ def check_flags(args: argparse.Namespace) -> None:
                 " other"
             )
     _check_given_model(args, _given(learning))
+    _check_pretrained(args, _given(learning | kind))
     if args.subset_seed is not None and args.tokenizer_subset is None:
         raise ConfigError(
             "--subset-seed: has an effect with --tokenizer-subset only, which is not given; add it"
@@ -47,6 +51,16 @@ def check_flags(args: argparse.Namespace) -> None:
         raise ConfigError(
             f"{' and '.join(_given(filters))}: leaves records out of training, but there is none;"
             " give --train"
+        )
+
+
+def _check_pretrained(args: argparse.Namespace, given: list[str]) -> None:
+    """Refuse another tokenizer, or flags of learning one, beside a checkpoint's."""
+    others = [flag for flag in given if flag != "--pretrained"]
+    if args.pretrained is not None and others:
+        raise ConfigError(
+            f"--pretrained: takes tokenizer and dictionary from {args.pretrained}, so nothing about"
+            f" them may be given, but {' and '.join(others)} is; leave out one or the other"
         )
 
 

@@ -40,6 +40,10 @@ example:
       --train talks/train.jsonl --valid talks/valid.jsonl --test talks/test.jsonl \\
       --out data-bin/talks
 
+  with the tokenizer and the ids of a pretrained encoder:
+  mclas prepare --source-lang en --target-lang de --pretrained bert-base-multilingual-uncased \\
+      --train news/train.jsonl --valid news/valid.jsonl --out data-bin/news-mbert
+
   another corpus with the tokenizer and dictionary of that one:
   mclas prepare --source-lang en --target-lang de --like data-bin/news \\
       --test talks.jsonl --out data-bin/talks
@@ -150,6 +154,12 @@ def _add_tokenizer_arguments(group: argparse._ArgumentGroup) -> None:
         " wordpiece: BERT's, with --vocab",
     )
     group.add_argument(
+        "--pretrained",
+        metavar="NAME|DIR",
+        help="take tokenizer and ids of a BERT- or XLM-R-like checkpoint, for training with"
+        " --pretrained-encoder: a folder, or a name on the Hugging Face hub",
+    )
+    group.add_argument(
         "--vocab",
         type=Path,
         metavar="FILE",
@@ -183,6 +193,12 @@ def _add_tokenizer_arguments(group: argparse._ArgumentGroup) -> None:
         type=int,
         metavar="S",
         help="which random triples these are (default: 1)",
+    )
+    group.add_argument(
+        "--task-tags",
+        action="store_true",
+        help="add <MT>, <MS> and <CLS> to the dictionary, which --task multitask_summarization puts"
+        " before documents; --like takes them over",
     )
     group.add_argument(
         "--max-unknown",
@@ -242,6 +258,7 @@ def run(args: argparse.Namespace) -> int:
         ),
         extend=_languages(args.extend) if args.extend is not None else (),
         max_unknown=MAX_UNKNOWN_SHARE if args.max_unknown is None else args.max_unknown,
+        task_tags=args.task_tags,
     )
     report = prepare(options)
     for line in report.lines():
@@ -281,6 +298,7 @@ def _tokenizer_options(args: argparse.Namespace) -> Any:
     size = defaults.vocab_size if args.extend is None else EXTENSION_VOCAB_SIZE
     return TokenizerOptions(
         name=defaults.name if args.tokenizer is None else args.tokenizer,
+        pretrained=args.pretrained,
         given=args.sentencepiece_model if args.vocab is None else args.vocab,
         vocab_size=size if args.vocab_size is None else args.vocab_size,
         lowercase=args.lowercase,

@@ -46,6 +46,7 @@ def test_the_command_makes_a_data_bin_and_prints_the_report(
     ("flags", "message"),
     [
         (["--like", "x", "--vocab-size", "5", "--lowercase"], "--vocab-size and --lowercase is;"),
+        (["--like", "x", "--task-tags"], "but --task-tags is; leave out"),
         (["--like", "x", "--tokenizer", "words"], "--like: takes tokenizer and dictionary from x"),
         (["--subset-seed", "3"], "--subset-seed: has an effect with --tokenizer-subset only"),
         (["--like", "x", "--sentencepiece-model", "y"], "but --sentencepiece-model is; leave out"),

@@ -96,6 +96,7 @@ MCLAS: dict[str, dict[str, object]] = {
         "--dedup": False,
         # None: not given, which --like must be able to tell; the values are TOKENIZER's below.
         "--tokenizer": None,
+        "--pretrained": None,
         "--vocab": None,
         "--sentencepiece-model": None,
         "--vocab-size": None,
@@ -103,6 +104,7 @@ MCLAS: dict[str, dict[str, object]] = {
         "--tokenizer-subset": None,
         "--subset-seed": None,
         "--max-unknown": None,
+        "--task-tags": False,
         "--like": None,
         "--extend": None,
         "--out": REQUIRED,

@@ -1,5 +1,7 @@
 """Tokenizers: `sentencepiece` (default), `bpe`, `words` and `wordpiece`, by name.
 
+A pretrained encoder brings its own, see `pretrained_checkpoint.open_pretrained`.
+
 Place in the pipeline: `mclas prepare` learns one with `train_tokenizer` (or takes a model made
 elsewhere with `open_given_tokenizer`, or adds languages to an earlier one with `extend_tokenizer`)
 and keeps it in the data-bin; everything later reads it back with `load_tokenizer`.
@@ -11,12 +13,17 @@ from pathlib import Path
 from mclas_fairseq.corpus.tokenizers.base import (
     DESCRIPTION_FILE,
     SEPARATOR,
+    TASK_TAGS,
     UNKNOWN,
     Tokenizer,
     read_description,
+    split_at_target,
+    target_separator,
+    without_symbols,
 )
 from mclas_fairseq.corpus.tokenizers.bpe import BpeTokenizer
 from mclas_fairseq.corpus.tokenizers.extended import ExtendedTokenizer, extend_tokenizer
+from mclas_fairseq.corpus.tokenizers.pretrained import PretrainedTokenizer
 from mclas_fairseq.corpus.tokenizers.subword_sentencepiece import SentencepieceTokenizer
 from mclas_fairseq.corpus.tokenizers.wordpiece import WordpieceTokenizer
 from mclas_fairseq.corpus.tokenizers.words import WordTokenizer
@@ -29,7 +36,11 @@ _CLASSES: tuple[type[Tokenizer], ...] = (
     WordpieceTokenizer,
 )
 TOKENIZERS: Mapping[str, type[Tokenizer]] = {kind.name: kind for kind in _CLASSES}
-_KEPT: Mapping[str, type[Tokenizer]] = {**TOKENIZERS, ExtendedTokenizer.name: ExtendedTokenizer}
+_KEPT: Mapping[str, type[Tokenizer]] = {
+    **TOKENIZERS,
+    ExtendedTokenizer.name: ExtendedTokenizer,
+    PretrainedTokenizer.name: PretrainedTokenizer,
+}
 _GIVEN: Mapping[str, type[SentencepieceTokenizer] | type[WordpieceTokenizer]] = {
     SentencepieceTokenizer.name: SentencepieceTokenizer,
     WordpieceTokenizer.name: WordpieceTokenizer,
@@ -37,14 +48,19 @@ _GIVEN: Mapping[str, type[SentencepieceTokenizer] | type[WordpieceTokenizer]] = 
 
 __all__ = [
     "SEPARATOR",
+    "TASK_TAGS",
     "TOKENIZERS",
     "UNKNOWN",
     "ExtendedTokenizer",
+    "PretrainedTokenizer",
     "Tokenizer",
     "extend_tokenizer",
     "load_tokenizer",
     "open_given_tokenizer",
+    "split_at_target",
+    "target_separator",
     "train_tokenizer",
+    "without_symbols",
 ]
 
 

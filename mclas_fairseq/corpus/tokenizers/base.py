@@ -22,9 +22,13 @@ from mclas_fairseq.errors import DataError
 
 SEPARATOR = "[LSEP]"  # stands between the two summaries of an MCLAS target
 UNKNOWN = "<unk>"
+# Stand before a document and say what is to be made of it: a translation, a summary in its own
+# language, a cross-lingual summary. In a dictionary on demand only (mclas prepare --task-tags).
+TASK_TAGS = {"mt": "<MT>", "ms": "<MS>", "cls": "<CLS>"}
 DESCRIPTION_FILE = "tokenizer.json"
 
-_SYMBOLS = frozenset({"<s>", "<pad>", "</s>", UNKNOWN, SEPARATOR})
+_SYMBOLS = frozenset({"<s>", "<pad>", "</s>", UNKNOWN, SEPARATOR, *TASK_TAGS.values()})
+_TARGET_SEPARATOR = re.compile(r"\[LSEP:([A-Za-z0-9]+(?:-[A-Za-z0-9]+)*)\]")
 _FILLER = re.compile(r"madeupword\d{4,}")  # fairseq pads its dictionary with these
 
 # Languages that tell dotted from dotless i, where `str.lower` would mix the two up.
@@ -34,7 +38,37 @@ _DOTTED_I = str.maketrans({"I": "ı", "İ": "i"})
 
 def is_reserved(piece: str) -> bool:
     """Tell whether fairseq's dictionary or this package give `piece` a meaning of its own."""
-    return piece in _SYMBOLS or _FILLER.fullmatch(piece) is not None
+    return (
+        piece in _SYMBOLS
+        or _FILLER.fullmatch(piece) is not None
+        or _TARGET_SEPARATOR.fullmatch(piece) is not None
+    )
+
+
+def target_separator(language: str) -> str:
+    """Return the symbol that announces a summary in one of several target languages."""
+    return f"[LSEP:{language}]"
+
+
+def split_at_target(text: str) -> tuple[str, Optional[str], str]:
+    """Split a text at the symbol that announces a target language.
+
+    Returns:
+        What stands before it, the language, and what follows; without such a symbol the text,
+        None and nothing. Only the first symbol counts.
+    """
+    found = _TARGET_SEPARATOR.search(text)
+    return (
+        (text, None, "")
+        if found is None
+        else (text[: found.start()], found[1], text[found.end() :])
+    )
+
+
+def without_symbols(text: str) -> str:
+    """Return `text` with separators that it spells taken apart, so that none is mistaken for one."""
+    text = text.replace(SEPARATOR, "[ LSEP ]")
+    return _TARGET_SEPARATOR.sub(r"[ LSEP:\1 ]", text)
 
 
 def lower(text: str, language: str) -> str:
