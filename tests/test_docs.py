@@ -123,10 +123,11 @@ def flags_of(parser: argparse.ArgumentParser) -> set[str]:
 
 @cache
 def known_flags() -> frozenset[str]:
-    """Every flag of `mclas` and, with our task, model, criterion and scorer, of fairseq."""
+    """Every flag of `mclas` and, with what is registered here, of fairseq."""
     flags = {flag for parser in subparsers().values() for flag in flags_of(parser)}
+    rates = ["--optimizer", "grouped_adam", "--lr-scheduler", "grouped_inverse_sqrt"]
     more = {
-        "fairseq-train": ["--arch", "mclas_tiny", "--criterion", "summary_cross_entropy"],
+        "fairseq-train": ["--arch", "mclas_tiny", "--criterion", "summary_cross_entropy", *rates],
         "fairseq-generate": ["--path", "checkpoint.pt", "--scoring", "rouge"],
     }
     for command, words in more.items():

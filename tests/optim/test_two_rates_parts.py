@@ -168,7 +168,7 @@ def test_schedule_of_one_rate_is_refused(wrapped: bool) -> None:
         optimizer = FP16Optimizer(cfg, [], optimizer, [])
     for name in ("inverse_sqrt", "fixed"):
         with pytest.raises(ConfigError, match="add --lr-scheduler grouped_inverse_sqrt"):
-            schedule(optimizer, name, warmup_updates=10)
+            schedule(optimizer, name, warmup_updates=10).step_update(0)
 
 
 def test_optimizer_without_groups_is_refused() -> None:

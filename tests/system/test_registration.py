@@ -143,8 +143,14 @@ import sys
 from fairseq_cli.hydra_train import cli_main
 
 flags = sys.argv[1:]
-for copy in ("false", "true"):
-    overrides = [f"model.copy_attention={copy}", f"checkpoint.save_dir=SAVE/{copy}"]
+two_rates = [
+    "optimizer._name=grouped_adam",
+    "lr_scheduler._name=grouped_inverse_sqrt",
+    "+lr_scheduler.encoder_lr=0.001",
+    "+lr_scheduler.encoder_warmup_updates=4",
+]
+for copy, rates in (("false", []), ("true", two_rates)):
+    overrides = [f"model.copy_attention={copy}", f"checkpoint.save_dir=SAVE/{copy}", *rates]
     sys.argv = ["fairseq-hydra-train", *flags, *overrides]
     cli_main()
 """
@@ -152,7 +158,7 @@ for copy in ("false", "true"):
 
 @pytest.fixture(scope="module")
 def hydra(toy: "Toy", tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder of two trainings by fairseq-hydra-train, without and with copying."""
+    """Two trainings by fairseq-hydra-train: without copying, and with it at two rates."""
     folder = tmp_path_factory.mktemp("hydra")
     config = HYDRA.format(plugin=mclas_fairseq.__path__[0], data=toy.data_bin)
     (folder / "toy.yaml").write_text(config)
@@ -173,5 +179,8 @@ def test_hydra_with_absolute_paths_trains_a_model_that_decodes(
     assert state["model"]["decoder.layers.0.fc1.weight"].shape == (512, 16)
     printed = toy.generate(checkpoint)
     assert printed.count("\nD-") == 14
+    groups = state["last_optimizer_state"]["param_groups"]
+    expected = {"rest": 0.006, "encoder": 0.0005} if copy else {None: 0.006}
+    assert {group.get("name"): group["lr"] for group in groups} == pytest.approx(expected)
     # No longer document was refused, either: fairseq's own limit is 1024.
     assert "test: 0 of 14 documents are cut to 2000 tokens" in printed
