@@ -19,7 +19,6 @@ from mclas_fairseq.generation.generator import SummaryGenerator, with_plans
 from mclas_fairseq.generation.restricted_ensemble import (
     EncoderOut,
     RestrictedEnsemble,
-    row_limits,
     row_plans,
 )
 
@@ -109,5 +108,4 @@ def _log_probs(
         )
     # The mean of the models' probabilities but for 1 / len(each), which the restriction cancels.
     average = each[0] if len(each) == 1 else torch.logsumexp(torch.stack(each), dim=0)
-    states = ensemble.grammar.states(inputs, row_limits(encoder_outs), row_plans(encoder_outs))
-    return ensemble.restrict(average, states)
+    return ensemble.restrict(average, ensemble.states(inputs, encoder_outs))

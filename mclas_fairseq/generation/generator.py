@@ -6,6 +6,7 @@ ranks what it finds by a named length penalty. A task builds it by
 `build_generator(..., seq_gen_cls=SummaryGenerator, extra_gen_cls_kwargs={"grammar": ...})`.
 """
 
+import copy
 import logging
 from typing import Any, Optional, Union
 
@@ -19,6 +20,17 @@ from mclas_fairseq.generation.grammar import SummaryGrammar
 from mclas_fairseq.generation.length_penalty import LengthPenalty
 from mclas_fairseq.generation.ngram_blocking import NGramBlocker
 from mclas_fairseq.generation.restricted_ensemble import PLANS, RestrictedEnsemble
+from mclas_fairseq.generation.search_call import (
+    ALL_SHORTCUTS,
+    ColumnBlocker,
+    ColumnSearch,
+    SearchCall,
+    Shortcuts,
+    can_compact,
+    choose_lists,
+    documents_can_be_kept_once,
+)
+from mclas_fairseq.generation.sliced_projection import SlicedProjection
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +52,7 @@ class SummaryGenerator(SequenceGenerator):
         length_penalty: "fairseq" or "gnmt", with the exponent `len_penalty`.
         ngram_block_scope: "summary" or "sequence".
         bos: first decoder input; the dictionary's BOS when None.
+        shortcuts: work to leave out that cannot change a hypothesis; all by default.
 
     Raises:
         ConfigError: an option of fairseq's that restricted search cannot follow, or lengths that
@@ -69,6 +82,7 @@ class SummaryGenerator(SequenceGenerator):
         length_penalty: str = "fairseq",
         ngram_block_scope: str = "summary",
         bos: Optional[int] = None,
+        shortcuts: Shortcuts = ALL_SHORTCUTS,
     ):
         _refuse_what_breaks_the_grammar(lm_model, match_source_len, search_strategy)
         ensemble = RestrictedEnsemble(models, grammar, tgt_dict.pad())
@@ -90,6 +104,8 @@ class SummaryGenerator(SequenceGenerator):
             eos=grammar.eos,
             symbols_to_strip_from_output=symbols_to_strip_from_output,
         )
+        self.lists = choose_lists(ensemble, eos=grammar.eos) if shortcuts.allowed_only else None
+        self.documents_once = shortcuts.documents_once and documents_can_be_kept_once(ensemble)
         # A document that has fewer hypotheses than the beam is wide never collects `beam` of
         # them; search then ends at fairseq's limit instead of asserting that it did.
         self.search.stop_on_max_len = True
@@ -130,8 +146,9 @@ class SummaryGenerator(SequenceGenerator):
         given: Any = starts if bos_token is None else bos_token
         if isinstance(given, Tensor):
             given = given.repeat_interleave(self.beam_size)
-        found: list[list[Hypothesis]] = super()._generate(
-            sample, prefix_tokens, constraints, bos_token=given
+        call = self._for_one_call(prefixed=prefix_tokens is not None)
+        found: list[list[Hypothesis]] = SequenceGenerator._generate(
+            call, sample, prefix_tokens, constraints, bos_token=given
         )
         ranked = [self._rank(hypotheses, prefix_tokens is not None) for hypotheses in found]
         if self.model.grammar.start is not None:
@@ -140,6 +157,25 @@ class SummaryGenerator(SequenceGenerator):
                 for hypothesis in hypotheses:
                     _put_first(hypothesis, start)
         return ranked
+
+    def _for_one_call(self, *, prefixed: bool) -> "SummaryGenerator":
+        """A copy of this generator that holds what is gathered for one call, and ends with it."""
+        call = copy.copy(self)
+        call._modules = {k: v for k, v in self._modules.items() if k not in ("model", "search")}
+        call.search, projection = self.search, None
+        if self.lists is not None:
+            compact = not prefixed and can_compact(self.lists, self.search, self.beam_size)
+            layer = self.model.single_model.decoder.output_projection
+            projection = SlicedProjection(layer, self.lists, compact=compact)
+            if compact:
+                call.vocab_size = self.lists.width
+                call.search = ColumnSearch(self.tgt_dict, projection)
+                call.search.stop_on_max_len = True
+                if self.repeat_ngram_blocker is not None:
+                    blocker = ColumnBlocker(self.repeat_ngram_blocker, projection)
+                    call.repeat_ngram_blocker = blocker
+        call.model = SearchCall(self.model, self.beam_size, projection, self.documents_once)
+        return call
 
     def starts(self, plans: Optional[Tensor]) -> Union[int, Tensor]:
         """What the decoder reads first: one id for all rows, or those of their plans, (N,)."""

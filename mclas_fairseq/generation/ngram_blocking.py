@@ -76,9 +76,15 @@ class NGramBlocker:
         """
         if step < self.size:
             return lprobs
-        # The last id of an n-gram that must not recur; padding (already -inf) elsewhere.
+        return self.block(lprobs, self.banned(tokens, step), step)
+
+    def banned(self, tokens: Tensor, step: int) -> Tensor:
+        """Ids that would repeat an n-gram, padding elsewhere, (N, W); step >= n."""
         repeats, last = self._repeats(tokens[:, 1 : step + 1])
-        banned = last.masked_fill(~repeats, self.pad)
+        return last.masked_fill(~repeats, self.pad)
+
+    def block(self, lprobs: Tensor, banned: Tensor, step: int) -> Tensor:
+        """Give -inf to columns `banned` (N, W) of lprobs, save in rows that would lose them all."""
         if step < self.fewest_choices:
             return lprobs.scatter_(1, banned, -math.inf)
         blocked = lprobs.scatter(1, banned, -math.inf)

@@ -60,12 +60,12 @@ class RestrictedEnsemble(EnsembleModel):
     ) -> list[EncoderOut]:
         """Choose and repeat rows: row i becomes what row new_order[i] was."""
         assert encoder_outs is not None
-        rows = {
-            name: [values[0].index_select(0, new_order)]
-            for name, values in encoder_outs[-1].items()
-        }
         outs: list[EncoderOut] = super().reorder_encoder_out(encoder_outs[:-1], new_order)
-        return [*outs, rows]
+        return [*outs, reorder_rows(encoder_outs[-1], new_order)]
+
+    def states(self, tokens: Tensor, encoder_outs: list[EncoderOut]) -> Tensor:
+        """State of the grammar after each prefix of tokens (N, T_tgt), int64, same shape."""
+        return self.grammar.states(tokens, row_limits(encoder_outs), row_plans(encoder_outs))
 
     def forward_decoder(
         self,
@@ -86,9 +86,8 @@ class RestrictedEnsemble(EnsembleModel):
             Log-probabilities in nats, fp32, (N, V), -inf where nothing may be chosen, and the
             attention over the source (N, T_src), if any.
         """
-        states = self.grammar.states(tokens, row_limits(encoder_outs), row_plans(encoder_outs))
-        states = states[:, -1]
-        if self.models_size == 1 and _is_softmax_of_logits(self.single_model):
+        states = self.states(tokens, encoder_outs)[:, -1]
+        if self.models_size == 1 and is_softmax_of_logits(self.single_model):
             return self._restrict_before_softmax(
                 states, tokens, encoder_outs, incremental_states, temperature
             )
@@ -149,6 +148,23 @@ def row_plans(encoder_outs: list[EncoderOut]) -> Optional[Tensor]:
     return None if plans is None else plans[0]
 
 
+def is_softmax_of_logits(model: Any) -> bool:
+    """Whether a model's probabilities are the softmax of its logits, and nothing else.
+
+    A model that normalises in its own way says so by `softmax_of_logits`; else it is so for
+    fairseq's own methods, save for an adaptive softmax.
+    """
+    said = getattr(model, "softmax_of_logits", None)
+    if said is not None:
+        return bool(said)
+    return (
+        isinstance(model, BaseFairseqModel)
+        and type(model).get_normalized_probs in _PLAIN
+        and type(model.decoder).get_normalized_probs is FairseqDecoder.get_normalized_probs
+        and getattr(model.decoder, "adaptive_softmax", None) is None
+    )
+
+
 class _MaskedModel:
     """A model as fairseq's decoding step sees it, for one step: some logits are -inf."""
 
@@ -164,20 +180,3 @@ class _MaskedModel:
         logits = logits.add_(self._mask.unsqueeze(1))  # N x 1 x V
         normalized: Tensor = self._model.get_normalized_probs((logits, extra), log_probs, sample)
         return normalized
-
-
-def _is_softmax_of_logits(model: Any) -> bool:
-    """Whether a model's probabilities are the softmax of its logits, and nothing else.
-
-    A model that normalises in its own way says so by `softmax_of_logits`; else it is so for
-    fairseq's own methods, save for an adaptive softmax.
-    """
-    said = getattr(model, "softmax_of_logits", None)
-    if said is not None:
-        return bool(said)
-    return (
-        isinstance(model, BaseFairseqModel)
-        and type(model).get_normalized_probs in _PLAIN
-        and type(model.decoder).get_normalized_probs is FairseqDecoder.get_normalized_probs
-        and getattr(model.decoder, "adaptive_softmax", None) is None
-    )
