@@ -11,6 +11,7 @@ From Python, `load` opens a trained model that summarizes.
 
 import logging
 import sys
+from collections.abc import Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Optional, Union
 
@@ -49,6 +50,7 @@ def load(
     data: Union[str, PathLike[str], None] = None,
     device: Any = None,
     options: Optional["DecodingOptions"] = None,
+    target_langs: Optional[Sequence[str]] = None,
 ) -> "Summarizer":
     """Load a trained model that summarizes.
 
@@ -63,12 +65,13 @@ def load(
         options: how summaries are searched for
             (`mclas_fairseq.inference.options.DecodingOptions`); None: as the bundle says, or for a
             checkpoint the defaults.
+        target_langs: of a model with several target languages those to write; None: all.
 
     Raises:
         CheckpointError: the bundle or checkpoint is missing, unsafe, damaged, altered, or of a
             newer format.
         ConfigError: bundle and data-bin are given together, or a checkpoint without one; there is
-            no such device.
+            no such device; the model was not trained to write one of `target_langs`.
         DataError: `data` is no data-bin.
         SetupError: fairseq cannot be imported.
     """
@@ -82,4 +85,6 @@ def load(
     # Only now: importing the package must stay cheap.
     from mclas_fairseq.inference.opening import open_summarizer
 
-    return open_summarizer(path, data=data, device=device, options=options)
+    return open_summarizer(
+        path, data=data, device=device, options=options, target_langs=target_langs
+    )

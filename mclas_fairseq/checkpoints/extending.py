@@ -150,6 +150,7 @@ def _build_model(path: Path, data_bin: DataBin) -> torch.nn.Module:
         "data": str(data_bin.folder),
         "source_lang": manifest.source_lang,
         "target_lang": manifest.target_langs[0],  # which one has no bearing on the weights
+        "target_langs": None,
     }
     config = checkpoint_utils.load_checkpoint_to_cpu(str(path), overrides)["cfg"]
     task = tasks.setup_task(config.task, from_checkpoint=True)

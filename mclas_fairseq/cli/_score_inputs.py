@@ -15,6 +15,7 @@ from mclas_fairseq.data.data_bin import DataBin
 from mclas_fairseq.data.generation_log import (
     GenerationRun,
     LoggedHypothesis,
+    best_of_rows,
     find_run,
     in_input_order,
     read_hypotheses,
@@ -51,7 +52,9 @@ def read_system(
     run = find_run(lines)
     if run is None:
         return _without_languages(path, lines, half)
-    hypotheses = list(read_hypotheses(lines, run.languages))
+    hypotheses = list(read_hypotheses(lines, run.languages, run.targets))
+    if run.targets:
+        hypotheses = list(best_of_rows(hypotheses, run.targets))
     wanted = _wanted_language(path, run, language, half)
     if data is None:
         best = _by_row(path, hypotheses, run.documents)

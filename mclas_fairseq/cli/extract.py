@@ -15,7 +15,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--results-path) and writes one JSON object for each document, in the order of the\n"
         'data-bin\'s split: {"id": ..., "summary": {"en": ..., "de": ...}, "score": ...}; the\n'
         "score is fairseq's, in bits. With --nbest of fairseq-generate all hypotheses are kept\n"
-        'under "nbest".'
+        'under "nbest". With several target languages "summary" holds them all, and "targets"\n'
+        "has the hypotheses of each."
     )
     parser.epilog = (
         "example:\n"
@@ -44,7 +45,8 @@ def run(args: argparse.Namespace) -> int:
 
     described = read_run(line for _, line in read_lines(args.log))
     ids = DataBin.open(args.data).ids(described.split)
-    hypotheses = read_hypotheses((line for _, line in read_lines(args.log)), described.languages)
+    lines = (line for _, line in read_lines(args.log))
+    hypotheses = read_hypotheses(lines, described.languages, described.targets)
     written = write_json_lines(args.output, in_input_order(hypotheses, ids, described.documents))
     print(f"mclas extract: {written} of {len(ids)} documents of {described.split}", file=sys.stderr)
     return 0

@@ -12,7 +12,7 @@ from mclas_fairseq.cli._search_flags import add_search_flags, given_search_flags
 from mclas_fairseq.errors import ConfigError
 
 if TYPE_CHECKING:
-    from mclas_fairseq.inference.results import Summary
+    from mclas_fairseq.inference.results import Hypothesis, Summary
     from mclas_fairseq.inference.summarizer import Summarizer
 
 NAME = "summarize"
@@ -52,6 +52,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--write", choices=("target", "source", "both"), default="target",
         help="for plain text: which summary to write; both are separated by a tab",
     )  # fmt: skip
+    parser.add_argument(
+        "--target-langs", metavar="LANG[,LANG...]",
+        help="of a model with several target languages: those to write (default: all)",
+    )  # fmt: skip
     parser.add_argument("--batch-size", type=int, default=16, metavar="N", help="default: 16")
     parser.add_argument("--cpu", action="store_true", help="do not use a GPU")
     add_search_flags(parser.add_argument_group("search, as fairseq-generate"))
@@ -77,14 +81,16 @@ def run(args: argparse.Namespace) -> int:
     with open_output(args.output) as stream:
         progress = tqdm(outputs, total=len(items), unit="document", disable=None)
         for item, summary in zip(items, progress, strict=True):
-            stream.write(_line(item, summary, summarizer.languages, args.write) + "\n")
+            stream.write(_line(item, summary, _chosen(summarizer, args.write)) + "\n")
     return 0
 
 
 def _load(args: argparse.Namespace) -> "Summarizer":
+    from mclas_fairseq.data.target_languages import parse_languages
     from mclas_fairseq.inference.summarizer import Summarizer
 
     device = "cpu" if args.cpu else None
+    targets = parse_languages(args.target_langs)
     if args.model is not None:
         given = [f"--{name}" for name in ("checkpoint", "data") if getattr(args, name)]
         if given:
@@ -93,7 +99,9 @@ def _load(args: argparse.Namespace) -> "Summarizer":
                 f" {'is' if len(given) == 1 else 'are'} given as well; leave out one or the other"
             )
         changes = given_search_flags(args)
-        return Summarizer.from_bundle(args.model, changes=changes, device=device)
+        return Summarizer.from_bundle(
+            args.model, changes=changes, device=device, target_langs=targets
+        )
     if args.checkpoint is None or args.data is None:
         found = " and ".join(
             f"{'has no' if getattr(args, name) is None else 'has'} --{name}"
@@ -103,7 +111,8 @@ def _load(args: argparse.Namespace) -> "Summarizer":
             f"mclas summarize: needs a bundle (--model) or a checkpoint and its data-bin"
             f" (--checkpoint, --data), but {found}; give one or the other"
         )
-    return Summarizer.load(args.checkpoint, args.data, search_options(args), device=device)
+    options = search_options(args)
+    return Summarizer.load(args.checkpoint, args.data, options, device=device, target_langs=targets)
 
 
 def _read(name: str, kind: str, language: str) -> Iterator[_Item]:
@@ -139,12 +148,30 @@ def _lines(name: str) -> Iterable[tuple[int, str]]:
     return read_lines(Path(name))
 
 
-def _line(item: _Item, summary: "Summary", languages: tuple[str, ...], write: str) -> str:
-    best, hypotheses = summary.best, summary.hypotheses
+def _chosen(summarizer: "Summarizer", write: str) -> tuple[str, ...]:
+    """Languages of the summaries that a line of plain text gets."""
+    languages = summarizer.languages
+    targets = max(1, len(summarizer.target_langs))
+    return {"target": languages[-targets:], "source": languages[:1], "both": languages}[write]
+
+
+def _line(item: _Item, summary: "Summary", chosen: tuple[str, ...]) -> str:
     if item.id is None:
-        chosen = {"target": languages[-1:], "source": languages[:1], "both": languages}[write]
-        return "\t".join(best.summary[language] for language in chosen)
-    record: dict[str, Any] = {"id": item.id, "summary": best.summary, "score": best.score}
+        whole = summary.summary
+        return "\t".join(whole[language] for language in chosen)
+    if summary.targets:
+        from mclas_fairseq.data.generation_log import record_of_targets
+
+        ranked = {target: _ranked(found) for target, found in summary.targets.items()}
+        record = record_of_targets(item.id, ranked)
+    else:
+        record = {"id": item.id, **_ranked(summary.hypotheses)}
+    return json.dumps(record, ensure_ascii=False)
+
+
+def _ranked(hypotheses: "tuple[Hypothesis, ...]") -> dict[str, Any]:
+    best = hypotheses[0]
+    record: dict[str, Any] = {"summary": best.summary, "score": best.score}
     if len(hypotheses) > 1:
         record["nbest"] = [{"summary": h.summary, "score": h.score} for h in hypotheses]
-    return json.dumps(record, ensure_ascii=False)
+    return record

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Optional
 
-from mclas_fairseq.corpus.tokenizers import SEPARATOR
+from mclas_fairseq.corpus.tokenizers import SEPARATOR, split_at_target
 from mclas_fairseq.errors import DataError
 
 _RUN_MARK = "summaries written: "
@@ -20,25 +20,45 @@ _HYPOTHESIS = re.compile(r"^D-(\d+)\t([^\t]*)\t(.*)$", re.DOTALL)
 
 @dataclass(frozen=True)
 class GenerationRun:
-    """What a log says of the run that wrote it."""
+    """What a log says of the run that wrote it.
+
+    Attributes:
+        split: of the data-bin.
+        languages: of all summaries that were written.
+        documents: how many were loaded.
+        targets: target languages, each of which has a hypothesis of each document; empty where
+            there is one.
+    """
 
     split: str
     languages: tuple[str, ...]
     documents: int
+    targets: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class LoggedHypothesis:
-    """One decoded hypothesis: its row in the split, its score in bits, its summaries."""
+    """One decoded hypothesis: its row in the split, its score in bits, its summaries.
+
+    Attributes:
+        target: its target language, where there are several.
+    """
 
     row: int
     score: float
     summary: dict[str, str]
+    target: Optional[str] = None
 
 
 def describe_run(run: GenerationRun) -> str:
     """The log line from which `read_run` reads a run."""
-    content = {"split": run.split, "languages": run.languages, "documents": run.documents}
+    content: dict[str, Any] = {
+        "split": run.split,
+        "languages": run.languages,
+        "documents": run.documents,
+    }
+    if run.targets:
+        content["targets"] = run.targets
     return _RUN_MARK + json.dumps(content)
 
 
@@ -48,7 +68,10 @@ def find_run(lines: Iterable[str]) -> Optional[GenerationRun]:
         if _RUN_MARK in line:
             content = json.loads(line.split(_RUN_MARK, 1)[1])
             return GenerationRun(
-                content["split"], tuple(content["languages"]), content["documents"]
+                content["split"],
+                tuple(content["languages"]),
+                content["documents"],
+                tuple(content.get("targets", ())),
             )
     return None
 
@@ -69,8 +92,15 @@ def read_run(lines: Iterable[str]) -> GenerationRun:
     return run
 
 
-def read_hypotheses(lines: Iterable[str], languages: Sequence[str]) -> Iterator[LoggedHypothesis]:
+def read_hypotheses(
+    lines: Iterable[str], languages: Sequence[str], targets: Sequence[str] = ()
+) -> Iterator[LoggedHypothesis]:
     """Read the D- lines.
+
+    Args:
+        lines: of the log.
+        languages: of the summaries that were written.
+        targets: the target languages, where there are several.
 
     Raises:
         DataError: a hypothesis has not as many summaries as the layout, or a line is cut short.
@@ -84,6 +114,9 @@ def read_hypotheses(lines: Iterable[str], languages: Sequence[str]) -> Iterator[
                 f"generation log, line {number}: D- lines have a row, a score and a text, found "
                 f"{line[:60]!r}; is the log cut short? generate again"
             )
+        if targets:
+            yield _of_several(number, match, languages, targets)
+            continue
         halves = [half.strip() for half in match[3].split(SEPARATOR)]
         if len(halves) != len(languages):
             raise DataError(
@@ -94,6 +127,54 @@ def read_hypotheses(lines: Iterable[str], languages: Sequence[str]) -> Iterator[
         yield LoggedHypothesis(int(match[1]), float(match[2]), summary)
 
 
+def _of_several(
+    number: int, match: re.Match[str], languages: Sequence[str], targets: Sequence[str]
+) -> LoggedHypothesis:
+    before, target, after = split_at_target(match[3])
+    if target not in targets:
+        raise DataError(
+            f"generation log, line {number}: with several target languages a hypothesis names its"
+            f" own ({', '.join(targets)}), found {target or 'none'}; generate again"
+        )
+    source = [language for language in languages if language not in targets]
+    texts = [before.strip(), after.strip()][-1 - len(source) :]
+    summary = dict(zip([*source, target], texts, strict=True))
+    return LoggedHypothesis(int(match[1]), float(match[2]), summary, target)
+
+
+def best_of_rows(
+    hypotheses: Iterable[LoggedHypothesis], targets: Sequence[str]
+) -> Iterator[LoggedHypothesis]:
+    """One hypothesis a row where there are several target languages: the best of each, together.
+
+    Where all hold a source-language summary, that of the first target language stays.
+
+    Raises:
+        DataError: a row has none in one of the languages.
+    """
+    by_row: dict[int, dict[str, LoggedHypothesis]] = {}
+    for hypothesis in hypotheses:
+        assert hypothesis.target is not None
+        by_row.setdefault(hypothesis.row, {}).setdefault(hypothesis.target, hypothesis)
+    for row, found in by_row.items():
+        missing = [target for target in targets if target not in found]
+        if missing:
+            raise DataError(
+                f"generation log: row {row} must have a hypothesis in {', '.join(targets)}, it has"
+                f" none in {', '.join(missing)}; is the log cut short? generate again"
+            )
+        ordered = [found[target] for target in targets]
+        yield LoggedHypothesis(row, ordered[0].score, joined([one.summary for one in ordered]))
+
+
+def joined(summaries: Iterable[dict[str, str]]) -> dict[str, str]:
+    """Summaries of hypotheses by language; of those in one language the first one's stays."""
+    whole: dict[str, str] = {}
+    for summary in summaries:
+        whole = {**whole, **{code: text for code, text in summary.items() if code not in whole}}
+    return whole
+
+
 def in_input_order(
     hypotheses: Iterable[LoggedHypothesis], ids: Sequence[str], documents: int
 ) -> Iterator[dict[str, Any]]:
@@ -101,7 +182,9 @@ def in_input_order(
 
     Yields:
         `{"id", "summary": {lang: text}, "score": bits}` and, where several hypotheses were
-        printed, `"nbest": [{"summary", "score"}, ...]`.
+        printed, `"nbest": [{"summary", "score"}, ...]`. With several target languages `summary`
+        holds all languages (the source language's from the first target's hypothesis) and
+        `"targets": {lang: {"summary", "score", "nbest"}}` stands in the place of score and nbest.
 
     Raises:
         DataError: a row is not in the split, or not all `documents` that the run loaded have
@@ -121,8 +204,26 @@ def in_input_order(
             f"{len(by_row)} have one; is the log cut short? generate again"
         )
     for row in sorted(by_row):
-        best, *others = by_row[row]
-        record: dict[str, Any] = {"id": ids[row], "summary": best.summary, "score": best.score}
-        if others:
-            record["nbest"] = [{"summary": h.summary, "score": h.score} for h in by_row[row]]
-        yield record
+        by_target: dict[str | None, list[LoggedHypothesis]] = {}
+        for hypothesis in by_row[row]:
+            by_target.setdefault(hypothesis.target, []).append(hypothesis)
+        if None in by_target:
+            yield {"id": ids[row], **_ranked(by_target[None])}
+        else:
+            yield record_of_targets(
+                ids[row], {str(target): _ranked(found) for target, found in by_target.items()}
+            )
+
+
+def record_of_targets(identifier: str | None, targets: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """The summary record of a document with hypotheses in several target languages."""
+    summary = joined(found["summary"] for found in targets.values())
+    return {"id": identifier, "summary": summary, "targets": targets}
+
+
+def _ranked(hypotheses: Sequence[LoggedHypothesis]) -> dict[str, Any]:
+    best, *others = hypotheses
+    record: dict[str, Any] = {"summary": best.summary, "score": best.score}
+    if others:
+        record["nbest"] = [{"summary": h.summary, "score": h.score} for h in hypotheses]
+    return record

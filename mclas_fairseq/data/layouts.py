@@ -9,6 +9,7 @@ one data-bin serves them all.
 
 from collections.abc import Sequence
 from enum import StrEnum
+from typing import Union
 
 import torch
 from torch import Tensor
@@ -100,16 +101,17 @@ def split_tokens(
     return halves
 
 
-def first_summary_mask(target: Tensor, separator: int) -> Tensor:
+def first_summary_mask(target: Tensor, separator: Union[int, Sequence[int]]) -> Tensor:
     """Positions of a target that belong to its first summary, the separator included.
 
     Args:
         target: token ids, shape (B, T_tgt), at most one separator a row.
-        separator: id of the separator.
+        separator: id of the separator, or ids of several.
 
     Returns:
         Bool, shape (B, T_tgt): True up to and including the separator. Padding is not excluded.
     """
-    is_separator = target.eq(separator).long()
+    ids = [separator] if isinstance(separator, int) else list(separator)
+    is_separator = torch.isin(target, target.new_tensor(ids)).long()
     written_before = is_separator.cumsum(dim=1) - is_separator
     return written_before.eq(0)

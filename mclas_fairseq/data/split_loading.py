@@ -169,6 +169,7 @@ def _no_target_message(data_bin: DataBin, split: str, languages: Sequence[str]) 
 
 
 def log_truncation(split: str, sources: RowsDataset) -> None:
+    """Say how many documents are cut."""
     logger.info(
         "%s: %d of %d documents are cut to %d tokens (%d tokens of theirs are not read)",
         *(split, sources.truncated, len(sources), sources.max_tokens, sources.truncated_tokens),
@@ -176,6 +177,7 @@ def log_truncation(split: str, sources: RowsDataset) -> None:
 
 
 def log_cut_targets(split: str, targets: LayoutDataset, spec: TargetSpec) -> None:
+    """Say how many targets are cut, if any."""
     if targets.truncated:
         logger.warning(
             "%s: %d of %d training targets are cut to %d tokens; references for scoring are not",

@@ -7,12 +7,14 @@ validation; it wins over the flags given there.
 import dataclasses
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from mclas_fairseq.errors import CheckpointError
 
 logger = logging.getLogger(__name__)
+
+_OPTIONAL = "target_langs"
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,8 @@ class TaskState:
         dictionary_sha256: fingerprint of the dictionary.
         subset_ids: ids of the training subset, empty for all.
         vocabularies: language -> dictionary ids that its summaries may hold.
+        target_langs: all target languages, in the order of their numbers, where the decoder writes
+            several; else empty, and not stored.
     """
 
     target_layout: str
@@ -38,10 +42,14 @@ class TaskState:
     dictionary_sha256: str
     subset_ids: list[str]
     vocabularies: dict[str, list[int]]
+    target_langs: list[str] = field(default_factory=list)
 
     def to_dict(self) -> dict[str, Any]:
         """As fairseq stores it."""
-        return dataclasses.asdict(self)
+        state = dataclasses.asdict(self)
+        if not self.target_langs:
+            del state["target_langs"]
+        return state
 
     @classmethod
     def from_dict(
@@ -69,4 +77,5 @@ class TaskState:
                 f"({dictionary_sha256[:12]}); give the data-bin that it was trained on, or one "
                 "made with mclas prepare --like"
             )
-        return cls(**{field.name: state[field.name] for field in dataclasses.fields(cls)})
+        names = [field.name for field in dataclasses.fields(cls)]
+        return cls(**{name: state[name] for name in names if name in state or name != _OPTIONAL})

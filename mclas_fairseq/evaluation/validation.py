@@ -94,10 +94,11 @@ class ValidationRouge:
             return sums
         hypotheses = decode(_take(sample, torch.tensor(places)))
         written = [text.summaries(candidates[0]["tokens"].tolist()) for candidates in hypotheses]
-        for part, language in zip(_PARTS, reversed(text.languages), strict=False):
+        for part, language in text_parts(text):
             pairs = [
                 (summary[language], references[rows[place]].get(language, ()))
                 for summary, place in zip(written, places, strict=True)
+                if language in summary
             ]
             pairs = [(summary, refs) for summary, refs in pairs if refs]
             if pairs:
@@ -111,6 +112,17 @@ class ValidationRouge:
                 for name in REPORTED:
                     sums[f"_{part}{name}_sum"] += 100.0 * float(scores.f1[name].sum())
         return sums
+
+
+def text_parts(text: HypothesisText) -> list[tuple[str, str]]:
+    """(part, language) of what is scored: target summaries, then the source-language one.
+
+    With several target languages the target part is the mean over the hypotheses in all of them.
+    """
+    targets = tuple(getattr(text, "targets", ()))
+    if not targets:
+        return list(zip(_PARTS, reversed(text.languages), strict=False))
+    return [("" if code in targets else "ms_", code) for code in text.languages]
 
 
 def reduce_rouge(logging_outputs: Sequence[Mapping[str, Any]]) -> None:
@@ -128,11 +140,14 @@ def _total(logging_outputs: Sequence[Mapping[str, Any]], key: str) -> float:
 
 
 def _take(sample: Mapping[str, Any], places: Tensor) -> dict[str, Any]:
-    """The rows `places` of a batch's ids and encoder input."""
+    """The rows `places` of a batch's ids, target languages and encoder input."""
     net_input = sample["net_input"]
     chosen = places.to(net_input["src_tokens"].device)
+    rows = places.to(sample["id"].device)
     return {
-        "id": sample["id"].index_select(0, places.to(sample["id"].device)),
+        **{
+            key: sample[key].index_select(0, rows) for key in ("id", "target_lang") if key in sample
+        },
         "net_input": {
             name: net_input[name].index_select(0, chosen) for name in ("src_tokens", "src_lengths")
         },

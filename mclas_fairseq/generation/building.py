@@ -4,12 +4,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Optional, cast
 
+import torch
 from fairseq import utils
 from torch import Tensor, nn
 
+from mclas_fairseq.data.indexed_dictionary import special_indices
 from mclas_fairseq.generation.forced_scoring import score_hypotheses
 from mclas_fairseq.generation.generator import SummaryGenerator
-from mclas_fairseq.generation.grammar import build_grammar
+from mclas_fairseq.generation.grammar import PlanContent, build_grammar
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,13 @@ class ReferenceScorer:
         """Score the targets of a batch; one "hypothesis" a document, its target (T_tgt,)."""
         pad = self.generator.pad
         targets = [[utils.strip_pad(row, pad)] for row in sample["target"]]
+        if self.generator.model.grammar.start is not None:
+            starts = torch.as_tensor(self.generator.starts(sample.get("target_lang")))
+            first = starts.expand(len(targets))
+            targets = [
+                [torch.cat([start.to(one).view(1), one])]
+                for start, (one,) in zip(first, targets, strict=True)
+            ]
         scored = score_hypotheses(self.generator, sample, targets)
         return [
             [
@@ -66,8 +75,7 @@ def build_summary_generator(
     args: Any,
     *,
     dictionary: Any,
-    separator: int,
-    vocabularies: Sequence[Sequence[int]],
+    plans: Sequence[PlanContent],
     options: GenerationOptions,
     extra_kwargs: Mapping[str, Any],
 ) -> SummaryGenerator | ReferenceScorer:
@@ -78,8 +86,7 @@ def build_summary_generator(
         models: the ensemble.
         args: fairseq's generation options; lengths are those of each summary.
         dictionary: the fairseq dictionary.
-        separator: id of `[LSEP]`.
-        vocabularies: ids that each summary may hold, in the order they are written.
+        plans: how a hypothesis in each target language is written, by its number.
         options: the task's own options.
         extra_kwargs: what fairseq adds for its generators.
 
@@ -89,8 +96,11 @@ def build_summary_generator(
     scores_references = bool(getattr(args, "score_reference", False))
     grammar = build_grammar(
         dictionary,
-        vocabularies,
-        separator=separator,
+        plans[0].vocabularies,
+        separator=plans[0].separator,
+        start=plans[0].start,
+        further=plans[1:],
+        never=special_indices(dictionary).union(_separators(dictionary)),
         # A target longer than the limits of decoding is still to be scored.
         **_lengths(args, unlimited=scores_references, longest=_longest(models)),
         restrict_vocab=options.restrict_vocab,
@@ -111,6 +121,12 @@ def build_summary_generator(
         )
         return ReferenceScorer(generator)
     return base_build(models, args, seq_gen_cls=SummaryGenerator, extra_gen_cls_kwargs=kwargs)
+
+
+def _separators(dictionary: Any) -> list[int]:
+    """Ids of the separators of target languages: they are content of no summary."""
+    symbols = enumerate(dictionary.symbols)
+    return [number for number, symbol in symbols if symbol.startswith("[LSEP:")]
 
 
 def _longest(models: Sequence[nn.Module]) -> int:

@@ -125,6 +125,7 @@ def checkpoint_overrides(data: Path, options: DecodingOptions) -> dict[str, Any]
         # checkpoint's do); the languages that the checkpoint carries win over them anyway.
         "source_lang": manifest.source_lang,
         "target_lang": manifest.target_langs[0],
+        "target_langs": None,
         "restrict_vocab": options.restrict_vocab,
         "ngram_block_scope": options.ngram_block_scope,
         "length_penalty": options.length_penalty,

@@ -1,6 +1,7 @@
 """What a summarizer gives back."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -22,15 +23,30 @@ class Summary:
     """What was written for one document.
 
     Attributes:
-        hypotheses: as many as `DecodingOptions.nbest` says, best first.
+        hypotheses: as many as `DecodingOptions.nbest` says, best first; with several target
+            languages those in the first that was asked for.
+        targets: with several target languages the hypotheses in each; else empty.
     """
 
     hypotheses: tuple[Hypothesis, ...]
+    targets: Mapping[str, tuple[Hypothesis, ...]] = field(default_factory=dict)
 
     @property
     def best(self) -> Hypothesis:
         """The best hypothesis: `best.summary` holds both summaries by language, `best.score`."""
         return self.hypotheses[0]
+
+    @property
+    def summary(self) -> dict[str, str]:
+        """The best summary in each language that was written.
+
+        With several target languages the source language's is the one of the first of them.
+        """
+        whole = dict(self.best.summary)
+        for hypotheses in self.targets.values():
+            for language, text in hypotheses[0].summary.items():
+                whole.setdefault(language, text)
+        return whole
 
     @property
     def text(self) -> str:

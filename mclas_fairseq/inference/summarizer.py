@@ -67,13 +67,24 @@ class Summarizer:
         options: Optional[DecodingOptions] = None,
         *,
         device: Device = None,
+        target_langs: Optional[Sequence[str]] = None,
     ) -> "Summarizer":
         """Load one checkpoint, or several as an ensemble, with the data-bin of their training.
 
+        Args:
+            checkpoints: their files.
+            data: the data-bin.
+            options: how to decode.
+            device: of torch's; None: a GPU if there is one.
+            target_langs: which target languages to write; None: all that the checkpoint has.
+
         Raises:
             CheckpointError: a checkpoint is missing, unsafe, of another task or dictionary.
+            ConfigError: the checkpoint was not trained to write one of `target_langs`.
         """
-        return cls._of(load_checkpoints(checkpoints, data, options), device)
+        system = load_checkpoints(checkpoints, data, options)
+        system.task.write_targets(target_langs)
+        return cls._of(system, device)
 
     @classmethod
     def from_bundle(
@@ -83,6 +94,7 @@ class Summarizer:
         *,
         changes: Optional[Mapping[str, Any]] = None,
         device: Device = None,
+        target_langs: Optional[Sequence[str]] = None,
     ) -> "Summarizer":
         """Load a bundle that `mclas export` wrote.
 
@@ -91,11 +103,15 @@ class Summarizer:
             options: how to decode; None: as the bundle says.
             changes: single options, by their names, that differ from those.
             device: of torch's; None: a GPU if there is one.
+            target_langs: which target languages to write; None: all that the bundle has.
 
         Raises:
             CheckpointError: it is no bundle, not whole, altered, or of a newer format.
+            ConfigError: the bundle was not trained to write one of `target_langs`.
         """
-        return cls._of(load_bundle(folder, options, changes=changes), device)
+        system = load_bundle(folder, options, changes=changes)
+        system.task.write_targets(target_langs)
+        return cls._of(system, device)
 
     @classmethod
     def _of(cls, system: LoadedSystem, device: Device) -> "Summarizer":
@@ -106,6 +122,11 @@ class Summarizer:
     def languages(self) -> tuple[str, ...]:
         """Languages of the summaries, in the order in which they are written."""
         return self.task.languages
+
+    @property
+    def target_langs(self) -> tuple[str, ...]:
+        """Target languages that are written, in the order in which they were asked for."""
+        return self.task.targets.written
 
     @property
     def source_lang(self) -> str:
@@ -205,18 +226,24 @@ class Summarizer:
     def _summarize_buffer(self, documents: Sequence[str], batch_size: int) -> Iterator[Summary]:
         dataset = self._encode(documents)
         order = dataset.ordered_indices()
-        found: dict[int, Summary] = {}
+        found: dict[int, dict[str, tuple[Hypothesis, ...]]] = {}
         said = time.monotonic()
         for start in range(0, len(order), batch_size):
             batch = self._batch(dataset, order[start : start + batch_size])
-            for row, summary in self._decode(batch):
-                found[row] = summary
+            for row, hypotheses in self._decode(batch):
+                target = list(hypotheses[0].summary)[-1]
+                found.setdefault(row, {})[target] = hypotheses
             # Summaries come in input order, so none does before the last batch is decoded.
             if time.monotonic() - said >= _SECONDS_BETWEEN_SIGNS:
                 logger.info("decoded %d of %d documents read", len(found), len(documents))
                 said = time.monotonic()
+        several = self.task.targets.several
         for row in range(len(documents)):
-            yield found[row]
+            if not several:
+                yield Summary(*found[row].values())
+                continue
+            targets = {language: found[row][language] for language in self.target_langs}
+            yield Summary(targets[self.target_langs[0]], targets)
 
     def _encode(self, documents: Sequence[str]) -> SummaryDataset:
         text = self.task.summary_text()
@@ -234,7 +261,7 @@ class Summarizer:
         moved: dict[str, Any] = utils.apply_to_sample(lambda tensor: tensor.to(device), batch)
         return moved
 
-    def _decode(self, batch: dict[str, Any]) -> Iterator[tuple[int, Summary]]:
+    def _decode(self, batch: dict[str, Any]) -> Iterator[tuple[int, tuple[Hypothesis, ...]]]:
         text = self.task.summary_text()
         decoded = self.task.inference_step(self.generator, self.models, batch)
         for row, candidates in zip(batch["id"].tolist(), decoded, strict=True):
@@ -245,7 +272,7 @@ class Summarizer:
                 )
                 for candidate in candidates[: self.options.nbest]
             )
-            yield row, Summary(hypotheses)
+            yield row, hypotheses
 
 
 def _check_document(number: int, document: object) -> str:

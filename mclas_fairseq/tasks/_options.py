@@ -36,6 +36,13 @@ class CrossLingualSummarizationConfig(FairseqDataclass):
             "argparse_alias": "-t",
         },
     )
+    target_langs: Optional[str] = field(
+        default=None,
+        metadata={
+            "help": "several target languages in one decoder, as in de,zh, or all: for layouts "
+            "mclas and ncls. At generation those of the checkpoint's that are to be written"
+        },
+    )
     target_layout: ChoiceEnum([layout.value for layout in Layout]) = field(  # type: ignore[valid-type]
         default="mclas",
         metadata={
@@ -113,8 +120,15 @@ class CrossLingualSummarizationConfig(FairseqDataclass):
     save_dir: str = II("checkpoint.save_dir")
 
 
-def choose_languages(cfg: CrossLingualSummarizationConfig, data_bin: DataBin) -> tuple[str, str]:
+def choose_languages(
+    cfg: CrossLingualSummarizationConfig, data_bin: DataBin, target: Optional[str] = None
+) -> tuple[str, str]:
     """Source and target language: those asked for, checked against the data-bin.
+
+    Args:
+        cfg: the flags.
+        data_bin: what they are checked against.
+        target: instead of --target-lang.
 
     Raises:
         ConfigError: the data-bin has other languages, or several targets to choose from.
@@ -126,12 +140,14 @@ def choose_languages(cfg: CrossLingualSummarizationConfig, data_bin: DataBin) ->
             f"--source-lang {source}: the data-bin {data_bin.folder} has documents in "
             f"{manifest.source_lang}; leave the flag out or give another data-bin"
         )
-    if cfg.target_lang is None and len(manifest.target_langs) > 1:
+    target = target or cfg.target_lang
+    if target is None and len(manifest.target_langs) > 1:
         raise ConfigError(
             f"--target-lang: the data-bin {data_bin.folder} has "
-            f"{', '.join(manifest.target_langs)}; choose one of them"
+            f"{', '.join(manifest.target_langs)}; choose one of them, or several with "
+            "--target-langs"
         )
-    target = cfg.target_lang or manifest.target_langs[0]
+    target = target or manifest.target_langs[0]
     if target not in manifest.target_langs:
         raise ConfigError(
             f"--target-lang {target}: the data-bin {data_bin.folder} has "

@@ -18,7 +18,9 @@ from torch import Tensor
 
 from mclas_fairseq.data.data_bin import DataBin
 from mclas_fairseq.data.generation_log import GenerationRun, describe_run
+from mclas_fairseq.data.indexed_dictionary import load_dictionary
 from mclas_fairseq.data.layouts import DecoderChoice, Layout, first_summary_mask
+from mclas_fairseq.data.many_targets import ManyTargets
 from mclas_fairseq.data.split_loading import TrainSubset, count_vocabulary, load_split
 from mclas_fairseq.data.subset_file import write_train_subset
 from mclas_fairseq.data.summary_dataset import RowsDataset, SummaryDataset, TargetSpec
@@ -34,8 +36,16 @@ from mclas_fairseq.modules.parameter_groups import mark_groups
 from mclas_fairseq.tasks._decoders import check_decoder, decoding_models
 from mclas_fairseq.tasks._options import (
     CrossLingualSummarizationConfig,
-    choose_languages,
     refuse_encoder,
+)
+from mclas_fairseq.tasks._targets import (
+    asked_of,
+    check_layout,
+    choose_targets,
+    plan_contents,
+    several_targets,
+    without_repeats,
+    written_languages,
 )
 
 logger = logging.getLogger(__name__)
@@ -54,7 +64,7 @@ class CrossLingualSummarizationTask(FairseqTask):
         self.dictionary_sha256 = data_bin.manifest.dictionary_sha256
         self.layout = Layout(str(cfg.target_layout))
         self.decoder_choice = DecoderChoice(str(cfg.summary_decoder))
-        self.source_lang, self.target_lang = choose_languages(cfg, data_bin)
+        self.source_lang, self.targets = choose_targets(cfg, data_bin)
         self.max_source_positions = cfg.max_source_positions
         self.max_target_positions = cfg.max_target_positions
         self.vocabularies: dict[str, list[int]] = {}
@@ -75,6 +85,11 @@ class CrossLingualSummarizationTask(FairseqTask):
             )
         return cls(cfg, DataBin.open(Path(cfg.data)))
 
+    @classmethod
+    def load_dictionary(cls, filename: str) -> Dictionary:
+        """Read a `dict.txt` for fairseq-preprocess, also one in a pretrained vocabulary's order."""
+        return load_dictionary(Path(filename))
+
     # -- what fairseq asks every task -----------------------------------------------------------
 
     @property
@@ -92,14 +107,37 @@ class CrossLingualSummarizationTask(FairseqTask):
         return self.max_source_positions, self.max_target_positions
 
     @property
+    def target_lang(self) -> str:
+        """Language of the cross-lingual summaries, the first where there are several."""
+        return self.targets.trained[0]
+
+    @property
     def languages(self) -> tuple[str, ...]:
-        """Languages of the summaries in a hypothesis, in order: what --summary-decoder chose."""
-        return self.layout.written(self.source_lang, self.target_lang, self.decoder_choice)
+        """Languages of the summaries that are written, in order: what --summary-decoder chose."""
+        return tuple(
+            written_languages(
+                self.targets.written,
+                lambda target: self.layout.written(self.source_lang, target, self.decoder_choice),
+            )
+        )
 
     @property
     def summary_languages(self) -> tuple[str, ...]:
         """Languages of the summaries that the model is trained on, in order."""
-        return self.layout.languages(self.source_lang, self.target_lang)
+        return tuple(
+            written_languages(
+                self.targets.trained,
+                lambda target: self.layout.languages(self.source_lang, target),
+            )
+        )
+
+    def write_targets(self, languages: Optional[Sequence[str]]) -> None:
+        """Choose which of several target languages are written; None: all of them.
+
+        Raises:
+            ConfigError: the checkpoint was not trained to write one of them.
+        """
+        self.targets = self.targets.write(languages)
 
     def load_dataset(
         self,
@@ -113,20 +151,25 @@ class CrossLingualSummarizationTask(FairseqTask):
         subset = None
         if split == "train" and self.cfg.train_subset_size > 0:
             subset = TrainSubset(self.cfg.train_subset_size, self.cfg.subset_seed)
-        loaded = load_split(
-            self.data_bin,
-            split,
-            languages=self.languages if every_document else self.summary_languages,
-            triple=(self.source_lang, self.target_lang),
-            max_source_positions=self.max_source_positions,
-            target_spec=self._target_spec(),
-            subset=subset,
-            every_document=every_document,
-            apart=self.layout is Layout.NCLS_MS and not every_document,
-        )
+        if self.targets.several:
+            loaded = self._many_targets().load(split, subset, every_document=every_document)
+        else:
+            loaded = load_split(
+                self.data_bin,
+                split,
+                languages=self.languages if every_document else self.summary_languages,
+                triple=(self.source_lang, self.target_lang),
+                max_source_positions=self.max_source_positions,
+                target_spec=self._target_spec(),
+                subset=subset,
+                every_document=every_document,
+                apart=self.layout is Layout.NCLS_MS and not every_document,
+            )
         self.datasets[split] = loaded.dataset
         if every_document:
-            logger.info("%s", describe_run(GenerationRun(split, self.languages, len(loaded.ids))))
+            targets = self.targets.written if self.targets.several else ()
+            run = GenerationRun(split, self.languages, len(loaded.ids), targets)
+            logger.info("%s", describe_run(run))
         if subset is not None:
             self.subset_ids = loaded.ids
             write_train_subset(Path(self.cfg.save_dir), loaded.ids)
@@ -145,13 +188,16 @@ class CrossLingualSummarizationTask(FairseqTask):
                 "task cross_lingual_summarization: lexical constraints are not supported by the "
                 "restricted search; leave --constraints out"
             )
-        documents = RowsDataset(
-            ListDataset(list(src_tokens), [int(length) for length in src_lengths]),
-            range(len(src_tokens)),
-            self.max_source_positions,
-            self.dictionary.eos(),
-        )
+        encoded = ListDataset(list(src_tokens), [int(length) for length in src_lengths])
+        if self.targets.several:
+            return self._many_targets().for_inference(encoded, len(src_tokens))
+        documents = self.inference_documents(encoded)
         return SummaryDataset(documents, None, self.dictionary, shuffle=False)
+
+    def inference_documents(self, encoded: ListDataset) -> RowsDataset:
+        """Encoded documents as the model reads them: cut."""
+        rows = range(len(encoded))
+        return RowsDataset(encoded, rows, self.max_source_positions, self.dictionary.eos())
 
     def build_tokenizer(self, args: Any) -> None:
         """No separate tokenizer: the data-bin's does both steps, see `build_bpe`."""
@@ -167,14 +213,25 @@ class CrossLingualSummarizationTask(FairseqTask):
     def summary_masks(self, target: Tensor) -> dict[str, Tensor]:
         """Which positions of a target (B, T_tgt) belong to `S^A` ("ms") and to `S^B` ("cls")."""
         if self.layout is Layout.MCLAS:
-            first = first_summary_mask(target, self.data_bin.separator)
+            separators = list(self.targets.symbols.values()) or self.data_bin.separator
+            first = first_summary_mask(target, separators)
             return {"ms": first, "cls": ~first}
         name = "ms" if self.layout is Layout.MS else "cls"
         return {name: torch.ones_like(target, dtype=torch.bool)}
 
     def summary_text(self) -> SummaryText:
         """What turns documents to tokens and hypotheses to summaries."""
-        return SummaryText(self.data_bin, self.source_lang, self.languages)
+        return SummaryText(self.data_bin, self.source_lang, self.languages, self.targets.symbols)
+
+    def _many_targets(self) -> ManyTargets:
+        return ManyTargets(
+            self.data_bin,
+            self.layout,
+            self.source_lang,
+            self.targets,
+            max_source_positions=self.max_source_positions,
+            max_target_positions=self.max_target_positions,
+        )
 
     def _target_spec(self) -> TargetSpec:
         return TargetSpec(
@@ -218,14 +275,17 @@ class CrossLingualSummarizationTask(FairseqTask):
         )
 
         def build(which: DecoderChoice) -> Any:
-            languages = self.layout.written(self.source_lang, self.target_lang, which)
+            def vocabularies(target: str) -> list[list[int]]:
+                languages = self.layout.written(self.source_lang, target, which)
+                return [self.vocabulary(language) for language in languages]
+
+            separator = self.data_bin.separator
             return build_summary_generator(
                 super(CrossLingualSummarizationTask, self).build_generator,
                 decoding_models(models, self.layout, which),
                 args,
                 dictionary=self.dictionary,
-                separator=self.data_bin.separator,
-                vocabularies=[self.vocabulary(language) for language in languages],
+                plans=plan_contents(self.targets, self.layout, separator, vocabularies),
                 options=options,
                 extra_kwargs=extra_kwargs,
             )
@@ -244,6 +304,7 @@ class CrossLingualSummarizationTask(FairseqTask):
         constraints: Optional[Tensor] = None,
     ) -> list[list[dict[str, Any]]]:
         """Decode a batch and hand its best hypotheses, with raw references, to the scorer."""
+        sample = self.targets.complete(sample)
         hypotheses: list[list[dict[str, Any]]] = super().inference_step(
             generator, models, sample, prefix_tokens, constraints
         )
@@ -258,10 +319,11 @@ class CrossLingualSummarizationTask(FairseqTask):
         text = self.summary_text()
         ids, references = self.data_bin.ids(split), self.data_bin.references(split)
         for row, candidates in zip(sample["id"].tolist(), hypotheses, strict=True):
+            summaries = text.summaries(candidates[0]["tokens"].tolist())
             self.feed.push(
                 ScoredDocument(
                     id=ids[row],
-                    hypotheses=text.summaries(candidates[0]["tokens"].tolist()),
+                    hypotheses=without_repeats(summaries, self.targets),
                     references=references[row],
                     row=row,
                 )
@@ -290,6 +352,7 @@ class CrossLingualSummarizationTask(FairseqTask):
     ) -> tuple[Tensor, int, dict[str, Any]]:
         """Compute the loss and, with --eval-rouge, decode the chosen documents of the batch."""
         loss, sample_size, logging_output = super().valid_step(sample, model, criterion)
+        sample = self.scored_part(sample)
         # No raw references are kept of training documents.
         if self._validation is not None and sample["split"] != "train":
             options = Namespace(**self._validation.options)
@@ -298,11 +361,20 @@ class CrossLingualSummarizationTask(FairseqTask):
                 self._validation.score(
                     sample,
                     lambda part: generator.generate([model], part),
-                    text=SummaryText(self.data_bin, self.source_lang, self.summary_languages),
+                    text=SummaryText(
+                        self.data_bin,
+                        self.source_lang,
+                        self.summary_languages,
+                        self.targets.symbols,
+                    ),
                     references=self.data_bin.references(sample["split"]),
                 )
             )
         return loss, sample_size, logging_output
+
+    def scored_part(self, sample: dict[str, Any]) -> dict[str, Any]:
+        """The part of a validation batch whose documents are decoded: all of it."""
+        return sample
 
     def reduce_metrics(self, logging_outputs: Sequence[dict[str, Any]], criterion: Any) -> None:
         """Log the criterion's metrics and validation ROUGE, as floats."""
@@ -322,6 +394,7 @@ class CrossLingualSummarizationTask(FairseqTask):
             dictionary_sha256=self.dictionary_sha256,
             subset_ids=list(self.subset_ids),
             vocabularies={code: self.vocabulary(code) for code in self.summary_languages},
+            target_langs=list(self.targets.trained) if self.targets.several else [],
         )
         return state.to_dict()
 
@@ -332,11 +405,13 @@ class CrossLingualSummarizationTask(FairseqTask):
             CheckpointError: the checkpoint has none of it, another dictionary, or another layout
                 than the checkpoint before it in an ensemble.
         """
+        self.check_origin(state_dict)
         state = TaskState.from_dict(
             state_dict, dictionary_sha256=self.dictionary_sha256, folder=self.data_bin.folder
         )
-        asked = (self.layout.value, self.source_lang, self.target_lang)
-        found = (state.target_layout, state.source_lang, state.target_lang)
+        trained = state.target_langs or [state.target_lang]
+        asked = (self.layout.value, self.source_lang, "+".join(self.targets.trained))
+        found = (state.target_layout, state.source_lang, "+".join(trained))
         if asked != found:
             if self._state_loaded:
                 raise CheckpointError(
@@ -346,8 +421,23 @@ class CrossLingualSummarizationTask(FairseqTask):
             logger.info("the checkpoint has %s, which wins over the flags' %s", found, asked)
         self._state_loaded = True
         self.layout = Layout(state.target_layout)
-        self.source_lang, self.target_lang = state.source_lang, state.target_lang
+        check_layout(self.layout, trained)
+        self.source_lang = state.source_lang
+        self.targets = several_targets(self.data_bin, trained)
+        self.write_targets(asked_of(self.cfg, trained))
         self.max_source_positions = state.max_source_positions
         self.max_target_positions = state.max_target_positions
         self.subset_ids = list(state.subset_ids)
         self.vocabularies = {code: list(entries) for code, entries in state.vocabularies.items()}
+
+    def check_origin(self, state_dict: Mapping[str, Any]) -> None:
+        """Check by what a checkpoint keeps that it is of this task.
+
+        Raises:
+            CheckpointError: it is of `multitask_summarization`.
+        """
+        if "train_tasks" in state_dict:
+            raise CheckpointError(
+                "checkpoint: it was trained with --task multitask_summarization, whose documents "
+                "begin with a tag; give that task"
+            )

@@ -66,7 +66,7 @@ def split_at_target(text: str) -> tuple[str, Optional[str], str]:
 
 
 def without_symbols(text: str) -> str:
-    """Return `text` with separators that it spells taken apart, so that none is mistaken for one."""
+    """Return `text` with separators that it spells taken apart: none is mistaken for one."""
     text = text.replace(SEPARATOR, "[ LSEP ]")
     return _TARGET_SEPARATOR.sub(r"[ LSEP:\1 ]", text)
 
