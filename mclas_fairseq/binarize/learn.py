@@ -6,9 +6,11 @@ from itertools import compress
 from pathlib import Path
 
 from mclas_fairseq.binarize.options import PrepareOptions, TokenizerOptions
+from mclas_fairseq.binarize.pretrained import check_lined_up
 from mclas_fairseq.binarize.spool import SpooledSplit
 from mclas_fairseq.corpus.subsets import draw_subset
 from mclas_fairseq.corpus.tokenizers import (
+    PretrainedTokenizer,
     Tokenizer,
     extend_tokenizer,
     load_tokenizer,
@@ -87,7 +89,10 @@ def take_over(like: DataBin, folder: Path) -> Tokenizer:
     """Copy tokenizer and dictionary of an earlier data-bin, byte for byte."""
     shutil.copytree(like.folder / TOKENIZER_FOLDER, folder / TOKENIZER_FOLDER)
     shutil.copyfile(like.folder / DICTIONARY_FILE, folder / DICTIONARY_FILE)
-    return load_tokenizer(folder / TOKENIZER_FOLDER)
+    tokenizer = load_tokenizer(folder / TOKENIZER_FOLDER)
+    if isinstance(tokenizer, PretrainedTokenizer):
+        check_lined_up(like.dictionary, tokenizer, f"--like {like.folder}")
+    return tokenizer
 
 
 def learned_rows(train: SpooledSplit, options: TokenizerOptions) -> list[bool]:

@@ -90,7 +90,7 @@ def check_learned(
     for text in texts:
         if text.pieces > options.max_unknown:
             remedy = "give a larger --vocab-size or --tokenizer sentencepiece"
-            if options.tokenizer.given is not None:
+            if options.tokenizer.given is not None or options.tokenizer.pretrained is not None:
                 remedy = "give another model, or learn one"
             raise DataError(
                 f"training texts of {text.side}: at most {options.max_unknown:.1%} of their pieces"

@@ -160,7 +160,7 @@ def special_indices(dictionary: Dictionary) -> frozenset[int]:
     """
     roles = {dictionary.bos(), dictionary.pad(), dictionary.eos(), dictionary.unk()}
     if not isinstance(dictionary, IndexedDictionary):
-        return frozenset(roles.union(range(dictionary.nspecial)))
+        return frozenset(roles)
     return frozenset(
         roles.union(n for n, name in enumerate(dictionary.symbols) if _NEVER_TEXT.fullmatch(name))
     )

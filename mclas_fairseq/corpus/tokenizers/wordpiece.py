@@ -37,8 +37,8 @@ from mclas_fairseq.extras import require
 VOCABULARY_FILE = "vocab.txt"
 
 _UNKNOWN = "[UNK]"
-_CONTINUED = "##"  # begins each piece that continues a word
-_SPECIAL = regex.compile(r"\[(PAD|UNK|CLS|SEP|MASK|unused\d+)\]")
+CONTINUED = "##"  # begins each piece that continues a word
+SPECIAL = regex.compile(r"\[(PAD|UNK|CLS|SEP|MASK|unused\d+)\]")
 _LONGEST_WORD = 100  # characters; BERT takes longer words for unknown
 
 # What BERT cut apart and texts write together, as (pattern, replacement).
@@ -79,7 +79,7 @@ class WordpieceTokenizer(Tokenizer):
         self._entries = [
             line
             for line in dict.fromkeys(lines)
-            if not (_SPECIAL.fullmatch(line) or is_reserved(line) or line.split() != [line])
+            if not (SPECIAL.fullmatch(line) or is_reserved(line) or line.split() != [line])
         ]
         self._known = frozenset(self._entries)
         models, normalizers, pre_tokenizers = (
@@ -113,18 +113,7 @@ class WordpieceTokenizer(Tokenizer):
 
     def decode(self, pieces: Sequence[str], language: str) -> str:
         """Return the text of `pieces` with the spacing that is usual in `language`."""
-        words: list[str] = []
-        for piece in pieces:
-            if words and len(piece) > len(_CONTINUED) and piece.startswith(_CONTINUED):
-                words[-1] += piece.removeprefix(_CONTINUED)
-            else:
-                words.append(piece)
-        text = " ".join(words)
-        for pattern, replacement in _CLOSED_UP:
-            text = pattern.sub(replacement, text)
-        if language.split("-")[0] in _ELIDING_LANGUAGES:
-            text = _ELISION.sub(r"\1", text)
-        return join_words(text.split(), language)
+        return join_word_pieces(pieces, language)
 
     def entries(self) -> list[str]:
         """Return the pieces in the vocabulary's order, special ones left out."""
@@ -174,6 +163,22 @@ class WordpieceTokenizer(Tokenizer):
         )
 
 
+def join_word_pieces(pieces: Sequence[str], language: str) -> str:
+    """Return the text of WordPiece's pieces with the spacing that is usual in `language`."""
+    words: list[str] = []
+    for piece in pieces:
+        if words and len(piece) > len(CONTINUED) and piece.startswith(CONTINUED):
+            words[-1] += piece.removeprefix(CONTINUED)
+        else:
+            words.append(piece)
+    text = " ".join(words)
+    for pattern, replacement in _CLOSED_UP:
+        text = pattern.sub(replacement, text)
+    if language.split("-")[0] in _ELIDING_LANGUAGES:
+        text = _ELISION.sub(r"\1", text)
+    return join_words(text.split(), language)
+
+
 def _lines(vocabulary: bytes) -> list[str]:
     try:
         text = vocabulary.decode("utf-8")
@@ -187,4 +192,4 @@ def _lines(vocabulary: bytes) -> list[str]:
 
 def _characters(piece: str) -> list[str]:
     """Cut a piece into characters, all but a word's first one marked as continued."""
-    return [piece[0], *(_CONTINUED + character for character in piece[1:])]
+    return [piece[0], *(CONTINUED + character for character in piece[1:])]
