@@ -164,3 +164,80 @@ def test_task_without_layouts_is_refused_naming_the_flag() -> None:
     task = SimpleNamespace(target_dictionary=Dictionary())
     with pytest.raises(ConfigError, match="add --task cross_lingual_summarization"):
         SummaryCrossEntropy(task, sentence_avg=False, label_smoothing=0.1)
+
+
+class TwoTablesModel(TableModel):
+    """The same with two decoders: logits (B, T_tgt, V) of `S^B` and (B, T_ms, V) of `S^A`."""
+
+    def __init__(self, logits: Tensor, ms_logits: Tensor):
+        super().__init__(logits)
+        self.ms_logits = nn.Parameter(ms_logits)
+
+    def forward(self) -> Any:
+        return self.logits, {"ms": (self.ms_logits, {})}
+
+
+def two_targets(cls: list[list[int]], ms: list[list[int]]) -> dict[str, Any]:
+    sample, other = sample_of(*cls), sample_of(*ms)
+    tokens = sample["ntokens"] + other["ntokens"]
+    return {**sample, "ms_target": other["target"], "ntokens": tokens}
+
+
+CLS_TARGETS = [[WORD, OTHER, EOS], [EOS]]
+MS_TARGETS = [[OTHER, EOS], [WORD, WORD, OTHER, EOS]]
+
+
+def make_two_decoder_criterion(**options: Any) -> SummaryCrossEntropy:
+    criterion = make_criterion(**options)
+    criterion.task.summary_masks = lambda target: {"cls": torch.ones_like(target).bool()}
+    return criterion
+
+
+@pytest.mark.parametrize("epsilon", [0.0, 0.1])
+def test_two_decoders_sum_both_losses_over_the_tokens_of_both_by_hand(epsilon: float) -> None:
+    tables = {"logits": random_logits(2, 3), "ms_logits": random_logits(2, 5)[:, 1:]}
+    model = TwoTablesModel(*(table.clone() for table in tables.values()))
+    criterion = make_two_decoder_criterion(label_smoothing=epsilon)
+    loss, sample_size, log = criterion(model, two_targets(CLS_TARGETS, MS_TARGETS))
+    (loss / sample_size).backward()
+    total, plain = 0.0, {"logits": 0.0, "ms_logits": 0.0}
+    gradients = {name: torch.zeros_like(table) for name, table in tables.items()}
+    for name, targets in (("logits", CLS_TARGETS), ("ms_logits", MS_TARGETS)):
+        for row, target in enumerate(targets):
+            for place, token in enumerate(target):
+                exponentials = [math.exp(float(logit)) for logit in tables[name][row, place]]
+                plain[name] -= math.log(exponentials[token] / sum(exponentials))
+                for entry, value in enumerate(exponentials):
+                    probability = value / sum(exponentials)
+                    wanted = 1 - epsilon if entry == token else epsilon / (SIZE - 1)
+                    total -= wanted * math.log(probability)
+                    # Eq. 2 over the tokens of both summaries: 4 of `S^B` and 6 of `S^A`.
+                    gradients[name][row, place, entry] = (probability - wanted) / 10
+    assert loss.item() == pytest.approx(total, abs=1e-5)
+    assert (sample_size, log["sample_size"], log["ntokens"]) == (10, 10, 10)
+    assert model.logits.grad is not None
+    assert model.ms_logits.grad is not None
+    torch.testing.assert_close(model.logits.grad, gradients["logits"], atol=1e-5, rtol=1.3e-6)
+    torch.testing.assert_close(model.ms_logits.grad, gradients["ms_logits"], atol=1e-5, rtol=1.3e-6)
+    assert float(log["cls_nll_loss"]) == pytest.approx(plain["logits"], abs=1e-5)
+    assert float(log["ms_nll_loss"]) == pytest.approx(plain["ms_logits"], abs=1e-5)
+    assert float(log["nll_loss"]) == pytest.approx(sum(plain.values()), abs=1e-5)
+    assert (int(log["cls_ntokens"]), int(log["ms_ntokens"])) == (4, 6)
+
+
+def test_unreduced_loss_and_accuracy_of_two_decoders_cover_both() -> None:
+    model = TwoTablesModel(random_logits(2, 3), random_logits(2, 4))
+    sample = two_targets(CLS_TARGETS, MS_TARGETS)
+    criterion = make_two_decoder_criterion(report_accuracy=True)
+    each, _, _ = criterion(model, sample, reduce=False)
+    loss, _, log = criterion(model, sample)
+    assert each.shape == (2 * 3 + 2 * 4,)
+    torch.testing.assert_close(each.sum(), loss)
+    assert int(log["total"]) == 10
+    right = sum(
+        int(table[row].argmax(dim=-1)[place]) == token
+        for table, targets in ((model.logits, CLS_TARGETS), (model.ms_logits, MS_TARGETS))
+        for row, target in enumerate(targets)
+        for place, token in enumerate(target)
+    )
+    assert int(log["n_correct"]) == right

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mclas_fairseq.data.layouts import (
+    DecoderChoice,
     Layout,
     build_target,
     first_summary_mask,
@@ -61,3 +62,16 @@ def test_first_summary_mask_ends_with_the_separator() -> None:
     target = torch.tensor([[11, SEPARATOR, 21, EOS], [11, 12, 13, SEPARATOR]])
     expected = [[True, True, False, False], [True, True, True, True]]
     assert first_summary_mask(target, SEPARATOR).tolist() == expected
+
+
+@pytest.mark.parametrize(
+    ("decoder", "languages"), [("cls", ("de",)), ("ms", ("en",)), ("both", ("en", "de"))]
+)
+def test_the_decoder_says_what_a_model_of_two_writes_and_nothing_about_others(
+    decoder: str, languages: tuple[str, ...]
+) -> None:
+    choice = DecoderChoice(decoder)
+    assert Layout("ncls_ms").languages("en", "de") == ("en", "de")
+    assert Layout("ncls_ms").written("en", "de", choice) == languages
+    for layout in (Layout.MS, Layout.NCLS, Layout.MCLAS):
+        assert layout.written("en", "de", choice) == layout.languages("en", "de")

@@ -124,3 +124,41 @@ def test_every_document_is_batched_within_the_limits(
         assert len(batch) <= (sentences or size)
         longest = max(dataset.num_tokens(int(index)) for index in batch)
         assert longest * len(batch) <= (tokens or 10**6)
+
+
+def make_two_target_dataset() -> SummaryDataset:
+    documents = RowsDataset(side([3, 7, 5]), [0, 1, 2], 8, EOS)
+    cls = LayoutDataset([side([3, 6, 2], 14)], [0, 1, 2], spec(100))
+    ms = LayoutDataset([side([4, 2, 9], 17)], [0, 1, 2], spec(7))
+    return SummaryDataset(documents, cls, make_dictionary(), shuffle=False, ms_targets=ms)
+
+
+def test_second_targets_stand_beside_the_first_row_by_row() -> None:
+    dataset = make_two_target_dataset()
+    batch = dataset.collater([dataset[index] for index in range(3)])
+    assert batch["id"].tolist() == [1, 2, 0], "fairseq puts the longest document first"
+    expected = {0: [17, 17, 17, EOS], 1: [18, EOS], 2: [19] * 6 + [EOS]}  # the last is cut to 7
+    for row, target in zip(batch["id"].tolist(), batch["ms_target"], strict=True):
+        assert target.tolist() == expected[row] + [PAD] * (7 - len(expected[row]))
+    first = batch["target"][:, 0].tolist()
+    assert first == [15, 16, 14]
+
+
+def test_second_decoder_reads_bos_and_its_target_without_its_end() -> None:
+    dataset = make_two_target_dataset()
+    batch = dataset.collater([dataset[index] for index in range(3)])
+    previous: Tensor = batch["net_input"]["ms_prev_output_tokens"]
+    assert previous[:, 0].tolist() == [BOS] * 3
+    for read, target in zip(previous, batch["ms_target"], strict=True):
+        length = int(target.ne(PAD).sum())
+        assert read[1:length].tolist() == target[: length - 1].tolist()
+        assert read[length:].tolist() == [PAD] * (7 - length)
+
+
+def test_tokens_of_both_targets_are_counted_and_the_longer_one_fills_batches() -> None:
+    dataset = make_two_target_dataset()
+    batch = dataset.collater([dataset[index] for index in range(3)])
+    content = [int(batch[name].ne(PAD).sum()) for name in ("target", "ms_target")]
+    assert content == [11, 13]
+    assert batch["ntokens"] == sum(content)
+    assert [dataset.num_tokens(index) for index in range(3)] == [4, 7, 7]
