@@ -1,8 +1,9 @@
 """Options and fixtures of the whole test suite."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -55,6 +56,65 @@ def small_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         torch.manual_seed(7)
         BertModel(config).save_pretrained(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def pretrained_bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a random BERT with `[unused*]` pieces, for text of Latin letters."""
+    from transformers import BertConfig, BertModel, BertTokenizer
+
+    letters = [*"abcdefghijklmnopqrstuvwxyzß0123456789"]
+    pieces = [
+        *("[PAD]", *(f"[unused{number}]" for number in range(1, 11))),
+        *("[UNK]", "[CLS]", "[SEP]", "[MASK]"),
+        *(letters + [f"##{letter}" for letter in letters]),
+        *"the of and a in der die das und . , ; : ! ? - ' \" ( ) / % & + $ €".split(),
+    ]
+    pieces = list(dict.fromkeys(pieces))
+    tokenizer = BertTokenizer(vocab={piece: number for number, piece in enumerate(pieces)})
+    folder = tmp_path_factory.mktemp("pretrained") / "tiny-bert"
+    tokenizer.save_pretrained(folder)
+    config = BertConfig(vocab_size=len(pieces), **_TINY_ENCODER)
+    _save_random(lambda: BertModel(config), folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def pretrained_xlmr(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a random XLM-R, which counts positions from 2, for text of Latin letters."""
+    from transformers import XLMRobertaConfig, XLMRobertaModel, XLMRobertaTokenizer
+
+    special = ["<s>", "<pad>", "</s>", "<unk>"]
+    words = [
+        *"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZäöüÄÖÜß0123456789.,;:!?-'\"()/%&+$€"
+    ]
+    words += ["▁", "▁the", "▁of", "▁der", "▁die", "▁und"]
+    scores = [(piece, 0.0) for piece in special] + [(word, -float(len(words))) for word in words]
+    tokenizer = XLMRobertaTokenizer(vocab=scores)
+    folder = tmp_path_factory.mktemp("pretrained") / "tiny-xlmr"
+    tokenizer.save_pretrained(folder)
+    config = XLMRobertaConfig(
+        **{**_TINY_ENCODER, "max_position_embeddings": 66},
+        **{"vocab_size": len(tokenizer), "type_vocab_size": 1},
+        **{"pad_token_id": 1, "bos_token_id": 0, "eos_token_id": 2},
+    )
+    _save_random(lambda: XLMRobertaModel(config), folder)
+    return folder
+
+
+# 64 positions; weights so large that different words get different vectors
+_TINY_ENCODER: dict[str, Any] = {
+    **{"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2},
+    **{"intermediate_size": 32, "max_position_embeddings": 64, "initializer_range": 0.5},
+}
+
+
+def _save_random(build: Callable[[], Any], folder: Path) -> None:
+    import torch
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(7)
+        build().save_pretrained(folder)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
