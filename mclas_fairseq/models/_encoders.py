@@ -195,8 +195,18 @@ def fit_decoder(args: Any, decoder: Any) -> None:
 
 
 def start_from_pretrained(args: Namespace, model: Any) -> None:
-    """Read the pretrained weights into a model's encoder and its decoder's embedding, in place."""
-    encoder: PretrainedEncoder = model.encoder
+    """Read the pretrained weights into a model's encoder and its decoder's embedding, in place.
+
+    Raises:
+        ConfigError: the architecture builds another encoder.
+        CheckpointError: the weights cannot be read or do not fit.
+    """
+    encoder = model.encoder
+    if not isinstance(encoder, PretrainedEncoder):
+        raise ConfigError(
+            f"--pretrained-encoder {args.pretrained_encoder}: architectures of mclas and ncls_ms"
+            f" can have a pretrained encoder, {type(model).__name__} has its own; leave it out"
+        )
     load_pretrained_weights(encoder, args.pretrained_encoder)
     with torch.no_grad():
         model.decoder.embed_tokens.weight.copy_(encoder.word_embeddings.weight)

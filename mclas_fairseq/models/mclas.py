@@ -4,7 +4,8 @@ Bai et al. (2021), ACL 2021, sections 4 and 5.2: the decoder of a plain Transfor
 `S^A [LSEP] S^B` (Eq. 3); NCLS (Eq. 1) and the monolingual summarizer are the same network with
 another target layout, so that one architecture serves pre-training, fine-tuning and baselines.
 Pre-norm layers, GELU, sinusoidal positions and embeddings scaled by sqrt(C) follow the released
-code; one embedding is shared by encoder, decoder and output projection.
+code; one embedding is shared by encoder, decoder and output projection. With a pretrained encoder
+(`_encoders.py`) the decoder's embedding starts as a copy of the encoder's.
 """
 
 import logging
@@ -25,6 +26,7 @@ from torch import Tensor, nn
 
 from mclas_fairseq.errors import CheckpointError, ConfigError
 from mclas_fairseq.models._encoders import (
+    CopiedEncoder,
     add_encoder_args,
     build_text_encoder,
     fit_decoder,
@@ -34,6 +36,8 @@ from mclas_fairseq.models._encoders import (
 )
 from mclas_fairseq.modules.copy_attention import CopyGate, mixture_log_probs
 from mclas_fairseq.modules.fingerprint import Fingerprinted
+
+__all__ = ["CopiedEncoder", "MclasModel", "SummaryDecoder"]
 
 logger = logging.getLogger(__name__)
 
