@@ -13,7 +13,7 @@ from mclas_fairseq.criterions import summary_cross_entropy
 from mclas_fairseq.evaluation import fairseq_scorer
 from mclas_fairseq.models import mclas, ncls_ms
 from mclas_fairseq.optim import grouped_adam, grouped_inverse_sqrt
-from mclas_fairseq.tasks import cross_lingual_summarization
+from mclas_fairseq.tasks import cross_lingual_summarization, multitask_summarization
 from mclas_fairseq.tasks._foreign_tasks import refuse_foreign_tasks
 
 REGISTERED = (
@@ -22,6 +22,7 @@ REGISTERED = (
     mclas,
     ncls_ms,
     cross_lingual_summarization,
+    multitask_summarization,
     grouped_adam,
     grouped_inverse_sqrt,
 )
