@@ -160,29 +160,25 @@ def choose_rate(study: Study, cell: Cell) -> str | None:
     return min(RATES, key=lambda rate: trials[rate]["cls_nll_bits_per_token"])
 
 
-def summarize(study: Study, name: str, cell: Cell, split: str) -> dict[str, Path]:
-    """Summaries of a split: the file that holds those of each language."""
-    languages = ["de", "en"] if cell.system.startswith("ncls_ms") else ["de"]
-    files = {}
-    for language in languages:
-        out = study.out / "summaries" / f"{name}.{split}.{language}.jsonl"
-        out.parent.mkdir(parents=True, exist_ok=True)
-        words = ["mclas", "summarize", "--cpu", *cell.corpus.search.split()]
+def summarize(study: Study, name: str, cell: Cell, split: str) -> Path:
+    """Summaries of a split, in all languages that the system writes."""
+    out = study.out / "summaries" / f"{name}.{split}.jsonl"
+    out.parent.mkdir(parents=True, exist_ok=True)
+    if not out.exists():
+        words = ["mclas", "summarize", "--cpu", *cell.corpus.search.split(), "-o", str(out)]
         words += ["--checkpoint", str(study.out / name / "checkpoint_best.pt")]
         words += ["--data", str(study.material.triples), "-i", str(study.material.records[split])]
-        if language == "en":
-            words += ["--summary-decoder", "ms"]
-        if not out.exists():
-            call([*words, "-o", str(out)], study.out / "log" / f"{name}.{split}.log")
-        files[language] = out
-    return files | ({"en": files["de"]} if cell.system.startswith("mclas") else {})
+        words += ["--summary-decoder", "both"] if cell.system.startswith("ncls_ms") else []
+        call(words, study.out / "log" / f"{name}.{split}.log")
+    return out
 
 
 def evaluate(study: Study, name: str, cell: Cell, split: str) -> dict[str, Any]:
     """Scores of a split, by language."""
     references = study.material.records[split]
-    files = summarize(study, name, cell, split)
-    return {language: measure(file, references, language) for language, file in files.items()}
+    file = summarize(study, name, cell, split)
+    languages = ("de",) if cell.system == "ncls" else ("de", "en")
+    return {language: measure(file, references, language) for language in languages}
 
 
 def run(study: Study, cell: Cell) -> bool:
