@@ -9,18 +9,20 @@ from fairseq.optim import FP16Optimizer
 from mclas_fairseq.checkpoints.install import install
 from mclas_fairseq.checkpoints.one_line_errors import is_fairseq_command
 from mclas_fairseq.checkpoints.wrapping import wrap_once
-from mclas_fairseq.criterions import summary_cross_entropy
+from mclas_fairseq.criterions import summary_cross_entropy, vhm_elbo
 from mclas_fairseq.evaluation import fairseq_scorer
-from mclas_fairseq.models import mclas, ncls_ms
+from mclas_fairseq.models import mclas, ncls_ms, vhm
 from mclas_fairseq.optim import grouped_adam, grouped_inverse_sqrt
 from mclas_fairseq.tasks import cross_lingual_summarization, multitask_summarization
 from mclas_fairseq.tasks._foreign_tasks import refuse_foreign_tasks
 
 REGISTERED = (
     summary_cross_entropy,
+    vhm_elbo,
     fairseq_scorer,
     mclas,
     ncls_ms,
+    vhm,
     cross_lingual_summarization,
     multitask_summarization,
     grouped_adam,
