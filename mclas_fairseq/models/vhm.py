@@ -9,6 +9,7 @@ systems of a comparison differ in what the papers say alone.
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Mapping
+from copy import copy
 from typing import Any, Optional, cast
 
 from fairseq.models import register_model, register_model_architecture
@@ -126,7 +127,8 @@ class VhmModel(MclasModel):
     @property
     def plan(self) -> LatentPlan:
         """Which latent variables there are."""
-        plan: LatentPlan = self.encoder.plan
+        encoder: Any = self.encoder
+        plan: LatentPlan = encoder.plan
         return plan
 
     def set_num_updates(self, num_updates: int) -> None:
@@ -134,7 +136,7 @@ class VhmModel(MclasModel):
         super().set_num_updates(num_updates)
         self.num_updates = num_updates
 
-    def forward(  # type: ignore[override]  # all tasks in one call, as DDP needs it
+    def forward(
         self, batches: Mapping[str, Batch], noise: Optional[LatentNoise] = None
     ) -> dict[str, Output]:
         """Run every task of an update, with latent variables from the recognition networks.
@@ -155,11 +157,20 @@ class VhmModel(MclasModel):
     def decoder_of(self, task: str) -> LatentDecoder:
         """The decoder that writes the targets of a task."""
         others: Any = self.other_decoders
-        decoder: LatentDecoder = others[task] if task in others else self.decoder  # noqa: SIM401
-        return decoder
+        decoder: Any = others[task] if task in others else self.decoder  # noqa: SIM401
+        found: LatentDecoder = decoder
+        return found
+
+    def one_decoder(self, task: str) -> "VhmModel":
+        """This model as search sees it, its decoder being that of a task: the same parameters."""
+        if task not in self.other_decoders:
+            return self
+        view = copy(self)
+        view._modules = {**self._modules, "decoder": self.other_decoders[task]}
+        return view
 
     def _run(self, task: str, batch: Batch, noise: Optional[LatentNoise]) -> Output:
-        encoder: LatentEncoder = self.encoder
+        encoder: Any = self.encoder
         out, latents = encoder_pass(encoder, task, batch, noise, self.locals_in_cls)
         tokens = batch["net_input"]["prev_output_tokens"]
         logits, extra = self.decoder_of(task)(tokens, encoder_out=out)

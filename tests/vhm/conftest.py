@@ -73,7 +73,10 @@ class VhmWorld:
             for length in lengths
         ]
         width = max(map(len, rows)) + pads
-        return collate_tokens(rows, self.dictionary.pad(), left_pad=left, pad_to_length=width)
+        padded: Tensor = collate_tokens(
+            rows, self.dictionary.pad(), left_pad=left, pad_to_length=width
+        )
+        return padded
 
     def batch(self, seed: int = 1, lengths: Sequence[int] = (5, 3, 7), pads: int = 0) -> Batch:
         """A batch as task `multitask_summarization` makes it, with `S^A` of its documents."""

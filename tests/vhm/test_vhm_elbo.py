@@ -2,6 +2,7 @@
 
 import logging
 import math
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -20,7 +21,7 @@ from mclas_fairseq.modules.latent_noise import LatentNoise
 from mclas_fairseq.modules.latents import LatentOutput
 
 TASKS = ("mt", "ms", "cls")
-CLOSE = {"atol": 1e-4, "rtol": 1e-5}
+assert_close = partial(torch.testing.assert_close, atol=1e-4, rtol=1e-5)
 
 
 def loop_terms(model: Any, task: str, batch: dict[str, Any], noise: LatentNoise) -> tuple[Any, Any]:
@@ -120,7 +121,7 @@ def test_evaluation_takes_the_whole_bound_and_the_same_noise_at_any_update(vhm: 
         losses.append(loss)
     assert torch.equal(*losses)
     whole = sum(log[f"{task}_nll_loss"] + log[f"{task}_kl"] for task in TASKS)
-    torch.testing.assert_close(losses[0], whole, **CLOSE)
+    assert_close(losses[0], whole)
 
 
 def test_batches_cut_in_two_add_up_to_the_whole(vhm: Any) -> None:
@@ -133,7 +134,7 @@ def test_batches_cut_in_two_add_up_to_the_whole(vhm: Any) -> None:
         criterion(model, {task: vhm.rows(batch, rows) for task, batch in sample.items()})
         for rows in ([1], [2, 0])
     ]
-    torch.testing.assert_close(parts[0][0] + parts[1][0], whole, **CLOSE)
+    assert_close(parts[0][0] + parts[1][0], whole)
     assert parts[0][1] + parts[1][1] == size
     for key in ("mt_kl", "cls_nll_loss", "cls_ntokens", "kl_weight"):
         both = float(parts[0][2][key]) + float(parts[1][2][key])
@@ -161,8 +162,8 @@ def test_kl_of_local_variables_drawn_from_their_posterior_counts_in_cls(vhm: Any
     model, sample = vhm.model(cls_local_latents="posterior").train(), vhm.sample(("cls",))
     loss, _, log = vhm.criterion(kl_annealing="constant")(model, sample)
     parts = [log["cls_kl_mt"], log["cls_kl_ms"], log["cls_kl_cls"]]
-    torch.testing.assert_close(log["cls_kl"], sum(parts), **CLOSE)
-    torch.testing.assert_close(loss, log["cls_nll_loss"] + log["cls_kl"], **CLOSE)
+    assert_close(log["cls_kl"], sum(parts))
+    assert_close(loss, log["cls_nll_loss"] + log["cls_kl"])
 
 
 def test_metrics_are_bits_a_token_and_nats_a_sentence_as_floats(vhm: Any) -> None:

@@ -1,6 +1,7 @@
 """The model VHM, its baselines and its ablations (Liang et al. 2022, section 3)."""
 
 from argparse import Namespace
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,7 +16,7 @@ from mclas_fairseq.models.vhm import VhmModel
 from mclas_fairseq.modules.latent_noise import LatentNoise
 
 Batch = dict[str, Any]
-CLOSE = {"atol": 1e-5, "rtol": 1.3e-6}
+assert_close = partial(torch.testing.assert_close, atol=1e-5, rtol=1.3e-6)
 
 
 def parameters(vhm: Any, arch: str, tasks: tuple[str, ...] = ()) -> int:
@@ -71,7 +72,7 @@ def test_without_latents_each_task_is_the_plain_transformer(vhm: Any) -> None:
         net_input = batch["net_input"]
         out = model.encoder.encode(net_input["src_tokens"])
         plain, _ = model.decoder(net_input["prev_output_tokens"], encoder_out=out)
-        torch.testing.assert_close(model({task: batch})[task][0], plain, **CLOSE)
+        assert_close(model({task: batch})[task][0], plain)
 
 
 @pytest.mark.parametrize("task", ["mt", "ms", "cls"])
@@ -90,7 +91,7 @@ def test_logits_are_those_of_equation_8_with_the_tasks_latent(vhm: Any, task: st
             joined = torch.cat([states[row, step], z[row]])
             features = torch.tanh(projection.weight @ joined + projection.bias)
             expected = model.encoder.embed_tokens.weight @ features
-            torch.testing.assert_close(logits[row, step], expected, **CLOSE)
+            assert_close(logits[row, step], expected)
 
 
 def test_references_are_encoded_by_the_shared_encoder(vhm: Any) -> None:
@@ -100,8 +101,8 @@ def test_references_are_encoded_by_the_shared_encoder(vhm: Any) -> None:
     y = pool(model.encoder.encode(batch["tgt_src_tokens"]))
     expected = model.encoder.latents.posterior("mt", x, y, {})
     found = extra["latents"].posterior["mt"]
-    torch.testing.assert_close(found.mean, expected.mean, **CLOSE)
-    torch.testing.assert_close(found.std, expected.std, **CLOSE)
+    assert_close(found.mean, expected.mean)
+    assert_close(found.std, expected.std)
 
 
 def test_padding_changes_neither_latents_nor_logits(vhm: Any) -> None:
@@ -109,9 +110,9 @@ def test_padding_changes_neither_latents_nor_logits(vhm: Any) -> None:
     tight, wide = vhm.batch(), vhm.batch(pads=10)
     assert wide["tgt_src_tokens"].size(1) == tight["tgt_src_tokens"].size(1) + 10
     one, other = (model({"cls": batch}, noise=noise)["cls"] for batch in (tight, wide))
-    torch.testing.assert_close(one[0], other[0], **CLOSE)
+    assert_close(one[0], other[0])
     for name, z in one[1]["latents"].z.items():
-        torch.testing.assert_close(z, other[1]["latents"].z[name], **CLOSE)
+        assert_close(z, other[1]["latents"].z[name])
 
 
 def test_a_row_alone_is_as_in_its_batch(vhm: Any) -> None:
@@ -119,10 +120,8 @@ def test_a_row_alone_is_as_in_its_batch(vhm: Any) -> None:
     together, extra = model({"cls": batch}, noise=noise)["cls"]
     for row in range(3):
         alone, own = model({"cls": vhm.rows(batch, [row])}, noise=noise)["cls"]
-        torch.testing.assert_close(alone[0], together[row], **CLOSE)
-        torch.testing.assert_close(
-            own["latents"].z["cls"][0], extra["latents"].z["cls"][row], **CLOSE
-        )
+        assert_close(alone[0], together[row])
+        assert_close(own["latents"].z["cls"][0], extra["latents"].z["cls"][row])
 
 
 def test_noise_follows_update_and_seed_and_none_gives_means(vhm: Any) -> None:
@@ -172,7 +171,7 @@ def test_full_decoder_equals_incremental_decoder_with_a_latent(vhm: Any) -> None
     state: dict[str, Any] = {}
     for step in range(previous.size(1)):
         one, _ = model.decoder(previous[:, : step + 1], encoder_out=out, incremental_state=state)
-        torch.testing.assert_close(one[:, -1], full[:, step], **CLOSE)
+        assert_close(one[:, -1], full[:, step])
 
 
 def test_reordering_moves_latents_with_their_rows(vhm: Any) -> None:
@@ -183,7 +182,7 @@ def test_reordering_moves_latents_with_their_rows(vhm: Any) -> None:
     previous = batch["net_input"]["prev_output_tokens"]
     here, _ = model.decoder(previous, encoder_out=out)
     there, _ = model.decoder(previous[[2, 2, 0]], encoder_out=moved)
-    torch.testing.assert_close(there, here[[2, 2, 0]], **CLOSE)
+    assert_close(there, here[[2, 2, 0]])
 
 
 def test_encoder_gives_the_prior_mean_and_knows_no_reference(vhm: Any) -> None:
