@@ -27,7 +27,10 @@ Settings = dict[str, Any]  # plain JSON values
 
 _AGAIN = "get it again from its maker, or make it with mclas export"
 # Read from options of the task and the process, never from the model's own.
-_NOT_KEPT = frozenset({"help", "max_source_positions", "max_target_positions"})
+_NOT_KEPT = frozenset(
+    # The last one can name a folder; the encoder's settings travel instead (`pretrained_config`).
+    {"help", "max_source_positions", "max_target_positions", "pretrained_encoder"}
+)
 _PLAIN = (str, int, float, bool, type(None))
 
 

@@ -17,7 +17,13 @@ from fairseq.models import register_model, register_model_architecture
 from torch import Tensor
 
 from mclas_fairseq.errors import CheckpointError
-from mclas_fairseq.models.mclas import MclasModel, mclas_base, mclas_small, mclas_tiny
+from mclas_fairseq.models.mclas import (
+    MclasModel,
+    mclas_base,
+    mclas_mbert,
+    mclas_small,
+    mclas_tiny,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -171,3 +177,15 @@ def ncls_ms_small(args: Namespace) -> None:
 def ncls_ms_tiny(args: Namespace) -> None:
     """As `mclas_tiny`, with a second decoder of 2 layers."""
     mclas_tiny(args)
+
+
+@register_model_architecture("ncls_ms", "ncls_ms_mbert")
+def ncls_ms_mbert(args: Namespace) -> None:
+    """As `mclas_mbert`, with a second decoder of 6 layers."""
+    mclas_mbert(args)
+
+
+@register_model_architecture("ncls_ms", "ncls_ms_mbart")
+def ncls_ms_mbart(args: Namespace) -> None:
+    """As `mclas_mbart`, with a second decoder of 12 layers."""
+    mclas_mbart(args)

@@ -16,6 +16,7 @@ from fairseq.dataclass import FairseqDataclass
 from fairseq.tasks import FairseqTask, register_task
 from torch import Tensor
 
+from mclas_fairseq.checkpoints.mbart import start_from_mbart
 from mclas_fairseq.data.data_bin import DataBin
 from mclas_fairseq.data.generation_log import GenerationRun, describe_run
 from mclas_fairseq.data.indexed_dictionary import load_dictionary
@@ -32,12 +33,14 @@ from mclas_fairseq.evaluation.protocols import get_protocols
 from mclas_fairseq.evaluation.validation import ValidationRouge, reduce_rouge
 from mclas_fairseq.generation.building import GenerationOptions, build_summary_generator
 from mclas_fairseq.generation.two_decoders import TwoDecoderGenerator
+from mclas_fairseq.modules.frozen_updates import drop_frozen_gradients
 from mclas_fairseq.modules.parameter_groups import mark_groups
 from mclas_fairseq.tasks._decoders import check_decoder, decoding_models
 from mclas_fairseq.tasks._options import (
     CrossLingualSummarizationConfig,
     refuse_encoder,
 )
+from mclas_fairseq.tasks._pretrained import recall_pretrained
 from mclas_fairseq.tasks._targets import (
     asked_of,
     check_layout,
@@ -197,7 +200,8 @@ class CrossLingualSummarizationTask(FairseqTask):
     def inference_documents(self, encoded: ListDataset) -> RowsDataset:
         """Encoded documents as the model reads them: cut."""
         rows = range(len(encoded))
-        return RowsDataset(encoded, rows, self.max_source_positions, self.dictionary.eos())
+        eos, language_id = self.dictionary.eos(), self.data_bin.language_id(self.source_lang)
+        return RowsDataset(encoded, rows, self.max_source_positions, eos, language_id)
 
     def build_tokenizer(self, args: Any) -> None:
         """No separate tokenizer: the data-bin's does both steps, see `build_bpe`."""
@@ -287,13 +291,18 @@ class CrossLingualSummarizationTask(FairseqTask):
                 dictionary=self.dictionary,
                 plans=plan_contents(self.targets, self.layout, separator, vocabularies),
                 options=options,
-                extra_kwargs=extra_kwargs,
+                extra_kwargs={"bos": self._start(which), **extra_kwargs},
             )
 
         if self.layout is Layout.NCLS_MS and decoder is DecoderChoice.BOTH:
             each = [build(DecoderChoice.MS), build(DecoderChoice.CLS)]
             return TwoDecoderGenerator(*each, separator=self.data_bin.separator)
         return build(decoder)
+
+    def _start(self, which: DecoderChoice) -> int:
+        """What the decoder reads first; several targets have their own, see `plan_contents`."""
+        languages = self.layout.written(self.source_lang, self.target_lang, which)
+        return self.data_bin.start(languages[0])
 
     def inference_step(
         self,
@@ -333,7 +342,10 @@ class CrossLingualSummarizationTask(FairseqTask):
 
     def build_model(self, cfg: Any, from_checkpoint: bool = False) -> Any:
         """Build the model and, with --eval-rouge, what decodes during validation."""
+        if not from_checkpoint:
+            recall_pretrained(cfg, str(self.cfg.save_dir))
         model = super().build_model(cfg, from_checkpoint=from_checkpoint)
+        start_from_mbart(model, cfg, self.dictionary)
         mark_groups(model)
         if self.cfg.eval_rouge:
             tokenizer = self.cfg.rouge_tokenizer
@@ -346,6 +358,11 @@ class CrossLingualSummarizationTask(FairseqTask):
                 self.cfg.eval_rouge_args, self.cfg.eval_rouge_documents, rules
             )
         return model
+
+    def optimizer_step(self, optimizer: Any, model: torch.nn.Module, update_num: int) -> None:
+        """Update the parameters, but those that are still frozen (--freeze-encoder-updates)."""
+        drop_frozen_gradients(optimizer, model)
+        super().optimizer_step(optimizer, model, update_num)
 
     def valid_step(
         self, sample: dict[str, Any], model: torch.nn.Module, criterion: Any
