@@ -145,6 +145,8 @@ MCLAS: dict[str, dict[str, object]] = {
         "--length-penalty": None,
         "--ngram-block-scope": None,
         "--restrict-vocab": None,
+        "--generate-task": None,
+        "--summary-decoder": None,
     },
     "score": {
         "--hyp": REQUIRED,
@@ -230,6 +232,8 @@ MCLAS: dict[str, dict[str, object]] = {
         "--length-penalty": None,
         "--ngram-block-scope": None,
         "--restrict-vocab": None,
+        "--generate-task": None,
+        "--summary-decoder": None,
     },
     "doctor": {},
 }
@@ -274,6 +278,7 @@ DECODING: dict[str, object] = {
     "no_repeat_ngram_size": 3,
     "ngram_block_scope": "summary",
     "restrict_vocab": "both",
+    "summary_decoder": "cls",
 }
 
 SPLIT: dict[str, object] = {"seed": 1, "similarity": 0.2}
@@ -283,6 +288,7 @@ TASK: dict[str, object] = {
     "source_lang": None,
     "target_lang": None,
     "target_layout": "mclas",
+    "summary_decoder": "cls",
     "train_subset_size": 0,
     "subset_seed": 1,
     "max_source_positions": 1024,
@@ -296,6 +302,17 @@ TASK: dict[str, object] = {
     "rouge_protocol": "default",
     "rouge_tokenizer": None,
     "save_dir": "${checkpoint.save_dir}",
+}
+
+MULTITASK: dict[str, object] = {
+    **TASK,
+    "target_layout": "ncls",
+    "mt_data": None,
+    "ms_data": None,
+    "train_tasks": "mt,ms,cls",
+    "cls_subset_size": 0,
+    "generate_task": "cls",
+    "seed": "${common.seed}",
 }
 
 CRITERION: dict[str, object] = {
@@ -381,6 +398,7 @@ def test_convert_splits_in_this_way_when_nothing_is_said() -> None:
     ("config", "expected"),
     [
         (TASK_DATACLASS_REGISTRY["cross_lingual_summarization"], TASK),
+        (TASK_DATACLASS_REGISTRY["multitask_summarization"], MULTITASK),
         (SummaryCrossEntropyConfig, CRITERION),
         (RougeScorerConfig, SCORER),
     ],
