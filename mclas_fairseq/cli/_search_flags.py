@@ -20,6 +20,7 @@ _CHOICES = (
     ("ngram_block_scope", ("summary", "sequence")),
     ("restrict_vocab", ("both", "target", "none")),
     ("summary_decoder", ("cls", "ms", "both")),
+    ("generate_task", ("cls", "ms", "mt")),
 )
 
 

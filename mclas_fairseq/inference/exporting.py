@@ -25,6 +25,7 @@ from mclas_fairseq.data.language_vocabulary import LanguageVocabulary
 from mclas_fairseq.errors import CheckpointError
 from mclas_fairseq.inference.loading import LoadedSystem, load_for_export
 from mclas_fairseq.inference.options import DecodingOptions
+from mclas_fairseq.tasks.multitask_summarization import MultitaskSummarizationTask
 
 logger = logging.getLogger(__name__)
 
@@ -63,6 +64,11 @@ def export_bundle(
         raise CheckpointError(f"checkpoint {checkpoint}: the file does not exist")
     options = options or DecodingOptions()
     system, state = load_for_export(checkpoint, data, options)
+    if isinstance(system.task, MultitaskSummarizationTask):
+        raise CheckpointError(
+            f"checkpoint {checkpoint}: a bundle holds a model of one task, this one was trained "
+            "with --task multitask_summarization; decode it with mclas summarize --checkpoint"
+        )
     stored: Mapping[str, Tensor] = state["model"]
     weights, tied = untie(system.models[0], {name: value.dtype for name, value in stored.items()})
     contents = BundleContents(

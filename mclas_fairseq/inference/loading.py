@@ -30,6 +30,7 @@ from mclas_fairseq.tasks.cross_lingual_summarization import (
     CrossLingualSummarizationConfig,
     CrossLingualSummarizationTask,
 )
+from mclas_fairseq.tasks.multitask_summarization import MultitaskSummarizationTask
 
 logger = logging.getLogger(__name__)
 
@@ -130,6 +131,7 @@ def checkpoint_overrides(data: Path, options: DecodingOptions) -> dict[str, Any]
         "ngram_block_scope": options.ngram_block_scope,
         "length_penalty": options.length_penalty,
         "summary_decoder": options.summary_decoder,
+        "generate_task": options.generate_task,
     }
 
 
@@ -147,11 +149,25 @@ def _from_fairseq(
             f"checkpoint {checkpoints[0]}: it must be one of task cross_lingual_summarization, "
             f"found {type(task).__name__}"
         )
+    check_generate_task(options, several=isinstance(task, MultitaskSummarizationTask))
     # The settings of older checkpoints have no such name, and fairseq overrides what is there.
     task.decoder_choice = DecoderChoice(options.summary_decoder)
     logger.info("loaded %s", ", ".join(map(str, checkpoints)))
     precision = "bfloat16" if getattr(config.common, "bf16", False) else "float32"
     return LoadedSystem(models, task, precision, options)
+
+
+def check_generate_task(options: DecodingOptions, *, several: bool) -> None:
+    """Refuse a choice where a model has learned one thing.
+
+    Raises:
+        ConfigError: it has, and something else than the default was asked for.
+    """
+    if options.generate_task != "cls" and not several:
+        raise ConfigError(
+            f"--generate-task {options.generate_task}: the model was not trained on several tasks "
+            "(--task multitask_summarization), there is nothing to choose; leave it out"
+        )
 
 
 def load_bundle(
@@ -180,6 +196,7 @@ def load_bundle(
                 f" {code!r}, but it is not listed; get it again from its maker"
             )
     options = dataclasses.replace(options or _stored_options(folder, config), **(changes or {}))
+    check_generate_task(options, several=False)
     task = _build_task(folder, config, options)
     model = _build_model(folder, config, task)
     logger.info("loaded the bundle %s", folder)

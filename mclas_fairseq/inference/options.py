@@ -22,6 +22,7 @@ class DecodingOptions:
         ngram_block_scope: "summary" or "sequence".
         restrict_vocab: "both", "target" or "none".
         summary_decoder: which decoder of a model with two writes, "cls", "ms" or "both".
+        generate_task: what a model of several tasks makes of a document, "cls", "ms" or "mt".
     """
 
     beam: int = 5
@@ -35,6 +36,7 @@ class DecodingOptions:
     ngram_block_scope: str = "summary"
     restrict_vocab: str = "both"
     summary_decoder: str = "cls"
+    generate_task: str = "cls"
 
     def __post_init__(self) -> None:
         """Check what fairseq would only assert."""

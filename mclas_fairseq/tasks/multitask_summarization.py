@@ -10,7 +10,7 @@ language vocabularies and scoring this task takes over.
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, Optional, cast
 
 import torch
 from fairseq.data import ListDataset
@@ -152,6 +152,20 @@ class MultitaskSummarizationTask(CrossLingualSummarizationTask):
 
     # -- decoding and validation ----------------------------------------------------------------
 
+    def build_generator(
+        self,
+        models: Sequence[torch.nn.Module],
+        args: Any,
+        seq_gen_cls: Any = None,
+        extra_gen_cls_kwargs: Optional[dict[str, Any]] = None,
+        prefix_allowed_tokens_fn: Any = None,
+    ) -> Any:
+        """Build the restricted search with the decoder of what is decoded."""
+        writers = [cast(Any, model).one_decoder(self.generate_task.value) for model in models]
+        return super().build_generator(
+            writers, args, seq_gen_cls, extra_gen_cls_kwargs, prefix_allowed_tokens_fn
+        )
+
     def inference_step(
         self,
         generator: Any,
@@ -170,6 +184,10 @@ class MultitaskSummarizationTask(CrossLingualSummarizationTask):
                 "--scoring rouge: needs raw references, a data-bin has them of summaries, not of "
                 "translations (--generate-task mt); give --scoring sacrebleu"
             )
+        if self.generate_task is not TrainTask.CLS:
+            # The encoder draws the latent variables of a task; without a name those of CLS.
+            net_input = {**sample["net_input"], "task_name": self.generate_task.value}
+            sample = {**sample, "net_input": net_input}
         return super().inference_step(generator, models, sample, prefix_tokens, constraints)
 
     def scored_part(self, sample: dict[str, Any]) -> dict[str, Any]:

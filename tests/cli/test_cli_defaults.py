@@ -279,6 +279,7 @@ DECODING: dict[str, object] = {
     "ngram_block_scope": "summary",
     "restrict_vocab": "both",
     "summary_decoder": "cls",
+    "generate_task": "cls",
 }
 
 SPLIT: dict[str, object] = {"seed": 1, "similarity": 0.2}
