@@ -91,7 +91,7 @@ class Cell:
     @property
     def name(self) -> str:
         """What its file is called."""
-        return f"{self.corpus.name}_{self.size}_{self.system}_{self.start}_seed{self.seed}"
+        return f"{self.corpus.name}_{self.size}_{self.system}_from-{self.start}_seed{self.seed}"
 
     @property
     def tuned(self) -> "Cell":
