@@ -175,7 +175,10 @@ class LatentDecoder(SummaryDecoder):
         )
         if encoder_out is not None and LATENT in encoder_out:
             projection = self.latent_projections[encoder_out[LATENT_TASK][0]]
-            features = projection(features, encoder_out[LATENT][0])
+            z = encoder_out[LATENT][0]
+            if len(features) > len(z):  # search keeps one row for all hypotheses of a document
+                z = z.repeat_interleave(len(features) // len(z), dim=0)
+            features = projection(features, z)
         return features, extra
 
 

@@ -7,6 +7,7 @@ each a family of architectures: TNCLS (`tncls`), MS-CLS (`ms_cls`), MT-CLS (`mt_
 systems of a comparison differ in what the papers say alone.
 """
 
+import copy
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Mapping
 from copy import copy
@@ -168,6 +169,12 @@ class VhmModel(MclasModel):
         view = copy(self)
         view._modules = {**self._modules, "decoder": self.other_decoders[task]}
         return view
+
+    def one_decoder(self, task: str) -> "VhmModel":
+        """This model, the same parameters, with the decoder of a task as its only one."""
+        chosen = copy.copy(self)
+        chosen._modules = {**self._modules, "decoder": self.decoder_of(task)}
+        return chosen
 
     def _run(self, task: str, batch: Batch, noise: Optional[LatentNoise]) -> Output:
         encoder: Any = self.encoder
