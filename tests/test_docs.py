@@ -127,7 +127,7 @@ def known_flags() -> frozenset[str]:
     flags = {flag for parser in subparsers().values() for flag in flags_of(parser)}
     rates = ["--optimizer", "grouped_adam", "--lr-scheduler", "grouped_inverse_sqrt"]
     more = {
-        "fairseq-train": ["--arch", "mclas_tiny", "--criterion", "summary_cross_entropy", *rates],
+        "fairseq-train": ["--arch", "ncls_ms_tiny", "--criterion", "summary_cross_entropy", *rates],
         "fairseq-generate": ["--path", "checkpoint.pt", "--scoring", "rouge"],
     }
     for command, words in more.items():

@@ -36,6 +36,11 @@ def main() -> None:
     args = parser.parse_args()
     rows = [json.loads(line) for line in args.records.read_text(encoding="utf-8").splitlines()]
     having = [row for row in rows if row.get("summary", {}).get(args.lang)]
+    if len(having) < 2:
+        raise SystemExit(
+            f"{args.records}: two records or more must have a summary in {args.lang} to exchange, "
+            f"found {len(having)}; give another --lang"
+        )
     summaries = [row["summary"][args.lang] for row in having]
     for row, place in zip(having, cycle(len(having), args.seed), strict=True):
         row["summary"] = {**row["summary"], args.lang: summaries[place]}

@@ -20,6 +20,7 @@ from mclas_fairseq.criterions.summary_cross_entropy import SummaryCrossEntropyCo
 from mclas_fairseq.evaluation.fairseq_scorer import RougeScorerConfig
 from mclas_fairseq.inference.options import DecodingOptions
 from mclas_fairseq.models.mclas import MclasModel
+from mclas_fairseq.models.ncls_ms import NclsMsModel
 
 REQUIRED = "(required)"
 
@@ -423,6 +424,14 @@ def test_the_models_own_options_have_these_defaults() -> None:
     MclasModel.add_args(ours)
     added = {name: value for name, value in defaults(ours).items() if name not in defaults(stock)}
     assert added == {"--copy-attention": False}
+
+
+def test_a_model_of_two_decoders_has_one_option_more_and_the_same_sizes() -> None:
+    one, two = argparse.ArgumentParser(), argparse.ArgumentParser()
+    MclasModel.add_args(one)
+    NclsMsModel.add_args(two)
+    assert dict(defaults(two).items() - defaults(one).items()) == {"--ncls-ms-init": None}
+    assert ARCH_MODEL_INV_REGISTRY["ncls_ms"] == ["ncls_ms_base", "ncls_ms_small", "ncls_ms_tiny"]
 
 
 def test_the_architectures_are_those_of_the_table() -> None:
