@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Optional
 
+from mclas_fairseq.binarize.mbart import check_languages
 from mclas_fairseq.binarize.sieve import FilterOptions
 from mclas_fairseq.corpus.languages import check_language
 from mclas_fairseq.errors import ConfigError
@@ -26,6 +27,9 @@ class TokenizerOptions:
             `vocab.txt` for "wordpiece".
         pretrained: name or path of a checkpoint whose tokenizer and ids are taken; then nothing
             else here has an effect.
+        mbart: folder of an mBART whose dictionary is taken; `given` is then its sentencepiece
+            model.
+        mbart_langs: mBART's languages in the order of their ids.
         vocab_size: at most this many dictionary entries, reserved symbols apart.
         lowercase: whether all text is lower-cased.
         subset_size: number of complete triples that the tokenizer may learn from; None for all.
@@ -35,6 +39,8 @@ class TokenizerOptions:
     name: str = "sentencepiece"
     given: Optional[Path] = None
     pretrained: Optional[str] = None
+    mbart: Optional[Path] = None
+    mbart_langs: tuple[str, ...] = ()
     vocab_size: int = 8000
     lowercase: bool = False
     subset_size: Optional[int] = None
@@ -102,6 +108,8 @@ class PrepareOptions:
                 " none are given; give --train, or take an earlier data-bin's with --like"
             )
         self._check_extension()
+        if self.tokenizer.mbart is not None:
+            check_languages(self.tokenizer.mbart_langs, self.languages)
         self.filters.check()
         if not 0 <= self.max_unknown <= 1:
             raise ConfigError(

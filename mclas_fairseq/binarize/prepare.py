@@ -28,6 +28,7 @@ from mclas_fairseq.binarize.dictionary import (
 from mclas_fairseq.binarize.encode import SideStatistics, block_encoder, encode_side
 from mclas_fairseq.binarize.fairseq_preprocess import binarize_side, check_side
 from mclas_fairseq.binarize.learn import extend_earlier, learn_tokenizer, take_over
+from mclas_fairseq.binarize.mbart import build_mbart_dictionary, describe_mbart
 from mclas_fairseq.binarize.options import PrepareOptions
 from mclas_fairseq.binarize.pretrained import (
     build_indexed_dictionary,
@@ -91,7 +92,10 @@ def prepare(options: PrepareOptions) -> PrepareReport:
         manifest = make_manifest(
             options, corpus.splits, corpus.sides, inputs, tokenizer, dictionary, like
         )
-        manifest = replace(manifest, pretrained=describe_pretrained(checkpoint, like))
+        pretrained_from = describe_pretrained(checkpoint, like)
+        if pretrained_from is None and options.tokenizer.mbart is not None:
+            pretrained_from = describe_mbart(options.tokenizer.mbart, dictionary)
+        manifest = replace(manifest, pretrained=pretrained_from)
         manifest.save(folder)
     return PrepareReport(
         out=options.out,
@@ -174,6 +178,8 @@ def _provide_dictionary(
         return dictionary
     if checkpoint is not None:
         dictionary = build_indexed_dictionary(checkpoint, counts)
+    elif options.tokenizer.mbart is not None:
+        dictionary = build_mbart_dictionary(options.tokenizer.mbart, options.tokenizer.mbart_langs)
     else:
         # The merges bound the number of BPE's pieces already; words are without end.
         limit = options.tokenizer.vocab_size if tokenizer.name == "words" else None

@@ -14,6 +14,8 @@ def check_flags(args: argparse.Namespace) -> None:
     """
     kind = {
         "--pretrained": args.pretrained,
+        "--mbart": args.mbart,
+        "--mbart-langs": args.mbart_langs,
         "--tokenizer": args.tokenizer,
         "--vocab": args.vocab,
         "--sentencepiece-model": args.sentencepiece_model,
@@ -35,7 +37,12 @@ def check_flags(args: argparse.Namespace) -> None:
                 " other"
             )
     _check_given_model(args, _given(learning))
-    _check_pretrained(args, _given(learning | kind))
+    _check_pretrained("--pretrained", args.pretrained, _given(learning | kind))
+    _check_pretrained("--mbart", args.mbart, _given(learning | kind))
+    if args.mbart_langs is not None and args.mbart is None:
+        raise ConfigError(
+            "--mbart-langs: has an effect with --mbart only, which is not given; add it"
+        )
     if args.subset_seed is not None and args.tokenizer_subset is None:
         raise ConfigError(
             "--subset-seed: has an effect with --tokenizer-subset only, which is not given; add it"
@@ -54,12 +61,12 @@ def check_flags(args: argparse.Namespace) -> None:
         )
 
 
-def _check_pretrained(args: argparse.Namespace, given: list[str]) -> None:
+def _check_pretrained(flag: str, source: object, given: list[str]) -> None:
     """Refuse another tokenizer, or flags of learning one, beside a checkpoint's."""
-    others = [flag for flag in given if flag != "--pretrained"]
-    if args.pretrained is not None and others:
+    others = [other for other in given if other != flag and other != f"{flag}-langs"]
+    if source is not None and others:
         raise ConfigError(
-            f"--pretrained: takes tokenizer and dictionary from {args.pretrained}, so nothing about"
+            f"{flag}: takes tokenizer and dictionary from {source}, so nothing about"
             f" them may be given, but {' and '.join(others)} is; leave out one or the other"
         )
 

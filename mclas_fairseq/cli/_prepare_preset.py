@@ -57,8 +57,9 @@ def _without_effect(args: argparse.Namespace) -> tuple[tuple[str, ...], str]:
     """Keys of a preset that say nothing beside these flags, and why."""
     if args.like is not None:
         return (*LEARNING, *_KIND), f"the tokenizer is that of {args.like}"
-    if args.pretrained is not None:
-        return (*LEARNING, *_KIND), f"the tokenizer is that of {args.pretrained}"
+    source = args.mbart if args.pretrained is None else args.pretrained
+    if source is not None:
+        return (*LEARNING, *_KIND), f"the tokenizer is that of {source}"
     if args.vocab is not None or args.sentencepiece_model is not None:
         return LEARNING, "a given tokenizer is not learned"
     return (), ""

@@ -160,6 +160,19 @@ def _add_tokenizer_arguments(group: argparse._ArgumentGroup) -> None:
         " --pretrained-encoder: a folder, or a name on the Hugging Face hub",
     )
     group.add_argument(
+        "--mbart",
+        type=Path,
+        metavar="DIR",
+        help="take sentencepiece model, dictionary and language ids of fairseq's mBART, for"
+        " training with --init-from-mbart: the folder with its dict.txt and sentence.bpe.model",
+    )
+    group.add_argument(
+        "--mbart-langs",
+        metavar="CODE[,CODE...]",
+        help="languages of that mBART in the order of their ids, as in en_XX,de_DE (default: the 25"
+        " of cc25)",
+    )
+    group.add_argument(
         "--vocab",
         type=Path,
         metavar="FILE",
@@ -292,14 +305,19 @@ def _languages(text: str) -> tuple[str, ...]:
 
 
 def _tokenizer_options(args: argparse.Namespace) -> Any:
+    from mclas_fairseq.binarize.mbart import mbart_tokenizer
     from mclas_fairseq.binarize.options import EXTENSION_VOCAB_SIZE, TokenizerOptions
+    from mclas_fairseq.data.language_ids import CC25
 
+    given = args.sentencepiece_model if args.vocab is None else args.vocab
     defaults = TokenizerOptions()
     size = defaults.vocab_size if args.extend is None else EXTENSION_VOCAB_SIZE
     return TokenizerOptions(
         name=defaults.name if args.tokenizer is None else args.tokenizer,
         pretrained=args.pretrained,
-        given=args.sentencepiece_model if args.vocab is None else args.vocab,
+        given=given if args.mbart is None else mbart_tokenizer(args.mbart),
+        mbart=args.mbart,
+        mbart_langs=tuple(CC25) if args.mbart_langs is None else _languages(args.mbart_langs),
         vocab_size=size if args.vocab_size is None else args.vocab_size,
         lowercase=args.lowercase,
         subset_size=args.tokenizer_subset,

@@ -29,6 +29,7 @@ from mclas_fairseq.corpus.tokenizers import (
     target_separator,
 )
 from mclas_fairseq.data.indexed_dictionary import load_dictionary
+from mclas_fairseq.data.language_ids import LanguageIds
 from mclas_fairseq.data.language_vocabulary import LanguageVocabulary
 from mclas_fairseq.data.manifest import Manifest
 from mclas_fairseq.errors import DataError
@@ -153,6 +154,24 @@ class DataBin:
                 " --extend adds the separators that are missing)"
             )
         return int(self.dictionary.index(symbol))
+
+    @cached_property
+    def language_ids(self) -> LanguageIds | None:
+        """The language ids of mBART's dictionary; None of any other."""
+        return LanguageIds.find(self.dictionary)
+
+    def language_id(self, language: str) -> int | None:
+        """What documents in a language end with behind EOS; None with any dictionary but mBART's.
+
+        Raises:
+            DataError: mBART has no id for the language.
+        """
+        return None if self.language_ids is None else self.language_ids.number(language)
+
+    def start(self, language: str) -> int:
+        """What the decoder reads before a summary in a language: its id with mBART, else BOS."""
+        number = self.language_id(language)
+        return int(self.dictionary.bos()) if number is None else number
 
     @cached_property
     def tokenizer(self) -> Tokenizer:

@@ -34,7 +34,7 @@ class Manifest:
         left_out: split -> reason -> number of records left out on demand.
         extension: {"languages": those added, "pieces": N, "dictionary_sha256": of the dictionary
             that was extended} when this one extends an earlier dictionary.
-        pretrained: {"name": of the checkpoint, "kind": "bert" or "xlmr", "pieces": N,
+        pretrained: {"name": of the checkpoint, "kind": "bert", "xlmr" or "mbart", "pieces": N,
             "dictionary_sha256": fingerprint of its pieces in the order of their ids} when the
             dictionary is in the order of a pretrained vocabulary.
         format_version: layout of the folder.

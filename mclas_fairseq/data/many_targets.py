@@ -114,10 +114,10 @@ class ManyTargets:
     max_target_positions: int
 
     @property
-    def starts(self) -> Optional[list[int]]:
-        """What the decoder reads first for each language, by number; None for BOS."""
+    def starts(self) -> list[int]:
+        """What the decoder reads first for each language, by number."""
         if self.layout is Layout.MCLAS:
-            return None
+            return [self.data_bin.start(self.source_lang)] * len(self.targets.trained)
         return [self.targets.symbols[language] for language in self.targets.trained]
 
     def for_inference(self, documents: FairseqDataset, count: int) -> ManyTargetsDataset:
@@ -125,7 +125,7 @@ class ManyTargets:
         written = self.targets.numbers
         rows = np.repeat(np.arange(count), len(written))
         dictionary = self.data_bin.dictionary
-        sources = RowsDataset(documents, rows, self.max_source_positions, dictionary.eos())
+        sources = self._sources(documents, rows)
         numbers = np.tile(np.asarray(written, dtype=np.int64), count)
         return ManyTargetsDataset(
             sources, None, dictionary, numbers=numbers, starts=self.starts, shuffle=False
@@ -143,14 +143,14 @@ class ManyTargets:
             DataError: the split is missing, or has no record that serves one of the languages.
             ConfigError: the subset is larger than what there is.
         """
-        data_bin, eos = self.data_bin, self.data_bin.dictionary.eos()
+        data_bin = self.data_bin
         documents = data_bin.side(split, DOCUMENT_SIDE)
         ids = data_bin.ids(split)
         if documents is None:
             raise DataError(f"data-bin {data_bin.folder}: split {split!r} has no documents")
         languages = self.targets.written if every_document else self.targets.trained
         rows = [self._rows(split, language, subset, every_document) for language in languages]
-        sources = RowsDataset(documents, np.concatenate(rows), self.max_source_positions, eos)
+        sources = self._sources(documents, np.concatenate(rows))
         log_truncation(split, sources)
         numbers = [self.targets.trained.index(language) for language in languages]
         dataset = ManyTargetsDataset(
@@ -163,6 +163,11 @@ class ManyTargets:
             split=split,
         )
         return LoadedSplit(dataset, [ids[row] for row in np.unique(np.concatenate(rows))])
+
+    def _sources(self, documents: FairseqDataset, rows: Numbers) -> RowsDataset:
+        eos = self.data_bin.dictionary.eos()
+        language_id = self.data_bin.language_id(self.source_lang)
+        return RowsDataset(documents, rows, self.max_source_positions, eos, language_id)
 
     def _rows(
         self, split: str, language: str, subset: Optional[TrainSubset], every_document: bool

@@ -89,7 +89,9 @@ def load_split(
     documents = data_bin.side(split, DOCUMENT_SIDE)
     if documents is None:
         raise DataError(f"data-bin {data_bin.folder}: split {split!r} has no documents")
-    sources = RowsDataset(documents, rows, max_source_positions, target_spec.eos)
+    sources = RowsDataset(
+        documents, rows, max_source_positions, target_spec.eos, data_bin.language_id(triple[0])
+    )
     targets, ms_targets = None, None
     sides = [data_bin.side(split, summary_side(language)) for language in languages]
     there = [side for side in sides if side is not None and (np.asarray(side.sizes) > 1).any()]
@@ -108,6 +110,7 @@ def load_split(
         shuffle=split == "train",
         split=split,
         ms_targets=ms_targets,
+        starts=(data_bin.start(languages[-1 if apart else 0]), data_bin.start(languages[0])),
     )
     return LoadedSplit(dataset, [ids[row] for row in rows])
 

@@ -33,24 +33,37 @@ class TargetSpec:
 
 
 class RowsDataset(FairseqDataset):
-    """Chosen rows of a binarised side, cut to `max_tokens` tokens with EOS kept at the end."""
+    """Chosen rows of a binarised side, cut to `max_tokens` tokens with EOS kept at the end.
 
-    def __init__(self, side: FairseqDataset, rows: Rows, max_tokens: int, eos: int):
+    With `language_id` that id follows EOS, within `max_tokens`.
+    """
+
+    def __init__(
+        self,
+        side: FairseqDataset,
+        rows: Rows,
+        max_tokens: int,
+        eos: int,
+        language_id: int | None = None,
+    ):
         super().__init__()
         self.side = side
         self.rows = np.asarray(rows, dtype=np.int64)
         self.max_tokens = max_tokens
         self.eos = eos
-        full = np.asarray(side.sizes)[self.rows]
+        self.ending = [eos] if language_id is None else [eos, language_id]
+        full = np.asarray(side.sizes)[self.rows] + len(self.ending) - 1
         self.sizes = np.minimum(full, max_tokens)
         self.truncated = int((full > max_tokens).sum())
         self.truncated_tokens = int((full - self.sizes).sum())
 
     def __getitem__(self, index: int) -> Tensor:
-        """Token ids of one row, shape (T,), T <= max_tokens, closed by EOS."""
+        """Token ids of one row, shape (T,), T <= max_tokens, closed by EOS and a language id."""
         tokens: Tensor = self.side[int(self.rows[index])].long()
-        if len(tokens) > self.max_tokens:
-            tokens = torch.cat([tokens[: self.max_tokens - 1], tokens.new_tensor([self.eos])])
+        room = self.max_tokens - len(self.ending)
+        if len(tokens) - 1 > room or len(self.ending) > 1:
+            content = tokens[: min(room, len(tokens) - 1)]
+            tokens = torch.cat([content, tokens.new_tensor(self.ending)])
         return tokens
 
     def __len__(self) -> int:
@@ -88,7 +101,8 @@ class LayoutDataset(FairseqDataset):
 class SummaryDataset(LanguagePairDataset):
     """Documents and targets. `id` of a sample is its row in the data-bin's split.
 
-    With `ms_targets` a document has a second target, `S^A`, for a decoder of its own.
+    With `ms_targets` a document has a second target, `S^A`, for a decoder of its own. `starts` is
+    what the decoders of target and second target read first; BOS when None.
     """
 
     def __init__(
@@ -100,6 +114,7 @@ class SummaryDataset(LanguagePairDataset):
         shuffle: bool,
         split: str | None = None,
         ms_targets: LayoutDataset | None = None,
+        starts: tuple[int, int] | None = None,
     ):
         sizes = None if targets is None else targets.sizes
         if ms_targets is not None:
@@ -117,7 +132,8 @@ class SummaryDataset(LanguagePairDataset):
         self.rows = documents.rows
         self.split = split
         self.ms_targets = ms_targets
-        self.bos = dictionary.bos()
+        bos = dictionary.bos()
+        self.start, self.ms_start = (bos, bos) if starts is None else starts
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         example: dict[str, Any] = super().__getitem__(index)
@@ -142,7 +158,7 @@ class SummaryDataset(LanguagePairDataset):
         if batch and self.split is not None:
             batch["split"] = self.split
         if batch and "prev_output_tokens" in batch["net_input"]:
-            batch["net_input"]["prev_output_tokens"][:, 0] = self.bos
+            batch["net_input"]["prev_output_tokens"][:, 0] = self.start
         if batch and self.ms_targets is not None:
             self._add_ms_targets(batch, samples)
         return batch
@@ -153,7 +169,7 @@ class SummaryDataset(LanguagePairDataset):
         rows = [by_id[row] for row in batch["id"].tolist()]
         pad, eos = self.tgt_dict.pad(), self.tgt_dict.eos()
         prev = data_utils.collate_tokens(rows, pad, eos, move_eos_to_beginning=True)
-        prev[:, 0] = self.bos
+        prev[:, 0] = self.ms_start
         batch["net_input"]["ms_prev_output_tokens"] = prev
         batch["ms_target"] = data_utils.collate_tokens(rows, pad)
         batch["ntokens"] += sum(len(row) for row in rows)

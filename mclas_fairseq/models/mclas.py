@@ -112,6 +112,12 @@ class MclasModel(TransformerModel, Fingerprinted):
             "when there are few training examples",
         )
         add_encoder_args(parser)
+        parser.add_argument(
+            "--init-from-mbart",
+            metavar="PATH",
+            help="start encoder and decoder, two of them with ncls_ms, from the model.pt of "
+            "fairseq's mBART; the data-bin must be made with mclas prepare --mbart",
+        )
 
     @classmethod
     def build_model(cls, args: Namespace, task: Any) -> "MclasModel":
@@ -272,4 +278,14 @@ def mclas_mbert(args: Namespace) -> None:
     _sizes(args, embed_dim=768, ffn_dim=2048, layers=6, heads=8)
     for kind in ("attention", "activation"):
         _set_default(args, f"{kind}_dropout", getattr(args, "dropout", 0.1))
+    mclas_base(args)
+
+
+@register_model_architecture("mclas", "mclas_mbart")
+def mclas_mbart(args: Namespace) -> None:
+    """As fairseq's mbart_large: 12+12 layers, C 1024, FFN 4096, 16 heads, learned positions."""
+    _sizes(args, embed_dim=1024, ffn_dim=4096, layers=12, heads=16)
+    for side in ("encoder", "decoder"):
+        _set_default(args, f"{side}_learned_pos", True)
+    _set_default(args, "layernorm_embedding", True)
     mclas_base(args)

@@ -20,6 +20,7 @@ from mclas_fairseq.errors import CheckpointError
 from mclas_fairseq.models.mclas import (
     MclasModel,
     mclas_base,
+    mclas_mbart,
     mclas_mbert,
     mclas_small,
     mclas_tiny,
