@@ -10,7 +10,6 @@ systems of a comparison differ in what the papers say alone.
 import copy
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Mapping
-from copy import copy
 from typing import Any, Optional, cast
 
 from fairseq.models import register_model, register_model_architecture
@@ -161,14 +160,6 @@ class VhmModel(MclasModel):
         decoder: Any = others[task] if task in others else self.decoder  # noqa: SIM401
         found: LatentDecoder = decoder
         return found
-
-    def one_decoder(self, task: str) -> "VhmModel":
-        """This model as search sees it, its decoder being that of a task: the same parameters."""
-        if task not in self.other_decoders:
-            return self
-        view = copy(self)
-        view._modules = {**self._modules, "decoder": self.other_decoders[task]}
-        return view
 
     def one_decoder(self, task: str) -> "VhmModel":
         """This model, the same parameters, with the decoder of a task as its only one."""
