@@ -25,7 +25,7 @@ from fairseq import checkpoint_utils, tasks
 from torch import Tensor
 
 from mclas_fairseq.checkpoints.safe_loading import load_checkpoint
-from mclas_fairseq.corpus.tokenizers import ExtendedTokenizer, Tokenizer
+from mclas_fairseq.corpus.tokenizers import ExtendedTokenizer, Tokenizer, split_at_target
 from mclas_fairseq.corpus.tokenizers.extended import split_mark
 from mclas_fairseq.data.data_bin import DataBin, fingerprint_of
 from mclas_fairseq.errors import CheckpointError
@@ -131,7 +131,7 @@ def _find_earlier(path: Path, state: Mapping[str, Any], data_bin: DataBin) -> tu
             f" DATA_BIN is what {path} was trained on"
         )
     while isinstance(tokenizer, ExtendedTokenizer):
-        size -= len(tokenizer.added)
+        size = _size_before(data_bin.dictionary.symbols[:size], tokenizer)
         tokenizer = tokenizer.base
         if fingerprint_of(data_bin.dictionary.symbols[:size]) == sha256:
             return tokenizer, size
@@ -141,6 +141,16 @@ def _find_earlier(path: Path, state: Mapping[str, Any], data_bin: DataBin) -> tu
         " give a checkpoint that was trained on the data-bin given with --like, or extend that of"
         " this checkpoint"
     )
+
+
+def _size_before(symbols: Sequence[str], tokenizer: ExtendedTokenizer) -> int:
+    """How many of these entries were there before this extension, which added the last of them.
+
+    What it added are its pieces and, behind them, separators and other symbols.
+    """
+    if tokenizer.added:
+        return symbols.index(tokenizer.added[0])
+    return 1 + max(n for n, symbol in enumerate(symbols) if split_at_target(symbol)[1] is None)
 
 
 def _build_model(path: Path, data_bin: DataBin) -> torch.nn.Module:
@@ -161,8 +171,11 @@ def _build_model(path: Path, data_bin: DataBin) -> torch.nn.Module:
 def _cut(symbol: str, tokenizer: Tokenizer, data_bin: DataBin, earlier: int) -> list[int]:
     """Numbers of the entries that the earlier tokenizer cut an added one's text into.
 
-    None when it did not know one of them: a mean over the rest would be of other text.
+    None when it did not know one of them: a mean over the rest would be of other text. The
+    separator of a target language starts as the one separator that there was.
     """
+    if split_at_target(symbol)[1] is not None:
+        return [data_bin.separator]
     languages, piece = split_mark(symbol)
     text = piece.replace(_WORD_START, " ").strip()
     language = languages[0] if languages else data_bin.manifest.source_lang

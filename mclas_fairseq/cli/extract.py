@@ -47,6 +47,7 @@ def run(args: argparse.Namespace) -> int:
     ids = DataBin.open(args.data).ids(described.split)
     lines = (line for _, line in read_lines(args.log))
     hypotheses = read_hypotheses(lines, described.languages, described.targets)
-    written = write_json_lines(args.output, in_input_order(hypotheses, ids, described.documents))
+    records = in_input_order(hypotheses, ids, described.documents, described.targets)
+    written = write_json_lines(args.output, records)
     print(f"mclas extract: {written} of {len(ids)} documents of {described.split}", file=sys.stderr)
     return 0

@@ -7,7 +7,7 @@ split are logged by the task, see `describe_run`.
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Optional
 
@@ -157,14 +157,18 @@ def best_of_rows(
         assert hypothesis.target is not None
         by_row.setdefault(hypothesis.row, {}).setdefault(hypothesis.target, hypothesis)
     for row, found in by_row.items():
-        missing = [target for target in targets if target not in found]
-        if missing:
-            raise DataError(
-                f"generation log: row {row} must have a hypothesis in {', '.join(targets)}, it has"
-                f" none in {', '.join(missing)}; is the log cut short? generate again"
-            )
+        _check_complete(row, {target: target in found for target in targets})
         ordered = [found[target] for target in targets]
         yield LoggedHypothesis(row, ordered[0].score, joined([one.summary for one in ordered]))
+
+
+def _check_complete(row: int, found: Mapping[str, object]) -> None:
+    missing = [target for target, there in found.items() if not there]
+    if missing:
+        raise DataError(
+            f"generation log: row {row} must have a hypothesis in {', '.join(found)}, it has none"
+            f" in {', '.join(missing)}; is the log cut short? generate again"
+        )
 
 
 def joined(summaries: Iterable[dict[str, str]]) -> dict[str, str]:
@@ -176,9 +180,18 @@ def joined(summaries: Iterable[dict[str, str]]) -> dict[str, str]:
 
 
 def in_input_order(
-    hypotheses: Iterable[LoggedHypothesis], ids: Sequence[str], documents: int
+    hypotheses: Iterable[LoggedHypothesis],
+    ids: Sequence[str],
+    documents: int,
+    targets: Sequence[str] = (),
 ) -> Iterator[dict[str, Any]]:
     """One summary record a document, in the order of `ids`, best hypothesis first.
+
+    Args:
+        hypotheses: of all documents.
+        ids: of the split's records.
+        documents: how many were loaded.
+        targets: the target languages, where there are several.
 
     Yields:
         `{"id", "summary": {lang: text}, "score": bits}` and, where several hypotheses were
@@ -204,15 +217,15 @@ def in_input_order(
             f"{len(by_row)} have one; is the log cut short? generate again"
         )
     for row in sorted(by_row):
-        by_target: dict[str | None, list[LoggedHypothesis]] = {}
-        for hypothesis in by_row[row]:
-            by_target.setdefault(hypothesis.target, []).append(hypothesis)
-        if None in by_target:
-            yield {"id": ids[row], **_ranked(by_target[None])}
-        else:
-            yield record_of_targets(
-                ids[row], {str(target): _ranked(found) for target, found in by_target.items()}
-            )
+        if not targets:
+            yield {"id": ids[row], **_ranked(by_row[row])}
+            continue
+        by_target = {
+            target: [one for one in by_row[row] if one.target == target] for target in targets
+        }
+        _check_complete(row, by_target)
+        ranked = {target: _ranked(found) for target, found in by_target.items()}
+        yield record_of_targets(ids[row], ranked)
 
 
 def record_of_targets(identifier: str | None, targets: dict[str, dict[str, Any]]) -> dict[str, Any]:

@@ -143,10 +143,11 @@ class Toy:
     rows: dict[str, list[Row]]
     data_bin: Path
     logs: dict[str, str] = field(default_factory=dict)
+    targets: tuple[str, ...] = ("--target-lang", "de")
 
     def flags(self, task: str = TASK) -> list[str]:
         """Flags that every command of fairseq's takes here."""
-        own = ["--task", task] + (["--target-lang", "de"] if task == TASK else [])
+        own = ["--task", task] + (list(self.targets) if task == TASK else [])
         process = ["--cpu", "--num-workers", "0", "--distributed-world-size", "1"]
         return [*own, *process, "--user-dir", PLUGIN]
 
