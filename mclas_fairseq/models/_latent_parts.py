@@ -155,6 +155,14 @@ class LatentDecoder(SummaryDecoder):
             }
         )
 
+    @property
+    def reads_documents_by_attention_alone(self) -> bool:
+        """Whether hypotheses of one document may share its row of encoder output.
+
+        Latent variables are a row's as well, but `extract_features` repeats them.
+        """
+        return self.copy_gate is None
+
     def extract_features(
         self,
         prev_output_tokens: Tensor,

@@ -35,7 +35,7 @@ def loop_terms(model: Any, task: str, batch: dict[str, Any], noise: LatentNoise)
                 nll -= float(torch.log_softmax(logits[row, step].detach(), dim=0)[token])
         q, p = latents.posterior[task], latents.prior[task]
         both = (Independent(Normal(one.mean[row], one.std[row]), 1) for one in (q, p))
-        kl += float(kl_divergence(*both))
+        kl += float(kl_divergence(*both).detach())
     return nll, kl
 
 
