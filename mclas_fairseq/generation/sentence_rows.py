@@ -66,11 +66,13 @@ def reorder_incremental_state(
 
 def _reorder_documents(attention: Any, state: IncrementalState, order: Tensor) -> None:
     kept = attention._get_input_buffer(state)
-    if not kept or kept["prev_key"].size(0) == order.numel():
-        return  # nothing kept yet, or all documents are still there, in their order
+    if not kept:
+        return
+    left = order.numel() < kept["prev_key"].size(0)  # else all are there, in their order
     moved = {
-        name: None if tensor is None else tensor.index_select(0, order)
-        for name, tensor in kept.items()
+        # What the first step keeps is a transposed view, which each product would copy in bf16.
+        name: None if one is None else (one.index_select(0, order) if left else one.contiguous())
+        for name, one in kept.items()
     }
     attention._set_input_buffer(state, moved)
 
