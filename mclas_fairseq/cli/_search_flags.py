@@ -14,6 +14,7 @@ _NUMBERS = (
     ("min_len", int, "shortest summary in tokens, each summary"),
     ("lenpen", float, "exponent of the length penalty"),
     ("no_repeat_ngram_size", int, "no n-gram twice in a summary; 0: no blocking"),
+    ("sample_latent", int, "draws of the latent variables of a document; 0: their prior means"),
 )
 _CHOICES = (
     ("length_penalty", ("fairseq", "gnmt")),
@@ -21,6 +22,7 @@ _CHOICES = (
     ("restrict_vocab", ("both", "target", "none")),
     ("summary_decoder", ("cls", "ms", "both")),
     ("generate_task", ("cls", "ms", "mt")),
+    ("latent_reranking", ("none", "score", "joint")),
 )
 
 

@@ -130,3 +130,30 @@ class LatentSampler:
             return float(hypothesis["score"])
         both = hypothesis["positional_scores"].sum() + hypothesis["latent_score"]
         return float(self.generator.length_penalty(both, hypothesis["tokens"].numel()))
+
+
+def with_draws(generator: Any, samples: int, reranking: str, seed: int) -> Any:
+    """The generator, or one that searches with several draws where they are asked for.
+
+    Args:
+        generator: what a task builds.
+        samples: number of draws; 0: none.
+        reranking: one of `RERANKINGS`.
+        seed: of the draws.
+
+    Raises:
+        ConfigError: the options do not fit each other, the models or the generator.
+    """
+    if samples < 0 or (samples == 0 and reranking != "none"):
+        raise ConfigError(
+            f"--sample-latent {samples} --latent-reranking {reranking}: there must be draws to put "
+            "in order; give --sample-latent 8, say, or leave both out"
+        )
+    if samples == 0:
+        return generator
+    if not isinstance(generator, SummaryGenerator):
+        raise ConfigError(
+            f"--sample-latent {samples}: references are scored with the prior means; leave out "
+            "--score-reference or --sample-latent"
+        )
+    return LatentSampler(generator, samples, reranking, seed)

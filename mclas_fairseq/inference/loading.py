@@ -132,6 +132,8 @@ def checkpoint_overrides(data: Path, options: DecodingOptions) -> dict[str, Any]
         "length_penalty": options.length_penalty,
         "summary_decoder": options.summary_decoder,
         "generate_task": options.generate_task,
+        "sample_latent": options.sample_latent,
+        "latent_reranking": options.latent_reranking,
     }
 
 
@@ -167,6 +169,11 @@ def check_generate_task(options: DecodingOptions, *, several: bool) -> None:
         raise ConfigError(
             f"--generate-task {options.generate_task}: the model was not trained on several tasks "
             "(--task multitask_summarization), there is nothing to choose; leave it out"
+        )
+    if options.sample_latent and not several:
+        raise ConfigError(
+            f"--sample-latent {options.sample_latent}: the model must have latent variables, this "
+            "one has none; leave the flag out"
         )
 
 

@@ -23,6 +23,8 @@ class DecodingOptions:
         restrict_vocab: "both", "target" or "none".
         summary_decoder: which decoder of a model with two writes, "cls", "ms" or "both".
         generate_task: what a model of several tasks makes of a document, "cls", "ms" or "mt".
+        sample_latent: draws of the latent variables of a document; 0: their prior means.
+        latent_reranking: order of the hypotheses of several draws, "none", "score" or "joint".
     """
 
     beam: int = 5
@@ -37,6 +39,8 @@ class DecodingOptions:
     restrict_vocab: str = "both"
     summary_decoder: str = "cls"
     generate_task: str = "cls"
+    sample_latent: int = 0
+    latent_reranking: str = "none"
 
     def __post_init__(self) -> None:
         """Check what fairseq would only assert."""

@@ -11,6 +11,7 @@ from omegaconf import II
 from mclas_fairseq.data.layouts import Layout
 from mclas_fairseq.data.multitask import TrainTask
 from mclas_fairseq.errors import ConfigError
+from mclas_fairseq.generation.latent_sampling import RERANKINGS
 from mclas_fairseq.tasks._options import CrossLingualSummarizationConfig
 
 
@@ -58,6 +59,20 @@ class MultitaskSummarizationConfig(CrossLingualSummarizationConfig):
         metadata={
             "help": "for generation: what is made of the documents, a summary in the target "
             "language (cls) or in their own (ms), or a translation (mt)"
+        },
+    )
+    sample_latent: int = field(
+        default=0,
+        metadata={
+            "help": "for generation: draw the latent variables of each document N times and search "
+            "with each draw (0: search once, with their prior means)"
+        },
+    )
+    latent_reranking: ChoiceEnum(RERANKINGS) = field(  # type: ignore[valid-type]
+        default="none",
+        metadata={
+            "help": "order of the hypotheses of several draws: that of the draws (none), by the "
+            "summary's score (score), or with the density of the draw added to it (joint)"
         },
     )
     seed: int = II("common.seed")

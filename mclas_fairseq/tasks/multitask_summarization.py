@@ -35,6 +35,7 @@ from mclas_fairseq.data.multitask_loading import (
 from mclas_fairseq.data.split_loading import TrainSubset
 from mclas_fairseq.data.subset_file import write_train_subset
 from mclas_fairseq.errors import CheckpointError, ConfigError
+from mclas_fairseq.generation.latent_sampling import with_draws
 from mclas_fairseq.tasks._multitask_options import (
     MultitaskSummarizationConfig,
     parse_train_tasks,
@@ -162,8 +163,11 @@ class MultitaskSummarizationTask(CrossLingualSummarizationTask):
     ) -> Any:
         """Build the restricted search with the decoder of what is decoded."""
         writers = [cast(Any, model).one_decoder(self.generate_task.value) for model in models]
-        return super().build_generator(
+        generator = super().build_generator(
             writers, args, seq_gen_cls, extra_gen_cls_kwargs, prefix_allowed_tokens_fn
+        )
+        return with_draws(
+            generator, self.cfg.sample_latent, str(self.cfg.latent_reranking), self.cfg.seed
         )
 
     def inference_step(

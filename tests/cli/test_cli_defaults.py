@@ -17,10 +17,12 @@ from mclas_fairseq.binarize.options import TokenizerOptions
 from mclas_fairseq.cli import COMMANDS, build_parser
 from mclas_fairseq.corpus.conversion.splitting import SplitOptions
 from mclas_fairseq.criterions.summary_cross_entropy import SummaryCrossEntropyConfig
+from mclas_fairseq.criterions.vhm_elbo import VhmElboConfig
 from mclas_fairseq.evaluation.fairseq_scorer import RougeScorerConfig
 from mclas_fairseq.inference.options import DecodingOptions
 from mclas_fairseq.models.mclas import MclasModel
 from mclas_fairseq.models.ncls_ms import NclsMsModel
+from mclas_fairseq.models.vhm import VhmModel
 
 REQUIRED = "(required)"
 
@@ -147,6 +149,8 @@ MCLAS: dict[str, dict[str, object]] = {
         "--ngram-block-scope": None,
         "--restrict-vocab": None,
         "--generate-task": None,
+        "--latent-reranking": None,
+        "--sample-latent": None,
         "--summary-decoder": None,
     },
     "score": {
@@ -234,6 +238,8 @@ MCLAS: dict[str, dict[str, object]] = {
         "--ngram-block-scope": None,
         "--restrict-vocab": None,
         "--generate-task": None,
+        "--latent-reranking": None,
+        "--sample-latent": None,
         "--summary-decoder": None,
     },
     "doctor": {},
@@ -281,6 +287,8 @@ DECODING: dict[str, object] = {
     "restrict_vocab": "both",
     "summary_decoder": "cls",
     "generate_task": "cls",
+    "sample_latent": 0,
+    "latent_reranking": "none",
 }
 
 SPLIT: dict[str, object] = {"seed": 1, "similarity": 0.2}
@@ -314,6 +322,8 @@ MULTITASK: dict[str, object] = {
     "train_tasks": "mt,ms,cls",
     "cls_subset_size": 0,
     "generate_task": "cls",
+    "sample_latent": 0,
+    "latent_reranking": "none",
     "seed": "${common.seed}",
 }
 
@@ -321,6 +331,21 @@ CRITERION: dict[str, object] = {
     "label_smoothing": 0.0,
     "report_accuracy": False,
     "ignore_prefix_size": 0,
+    "sentence_avg": "${optimization.sentence_avg}",
+}
+
+ELBO: dict[str, object] = {
+    "label_smoothing": 0.0,
+    "kl_annealing": "linear",
+    "kl_annealing_updates": 0,
+    "kl_weight": 1.0,
+    "kl_cycles": 4,
+    "kl_cycle_rise": 0.5,
+    "free_bits": 0.0,
+    "free_bits_per_dimension": 0.0,
+    "kl_scale": "bound",
+    "seed": "${common.seed}",
+    "max_update": "${optimization.max_update}",
     "sentence_avg": "${optimization.sentence_avg}",
 }
 
@@ -402,6 +427,7 @@ def test_convert_splits_in_this_way_when_nothing_is_said() -> None:
         (TASK_DATACLASS_REGISTRY["cross_lingual_summarization"], TASK),
         (TASK_DATACLASS_REGISTRY["multitask_summarization"], MULTITASK),
         (SummaryCrossEntropyConfig, CRITERION),
+        (VhmElboConfig, ELBO),
         (RougeScorerConfig, SCORER),
     ],
 )
@@ -433,6 +459,24 @@ def test_a_model_of_two_decoders_has_one_option_more_and_the_same_sizes() -> Non
     assert dict(defaults(two).items() - defaults(one).items()) == {"--ncls-ms-init": None}
     sizes = {"ncls_ms_base", "ncls_ms_small", "ncls_ms_tiny"}
     assert sizes <= set(ARCH_MODEL_INV_REGISTRY["ncls_ms"])
+
+
+def test_a_model_with_latent_variables_has_these_options_more() -> None:
+    plain, ours = argparse.ArgumentParser(), argparse.ArgumentParser()
+    MclasModel.add_args(plain)
+    VhmModel.add_args(ours)
+    added = {name: defaults(ours)[name] for name in defaults(ours).keys() - defaults(plain).keys()}
+    assert added == {
+        "--latents": None,
+        "--latent-dim": None,
+        "--no-latent-hierarchy": False,
+        "--cls-local-latents": None,
+        "--separate-decoders": False,
+    }
+    args = Namespace()
+    ARCH_CONFIG_REGISTRY["vhm_base"](args)
+    assert (args.latents, args.latent_dim, args.cls_local_latents) == ("mt,ms,cls", 128, "prior")
+    assert (args.no_latent_hierarchy, args.separate_decoders) == (False, False)
 
 
 def test_the_architectures_are_those_of_the_table() -> None:
