@@ -29,7 +29,7 @@ EXTRAS = {
     "xlsum": ["fugashi", "jieba", "pythainlp", "unidic-lite"],
     "human": ["statsmodels"],
     "convert": ["pyarrow"],
-    "pretrained": ["tokenizers", "transformers"],
+    "pretrained": ["protobuf", "tokenizers", "transformers"],
     "roundtrip": [
         "ctranslate2",
         "datatrove==0.10.1",

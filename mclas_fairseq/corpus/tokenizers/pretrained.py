@@ -119,7 +119,8 @@ class PretrainedTokenizer(Tokenizer):
     def _foreign(self, text: str) -> str:
         """How an unknown stretch of text is written: as it stands, and never as an entry."""
         shown = "".join(text.split())
-        if not shown or shown in self._ids or is_reserved(shown):
+        # Names of special entries begin with a bracket, whatever the vocabulary.
+        if not shown or shown[0] in "[<" or shown in self._ids or is_reserved(shown):
             shown = _FOREIGN + shown
         return shown
 

@@ -84,6 +84,9 @@ def open_pretrained(name_or_path: str) -> PretrainedCheckpoint:
     path = Path(name_or_path)
     if not path.is_dir() and (path.exists() or path.is_absolute() or len(path.parts) > 2):
         raise DataError(f"--pretrained {name_or_path}: is no folder; {_REMEDY}")
+    if (path / "sentencepiece.bpe.model").is_file() and not (path / "tokenizer.json").is_file():
+        # transformers reads it with protobuf, and complains of another package where that lacks.
+        require("google.protobuf", extra="pretrained", purpose=f"--pretrained {name_or_path}")
     try:
         config = library.AutoConfig.from_pretrained(name_or_path)
         auto = library.AutoTokenizer.from_pretrained(name_or_path)
