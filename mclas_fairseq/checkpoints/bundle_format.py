@@ -28,6 +28,7 @@ from typing import Any
 from mclas_fairseq.corpus.tokenizers.base import DESCRIPTION_FILE
 from mclas_fairseq.corpus.tokenizers.bpe import CODES_FILE
 from mclas_fairseq.corpus.tokenizers.extended import BASE_FOLDER, EXTENSION_FOLDER, SHARED_FILE
+from mclas_fairseq.corpus.tokenizers.pretrained import MODEL_FILE as PRETRAINED_FILE
 from mclas_fairseq.corpus.tokenizers.subword_sentencepiece import MODEL_FILE
 from mclas_fairseq.corpus.tokenizers.wordpiece import VOCABULARY_FILE
 from mclas_fairseq.data.data_bin import DICTIONARY_FILE, TOKENIZER_FOLDER
@@ -46,7 +47,7 @@ _REQUIRED = (
 )
 _VOCABULARY = re.compile(r"vocabulary\.[A-Za-z0-9-]+\.txt")
 _TOKENIZER_FILES = frozenset(
-    {DESCRIPTION_FILE, CODES_FILE, MODEL_FILE, VOCABULARY_FILE, SHARED_FILE}
+    {DESCRIPTION_FILE, CODES_FILE, MODEL_FILE, PRETRAINED_FILE, VOCABULARY_FILE, SHARED_FILE}
 )
 _TOKENIZER_FOLDERS = frozenset({BASE_FOLDER, EXTENSION_FOLDER})
 _PICKLES = frozenset({".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".bin", ".joblib", ".npy", ".npz"})

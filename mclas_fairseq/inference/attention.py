@@ -32,7 +32,7 @@ class SummaryAttention:
 
     Attributes:
         document: pieces of the document as the model read it (cut to its longest), length T_src;
-            the last one is EOS.
+            the last one is EOS, the first one of a pretrained encoder its `[CLS]` or `<s>`.
         tokens: pieces of the hypothesis, length T_tgt; the last one is EOS, `[LSEP]` stands between
             two summaries.
         inputs: what the decoder had read, length T_tgt: the start symbol, then all tokens but the
@@ -135,9 +135,11 @@ def trace_attention(
     ):
         network.decoder(inputs.unsqueeze(0), encoder_out=encoded)
     dictionary = task.dictionary
+    # A pretrained encoder puts a token before the document, and hands on what it read.
+    read = encoded["src_tokens"][0] if encoded["src_tokens"] else src_tokens
     separator = (tokens == task.data_bin.separator).nonzero().flatten().tolist()
     return SummaryAttention(
-        document=[dictionary[index] for index in src_tokens[0].tolist()],
+        document=[dictionary[index] for index in read[0].tolist()],
         tokens=[dictionary[index] for index in tokens.tolist()],
         inputs=[dictionary[index] for index in inputs.tolist()],
         languages=task.languages,
