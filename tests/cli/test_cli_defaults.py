@@ -100,6 +100,8 @@ MCLAS: dict[str, dict[str, object]] = {
         # None: not given, which --like must be able to tell; the values are TOKENIZER's below.
         "--tokenizer": None,
         "--pretrained": None,
+        "--mbart": None,
+        "--mbart-langs": None,
         "--vocab": None,
         "--sentencepiece-model": None,
         "--vocab-size": None,
@@ -268,6 +270,9 @@ HUMAN: dict[str, dict[str, object]] = {
 TOKENIZER: dict[str, object] = {
     "name": "sentencepiece",
     "given": None,
+    "pretrained": None,
+    "mbart": None,
+    "mbart_langs": (),
     "vocab_size": 8000,
     "lowercase": False,
     "subset_size": None,
@@ -356,6 +361,8 @@ ARCHITECTURES = {
     "mclas_tiny": (2, 128, 512, 4),
     "mclas_small": (3, 256, 1024, 4),
     "mclas_base": (6, 512, 2048, 8),
+    "mclas_mbert": (6, 768, 2048, 8),  # of its encoder the pretrained one decides
+    "mclas_mbart": (12, 1024, 4096, 16),
 }
 EVERY_ARCHITECTURE: dict[str, object] = {
     "dropout": 0.1,
@@ -449,7 +456,16 @@ def test_the_models_own_options_have_these_defaults() -> None:
     super(MclasModel, MclasModel).add_args(stock)
     MclasModel.add_args(ours)
     added = {name: value for name, value in defaults(ours).items() if name not in defaults(stock)}
-    assert added == {"--copy-attention": False}
+    assert added == {
+        "--copy-attention": False,
+        "--pretrained-encoder": None,
+        "--pretrained-config": None,
+        "--pretrained-dropout": argparse.SUPPRESS,
+        "--extend-positions": None,
+        "--sentence-segments": False,
+        "--freeze-encoder-updates": None,
+        "--init-from-mbart": None,
+    }
 
 
 def test_a_model_of_two_decoders_has_one_option_more_and_the_same_sizes() -> None:
@@ -490,4 +506,9 @@ def test_architectures_have_these_sizes_and_settings(name: str) -> None:
     for side in ("encoder", "decoder"):
         parts = ("layers", "embed_dim", "ffn_embed_dim", "attention_heads")
         assert tuple(getattr(args, f"{side}_{part}") for part in parts) == ARCHITECTURES[name]
-    assert {key: getattr(args, key) for key in EVERY_ARCHITECTURE} == EVERY_ARCHITECTURE
+    settings = dict(EVERY_ARCHITECTURE)
+    if name == "mclas_mbart":
+        settings |= {"encoder_learned_pos": True, "decoder_learned_pos": True}
+    if name == "mclas_mbert":
+        settings |= {"attention_dropout": 0.1, "activation_dropout": 0.1}
+    assert {key: getattr(args, key) for key in settings} == settings
