@@ -40,7 +40,7 @@ TRAIN = (
     "--target-layout mclas --arch mclas_tiny --copy-attention --dropout 0.1 "
     "--criterion summary_cross_entropy --label-smoothing 0.1 --optimizer adam --clip-norm 1.0 "
     "--lr 2e-3 --lr-scheduler inverse_sqrt --warmup-updates 100 --max-source-positions 256 "
-    "--max-tokens 4096 --disable-validation --no-epoch-checkpoints --bf16 --cpu --num-workers 0 "
+    "--max-tokens 3000 --disable-validation --no-epoch-checkpoints --bf16 --cpu --num-workers 0 "
     "--log-format simple --log-interval 50"
 ).split()
 BETAS = ["--adam-betas", "(0.9, 0.98)"]
@@ -116,13 +116,21 @@ def run(system: System, seed: int, data: Path, args: argparse.Namespace) -> None
     for language in system.targets:
         file = args.out / f"{name}.{language}.json"
         words = ["mclas", "score", "--hyp", str(summaries), "--ref", valid, "--lang", language]
-        call([*words, "--json", str(file)], log)
-        scores[language] = json.loads(file.read_text(encoding="utf-8"))
+        scores[language] = score([*words, "--json", str(file)], file, log)
     report = {"system": system.name, "targets": system.targets, "seed": seed}
     settings = {"updates": system.updates, "training": " ".join(TRAIN + BETAS)}
     settings |= {"prepare": " ".join(PREPARE), "search": " ".join(SEARCH)}
     examples = _examples(log)
     keep({**report, **settings, **cost, **examples, "split": "valid", "scores": scores}, cell)
+
+
+def score(words: Sequence[str], file: Path, log: Path) -> Any:
+    """The report of `mclas score`; of texts that it refuses (another script, say) what it says."""
+    try:
+        call(words, log)
+    except SystemExit:
+        return {"refused": log.read_text(encoding="utf-8").splitlines()[-1]}
+    return json.loads(file.read_text(encoding="utf-8"))
 
 
 def _examples(log: Path) -> dict[str, Any]:
@@ -143,8 +151,8 @@ def compare(seeds: Sequence[int], args: argparse.Namespace) -> None:
             second = [str(args.out / f"{language}-seed{seed}.jsonl") for seed in seeds]
             file = args.out / f"{name}.json"
             words = ["mclas", "score", "--hyp", *first, "--compare", *second, "--ref", valid]
-            call([*words, "--lang", language, "--json", str(file)], args.out / "compare.log")
-            keep(json.loads(file.read_text(encoding="utf-8")), CELLS / f"{name}.json")
+            words += ["--lang", language, "--json", str(file)]
+            keep(score(words, file, args.out / f"{name}.log"), CELLS / f"{name}.json")
 
 
 def main() -> None:
