@@ -158,9 +158,9 @@ class SummaryGenerator(SequenceGenerator):
                     _put_first(hypothesis, start)
         return ranked
 
-    def _for_one_call(self, *, prefixed: bool) -> "SummaryGenerator":
+    def _for_one_call(self, *, prefixed: bool) -> Any:
         """A copy of this generator that holds what is gathered for one call, and ends with it."""
-        call = copy.copy(self)
+        call: Any = copy.copy(self)
         call._modules = {k: v for k, v in self._modules.items() if k not in ("model", "search")}
         call.search, projection = self.search, None
         if self.lists is not None:

@@ -61,7 +61,8 @@ def reorder_incremental_state(
         if module in cross:
             _reorder_documents(module, state, order)
         elif module is not decoder and hasattr(module, "reorder_incremental_state"):
-            module.reorder_incremental_state(state, new_order)
+            attention: Any = module
+            attention.reorder_incremental_state(state, new_order)
 
 
 def _reorder_documents(attention: Any, state: IncrementalState, order: Tensor) -> None:

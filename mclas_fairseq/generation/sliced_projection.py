@@ -82,7 +82,8 @@ class SlicedProjection:
 
     def _weights(self, number: int) -> tuple[Tensor, Optional[Tensor]]:
         if number not in self._gathered:
-            ids, bias = self.lists.entries[number], self._projection.bias
+            ids = self.lists.entries[number]
+            bias: Optional[Tensor] = self._projection.bias
             self._gathered[number] = (
                 self._projection.weight.index_select(0, ids),
                 None if bias is None else bias.index_select(0, ids),

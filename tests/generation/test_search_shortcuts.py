@@ -2,7 +2,9 @@
 
 import logging
 import math
+from argparse import Namespace
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any, Optional
 
 import pytest
@@ -17,6 +19,7 @@ from mclas_fairseq.generation.grammar import PlanContent, build_grammar
 from mclas_fairseq.generation.search_call import SearchCall, Shortcuts
 from mclas_fairseq.generation.sliced_projection import SlicedProjection
 from mclas_fairseq.generation.vocabulary_lists import build_lists
+from mclas_fairseq.models.mclas import MclasModel, mclas_tiny
 
 LENGTHS = [9, 4, 6, 1]
 NONE = Shortcuts(allowed_only=False, documents_once=False)
@@ -219,6 +222,27 @@ def test_an_ensemble_is_masked_as_the_log_says_once(
     assert_same(found.generate(None, sample), expected.generate(None, sample))
     said = "over all entries and then masked, as the models of an ensemble are averaged"
     assert caplog.text.count(said) == 1
+
+
+@pytest.mark.parametrize("copying", [False, True])
+def test_our_architecture_takes_the_shortcuts_unless_it_copies(world: Any, copying: bool) -> None:
+    """Copying mixes in the attention over the document, entry by entry: all are computed."""
+    task = SimpleNamespace(
+        source_dictionary=world.dictionary,
+        target_dictionary=world.dictionary,
+        dictionary_sha256="0" * 64,
+        max_positions=lambda: (64, 64),
+    )
+    args = Namespace(copy_attention=copying)
+    mclas_tiny(args)
+    torch.manual_seed(1)
+    model: Any = MclasModel.build_model(args, task).eval()
+    grammar, sample = world.grammar(), world.sample(1, LENGTHS)
+    found = world.search([model], grammar, beam_size=3)
+    assert (found.lists is None) == copying
+    assert found.documents_once == (not copying)
+    expected = world.search([model], grammar, beam_size=3, shortcuts=NONE)
+    assert_same(found.generate(None, sample), expected.generate(None, sample))
 
 
 def test_calls_see_the_weights_of_their_time(world: Any) -> None:
