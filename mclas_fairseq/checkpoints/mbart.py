@@ -149,10 +149,9 @@ def copy_into(
 
 def _languages(state: Mapping[str, Any]) -> Optional[tuple[str, ...]]:
     """Languages named by the options that a checkpoint was trained with."""
-    found = state.get("args")
+    found: Any = state.get("args")
     if found is None:
-        cfg = state.get("cfg")
-        found = cfg.get("task") if cfg is not None else None
+        found = (state.get("cfg") or {}).get("task")
     langs = found.get("langs") if hasattr(found, "get") else getattr(found, "langs", None)
     return tuple(langs.split(",")) if isinstance(langs, str) and langs else None
 

@@ -132,8 +132,8 @@ class SummaryDataset(LanguagePairDataset):
         self.rows = documents.rows
         self.split = split
         self.ms_targets = ms_targets
-        bos = dictionary.bos()
-        self.start, self.ms_start = (bos, bos) if starts is None else starts
+        bos = int(dictionary.bos())
+        self.start, self.ms_start = starts or (bos, bos)
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         example: dict[str, Any] = super().__getitem__(index)

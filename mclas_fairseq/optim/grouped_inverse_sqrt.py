@@ -99,11 +99,13 @@ class GroupedInverseSqrt(FairseqLRScheduler):
     def step(self, epoch: int, val_loss: Optional[float] = None) -> float:
         """Keep the rates at the end of an epoch; returns that of the rest."""
         super().step(epoch, val_loss)
-        return self.schedules[REST].lr
+        return float(self.schedules[REST].lr)
 
     def step_update(self, num_updates: int) -> float:
         """Set both rates after an update, log the encoder's; returns that of the rest."""
-        rates = {name: each.step_update(num_updates) for name, each in self.schedules.items()}
+        rates = {
+            name: float(each.step_update(num_updates)) for name, each in self.schedules.items()
+        }
         # fairseq logs what is returned as `lr`, with these same arguments.
         metrics.log_scalar("lr_encoder", rates[ENCODER], weight=0, priority=300)
         return rates[REST]

@@ -10,6 +10,7 @@ import torch
 from fairseq.data import Dictionary
 from fairseq.models.bart import model as bart_model
 from fairseq.models.bart.model import BARTModel, mbart_large_architecture
+from omegaconf import OmegaConf
 
 from mclas_fairseq.checkpoints.mbart import copy_into, load_mbart_state, start_from_mbart
 from mclas_fairseq.checkpoints.safe_loading import load_checkpoint
@@ -179,11 +180,13 @@ def test_checkpoint_without_version_and_output_projection_keeps_its_norms(
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=0.0)
 
 
+@pytest.mark.parametrize("hydra", [False, True])
 def test_option_is_emptied_so_that_checkpoints_do_not_need_the_file(
-    mbart: tuple[Path, Any],
+    mbart: tuple[Path, Any], hydra: bool
 ) -> None:
     dictionary = our_dictionary()
-    model, args = build_ours(dictionary), Namespace(init_from_mbart=str(mbart[0]))
+    model, given = build_ours(dictionary), {"init_from_mbart": str(mbart[0])}
+    args: Any = OmegaConf.create(given) if hydra else Namespace(**given)
     start_from_mbart(model, args, dictionary)
     assert args.init_from_mbart is None
     name = "encoder.layers.0.fc1.weight"

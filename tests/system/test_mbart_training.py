@@ -160,7 +160,7 @@ def test_each_layout_starts_from_mbart_and_decodes(toy: "Toy", mbart: Mbart, lay
     assert not any(f"[{code}]" in line for code in CODES.split(",") for line in written)
 
 
-def test_mclas_starts_from_mbart_and_both_ways_of_decoding_agree(toy: "Toy", mbart: Mbart) -> None:
+def test_mclas_starts_from_mbart_and_all_ways_of_decoding_agree(toy: "Toy", mbart: Mbart) -> None:
     checkpoint = mbart.train("mclas") / "checkpoint_last.pt"
     printed = toy.generate(checkpoint, data=mbart.data)
     generated = {row["id"]: row for row in toy.summaries(printed, mbart.data)}
@@ -168,11 +168,15 @@ def test_mclas_starts_from_mbart_and_both_ways_of_decoding_agree(toy: "Toy", mba
     rows = toy.rows["test"][:3]
     file = toy.write(toy.folder / "mbart-test.jsonl", rows)
     flags = ("--beam", 3, "--max-len-b", 20, "--no-repeat-ngram-size", 3)
-    words = ("--checkpoint", checkpoint, "--data", mbart.data, "--input", file, *flags)
+    bundle = toy.folder / "mbart-bundle"
+    toy.mclas("export", "--checkpoint", checkpoint, "--data", mbart.data, "--out", bundle)
     out = toy.folder / "mbart-out.jsonl"
-    toy.mclas("summarize", *words, "--output", out)
-    for row in toy.read(out):
-        assert row["summary"] == generated[row["id"]]["summary"]
+    for source in (("--checkpoint", checkpoint, "--data", mbart.data), ("--model", bundle)):
+        toy.mclas("summarize", *source, "--input", file, *flags, "--output", out)
+        summaries = toy.read(out)
+        assert [row["id"] for row in summaries] == [row["id"] for row in rows]
+        for row in summaries:
+            assert row["summary"] == generated[row["id"]]["summary"]
 
 
 # -- what does not fit -----------------------------------------------------------------------------
