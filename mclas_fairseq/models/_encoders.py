@@ -91,7 +91,9 @@ def add_encoder_args(parser: ArgumentParser) -> None:
     add(
         "--sentence-segments",
         action="store_true",
-        help="token types of the pretrained encoder alternate by sentence",
+        help="give the pretrained encoder each sentence between [CLS] and [SEP], token types in "
+        "turn; sentences are told by closing punctuation, and documents that grow beyond its "
+        "positions are cut",
     )
     add(
         "--freeze-encoder-updates",

@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from mclas_fairseq.errors import ConfigError
 from mclas_fairseq.extras import require
 from mclas_fairseq.modules.frozen_updates import without_gradient
+from mclas_fairseq.modules.sentence_segments import Frame, token_types, with_sentence_marks
 
 EXTRA = "pretrained"
 PURPOSE = "--pretrained-encoder"
@@ -41,7 +42,8 @@ class PretrainedOptions:
         max_source_positions: longest document in tokens, EOS included, without `[CLS]`.
         dropout: of hidden states and of attention; None: as in the encoder's own settings.
         positions: number of positions that it shall have, `[CLS]` included; None: its own.
-        sentence_segments: token types alternate from one `[CLS]` of the source to the next.
+        sentence_segments: each sentence of a document is framed by `[CLS]` and `[SEP]`, and token
+            types alternate (`sentence_segments.py`).
         frozen_updates: so many updates of the training leave it as it is.
     """
 
@@ -84,11 +86,14 @@ class PretrainedEncoder(FairseqEncoder):
         _check_segments(settings, options)
         self.options = options
         self.padding_idx = dictionary.pad()
-        self.eos = dictionary.eos()
         # A dictionary in the order of a pretrained vocabulary knows these two; without them the
         # pretrained vocabulary's BOS and EOS are the dictionary's.
-        self.start = int(getattr(dictionary, "encoder_start", dictionary.bos()))
-        self.end = int(getattr(dictionary, "encoder_end", dictionary.eos()))
+        self.frame = Frame(
+            start=int(getattr(dictionary, "encoder_start", dictionary.bos())),
+            end=int(getattr(dictionary, "encoder_end", dictionary.eos())),
+            eos=dictionary.eos(),
+            pad=dictionary.pad(),
+        )
         self.first_position = first_position(settings)
         self.positions = options.positions or own_positions(settings)
         self.num_updates = 0
@@ -141,17 +146,17 @@ class PretrainedEncoder(FairseqEncoder):
             token_embeddings: not supported, must be None.
 
         Returns:
-            fairseq's dictionary, with T = T_src + 1: `encoder_out` (T, B, C);
+            fairseq's dictionary, with T = T_src + 1 (more with segments): `encoder_out` (T, B, C);
             `encoder_padding_mask` (B, T), True on padding; `encoder_states` with (T, B, C) for the
             embeddings and each layer, when asked for; `src_tokens` (B, T), what the states stand
             for, EOS being EOS; `src_lengths` (B, 1).
         """
         assert token_embeddings is None, "the encoder looks its embeddings up itself"
-        tokens = self._with_start(src_tokens)
+        tokens = self._framed(src_tokens)
         padding = tokens.eq(self.padding_idx)
         with torch.no_grad() if self.frozen else nullcontext():
             out = self.model(
-                input_ids=tokens.masked_fill(tokens.eq(self.eos), self.end),
+                input_ids=tokens.masked_fill(tokens.eq(self.frame.eos), self.frame.end),
                 attention_mask=(~padding).long(),
                 position_ids=self._position_ids(padding),
                 token_type_ids=self._token_types(tokens),
@@ -175,13 +180,15 @@ class PretrainedEncoder(FairseqEncoder):
     reorder_encoder_out = TransformerEncoderBase.reorder_encoder_out
     _reorder_encoder_out = TransformerEncoderBase._reorder_encoder_out
 
-    def _with_start(self, src_tokens: Tensor) -> Tensor:
+    def _framed(self, src_tokens: Tensor) -> Tensor:
         """Put `[CLS]` before the first token of each row (B, T_src), behind padding on the left."""
+        if self.options.sentence_segments:
+            return with_sentence_marks(src_tokens, self.dictionary, self.frame, self.positions)
         padding = src_tokens.eq(self.padding_idx)
         before = padding.long().cumprod(dim=1).sum(dim=1, keepdim=True)  # B x 1
         column = src_tokens.new_full((src_tokens.size(0), 1), self.padding_idx)
         longer = torch.cat([column, src_tokens], dim=1)
-        return longer.scatter(1, before, self.start)
+        return longer.scatter(1, before, self.frame.start)
 
     def _position_ids(self, padding: Tensor) -> Tensor:
         """Positions counted over what is no padding, (B, T); on padding that of the first token."""
@@ -189,10 +196,10 @@ class PretrainedEncoder(FairseqEncoder):
         return counted.clamp_min(0) + self.first_position
 
     def _token_types(self, tokens: Tensor) -> Tensor:
-        """Zeros (B, T), or with segments 0 and 1 in turn from one `[CLS]` to the next."""
+        """Zeros (B, T), or with segments 0 and 1 in turn."""
         if not self.options.sentence_segments:
             return torch.zeros_like(tokens)
-        return (tokens.eq(self.start).long().cumsum(dim=1) - 1).clamp_min(0).remainder(2)
+        return token_types(tokens, self.frame.start)
 
 
 def _check_lengths(settings: Mapping[str, Any], options: PretrainedOptions) -> None:

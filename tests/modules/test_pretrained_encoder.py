@@ -146,19 +146,43 @@ def test_documents_longer_than_the_positions_are_refused_naming_both_ways_out(
         make_encoder(pretrained_bert, positions=10)
 
 
-def test_segments_alternate_from_one_start_to_the_next(pretrained_bert: Path) -> None:
-    from transformers import AutoModel
+def test_sentences_are_framed_and_token_types_alternate(pretrained_bert: Path) -> None:
+    from transformers import AutoModel, AutoTokenizer
 
-    encoder = make_encoder(pretrained_bert, sentence_segments=True)
-    cls, sep = encoder.start, encoder.end
-    row = torch.tensor([[encoder.padding_idx, 20, 21, sep, cls, 22, sep, cls, 23, encoder.eos]])
-    ids = torch.tensor([[cls, 20, 21, sep, cls, 22, sep, cls, 23, sep]])
-    types = torch.tensor([[0, 0, 0, 0, 1, 1, 1, 0, 0, 0]])
+    tokenizer = AutoTokenizer.from_pretrained(pretrained_bert)
+    dictionary = make_dictionary(pretrained_bert)
+    sentences = ["a b, d!", 'of 3.5 j. "in?"', "the"]
+    text = tokenizer(" ".join(sentences), add_special_tokens=False)["input_ids"]
+    row = torch.tensor([[dictionary.pad(), dictionary.pad(), *text, dictionary.eos()]])
+    ids, types = [], []
+    for number, sentence in enumerate(sentences):
+        framed = tokenizer(sentence)["input_ids"]  # [CLS] ... [SEP]
+        ids += framed
+        types += [number % 2] * len(framed)
     model = AutoModel.from_pretrained(pretrained_bert).eval()
+    out = make_encoder(pretrained_bert, sentence_segments=True)(row)
     with torch.no_grad():
-        expected = model(ids, token_type_ids=types).last_hidden_state[0]
-        found = encoder(row)["encoder_out"][0][1:, 0]
-    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1.3e-6)
+        expected = model(torch.tensor([ids]), token_type_ids=torch.tensor([types]))
+    torch.testing.assert_close(
+        out["encoder_out"][0][:, 0], expected.last_hidden_state[0], atol=1e-5, rtol=1.3e-6
+    )
+    assert out["src_tokens"][0].tolist() == [[*ids[:-1], dictionary.eos()]]
+
+
+def test_framed_sentences_beyond_the_positions_are_cut(pretrained_bert: Path) -> None:
+    encoder = make_encoder(pretrained_bert, sentence_segments=True)
+    dictionary = make_dictionary(pretrained_bert)
+    letter, stop = dictionary.index("the"), dictionary.index(".")
+    long = [letter, stop] * 30  # 60 tokens, and 2 more a sentence
+    short = [dictionary.pad()] * 59 + [letter]
+    out = encoder(torch.tensor([[*long, dictionary.eos()], [*short, dictionary.eos()]]))
+    first, second = out["src_tokens"][0].tolist()
+    start, end = encoder.frame.start, encoder.frame.end
+    assert len(first) == 64
+    assert first[:6] == [start, letter, stop, end, start, letter]
+    assert first[-3:] == [letter, stop, dictionary.eos()]
+    assert second[-3:] == [start, letter, dictionary.eos()]
+    assert set(second[:-3]) == {dictionary.pad()}
 
 
 def test_segments_of_an_encoder_with_one_token_type_are_refused(pretrained_xlmr: Path) -> None:
