@@ -1,0 +1,78 @@
+"""The corpora of the VHM study as data-bins, made when they are missing."""
+
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from vhm.grid import NEWS, Corpus
+
+XSCITLDR = Path(__file__).parent.parent / "xscitldr"
+NEWS_VALID, NEWS_TEST = 100, 300
+
+
+@dataclass(frozen=True)
+class Material:
+    """What a corpus' systems are trained and judged on.
+
+    Attributes:
+        corpus: its name, sizes and settings.
+        data: data-bin of CLS; on synthetic news of MT and MS as well.
+        flags: where `fairseq-train` finds MT and MS.
+        records: split -> records with all references.
+    """
+
+    corpus: Corpus
+    data: Path
+    flags: tuple[str, ...]
+    records: dict[str, Path]
+
+
+def build(corpus: Corpus, data: Path | None, out: Path) -> Material:
+    """Make what is missing; DATA is needed for real corpora."""
+    return _news(out) if corpus is NEWS else _xscitldr(corpus, data, out)
+
+
+def _call(*words: object) -> None:
+    subprocess.run([str(word) for word in words], check=True, stdout=subprocess.DEVNULL)
+
+
+def _prepare(out: Path, *flags: object) -> Path:
+    if not (out / "manifest.json").exists():
+        print(f"== data-bin {out.name}", flush=True)
+        languages = ("--source-lang", "en", "--target-lang", "de")
+        _call("mclas", "prepare", *languages, "--out", out, *flags)
+    return out
+
+
+def _news(out: Path) -> Material:
+    news = out / "records"
+    if not (news / "test.jsonl").exists():
+        sizes = ("--train", NEWS.sizes[-1], "--valid", NEWS_VALID, "--test", NEWS_TEST)
+        _call("mclas", "synthetic", "--setting", "hard", *sizes, "--out", news)
+    files = [f"--train={news}/train.jsonl", f"--valid={news}/valid.jsonl"]
+    bin_ = _prepare(out / "bin", *files, "--vocab-size", 2000, "--task-tags")
+    records = {split: news / f"{split}.jsonl" for split in ("valid", "test")}
+    return Material(NEWS, bin_, (), records)
+
+
+def _xscitldr(corpus: Corpus, data: Path | None, out: Path) -> Material:
+    if data is None:
+        raise SystemExit("--data: the corpus xscitldr needs the folder of the real corpora")
+    triples, valid = (data / "xscitldr" / f"{split}.jsonl.gz" for split in ("train", "valid"))
+    papers = out / "key-sentences.jsonl"
+    if not papers.exists():
+        # Abstracts with the sentence that says most of the title, as in examples/xscitldr.
+        script = XSCITLDR / "key_sentences.py"
+        _call(sys.executable, script, data / "papers" / "train.jsonl.gz", papers)
+    without = ("--exclude-ids", XSCITLDR / "overlap.txt")
+    # What the tokenizer of all learns from. Its translations are MT: sentence pairs, and machine
+    # translations of the training abstracts.
+    texts = (triples, papers, data / "tatoeba" / "train.en-de", data / "multi30k" / "train")
+    translated = ("--translation-key", "document_mt")
+    learned = ("--vocab-size", 8000, "--lowercase", "--task-tags")
+    mt = _prepare(out / "mt", "--train", *texts, *translated, *without, *learned)
+    cls = _prepare(out / "cls", "--train", triples, "--valid", valid, *without, "--like", mt)
+    ms = _prepare(out / "ms", "--train", papers, "--like", mt)
+    records = {split: data / "xscitldr" / f"{split}.jsonl.gz" for split in ("valid", "test")}
+    return Material(corpus, cls, ("--mt-data", str(mt), "--ms-data", str(ms)), records)
