@@ -21,6 +21,7 @@ COMMANDS = (
     "synthetic",
     "extract",
     "summarize",
+    "pipeline",
     "score",
     "human",
     "report",
@@ -45,9 +46,10 @@ The way from a spreadsheet to a model that one can hand on:
   mclas export        a folder with all that mclas summarize --model and the Python API need
 
 Beside it: mclas synthetic makes a corpus to try it on, mclas roundtrip a cross-lingual corpus from
-a monolingual one, mclas human asks annotators, mclas extend adds a language, and mclas extract
-reads the log of fairseq-generate. Names of fairseq (--task cross_lingual_summarization) work in
-its own commands with --user-dir. mclas COMMAND --help shows every option with an example.
+a monolingual one, mclas pipeline summarizes with a translator's help, mclas human asks annotators,
+mclas extend adds a language, and mclas extract reads the log of fairseq-generate. Names of fairseq
+(--task cross_lingual_summarization) work in its own commands with --user-dir. mclas COMMAND --help
+shows every option with an example.
 """
 
 

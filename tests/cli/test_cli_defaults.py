@@ -137,6 +137,7 @@ MCLAS: dict[str, dict[str, object]] = {
         "-o/--output": "-",
         "--format": "auto",
         "--write": "target",
+        "--target-langs": None,
         "--batch-size": 16,
         "--cpu": False,
         # None: not given, so that a bundle's own can stay; the values are DECODING's below.
@@ -186,6 +187,7 @@ MCLAS: dict[str, dict[str, object]] = {
         "--html": None,
         "--html-documents": 10,
     },
+    "pipeline": {},  # see PIPELINE
     "human": {},  # see HUMAN
     "report": {
         "--system": REQUIRED,
@@ -267,6 +269,27 @@ HUMAN: dict[str, dict[str, object]] = {
     "score": {"--key": REQUIRED, "--sheets": REQUIRED, "--json": None},
 }
 
+PIPELINE: dict[str, object] = {
+    **{
+        name: value
+        for name, value in MCLAS["summarize"].items()
+        if name not in ("--write", "--target-langs")
+    },
+    "--translator": REQUIRED,
+    "--translator-beam": 5,
+    "--translator-batch-tokens": 4096,
+    "--translator-max-source-tokens": 512,
+    "--translator-max-target-tokens": 200,
+    "--translator-threads": 1,
+    "--translator-device": "cpu",
+    "--translator-precision": None,
+    "--translator-time-limit": None,
+}
+PIPELINES: dict[str, dict[str, object]] = {
+    "tltran": {**PIPELINE, "--target-lang": REQUIRED, "--unit": "summary"},
+    "tetran": {**PIPELINE, "--source-lang": REQUIRED},
+}
+
 TOKENIZER: dict[str, object] = {
     "name": "sentencepiece",
     "given": None,
@@ -302,6 +325,7 @@ TASK: dict[str, object] = {
     "data": None,
     "source_lang": None,
     "target_lang": None,
+    "target_langs": None,
     "target_layout": "mclas",
     "summary_decoder": "cls",
     "train_subset_size": 0,
@@ -414,6 +438,11 @@ def test_options_of_mclas_have_these_names_and_defaults(command: str) -> None:
 def test_options_of_human_evaluation_have_these_names_and_defaults() -> None:
     actions = subcommands(subcommands(build_parser())["human"])
     assert {name: defaults(parser) for name, parser in actions.items()} == HUMAN
+
+
+def test_options_of_the_pipelines_have_these_names_and_defaults() -> None:
+    actions = subcommands(subcommands(build_parser())["pipeline"])
+    assert {name: defaults(parser) for name, parser in actions.items()} == PIPELINES
 
 
 def test_prepare_learns_this_tokenizer_when_nothing_is_said() -> None:
