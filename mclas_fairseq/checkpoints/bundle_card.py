@@ -171,7 +171,9 @@ def _introduction(details: CardDetails, config: BundleConfig) -> str:
 
 
 def _usage(details: CardDetails, config: BundleConfig) -> str:
-    last = config.summary_langs[-1]
+    several = len(config.target_langs) > 1
+    last = config.target_langs[0] if several else config.summary_langs[-1]
+    whole = "summary.summary has all" if several else f"summary.best.summary has {_both(config)}"
     return f"""\
 This folder is a bundle of `mclas-fairseq` {config.versions["mclas-fairseq"]}, which is all that
 needs to be installed. Nothing in the folder is executed when it is loaded, and every file is
@@ -186,7 +188,7 @@ import mclas_fairseq
 
 summarizer = mclas_fairseq.load("{_folder(details.name)}")
 for summary in summarizer.summarize(["A document in {config.source_lang} ..."]):
-    print(summary.text)  # in {last}; summary.best.summary has {_both(config)}
+    print(summary.text)  # in {last}; {whole}
 ```"""
 
 

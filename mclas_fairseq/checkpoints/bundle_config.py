@@ -44,7 +44,8 @@ class BundleConfig:
         target_layout: ms, ncls, ncls_ms or mclas.
         source_lang: language of the documents.
         target_lang: language of the cross-lingual summaries.
-        summary_langs: languages of the summaries, in the order in which they are written.
+        summary_langs: languages of the summaries, in the order in which they are written; where
+            one decoder writes several target languages, all of them stand at the end.
         max_source_positions: documents are cut to so many tokens.
         max_target_positions: positions of the decoder.
         dictionary_size: entries of the dictionary, special symbols included.
@@ -75,6 +76,15 @@ class BundleConfig:
     precision: str
     training: Settings = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def target_langs(self) -> tuple[str, ...]:
+        """Target languages, several where one decoder writes several."""
+        if self.target_layout == Layout.NCLS:
+            return tuple(self.summary_langs)
+        if self.target_layout == Layout.MCLAS:
+            return tuple(self.summary_langs[1:])
+        return (self.target_lang,)
 
     def save(self, folder: Path) -> None:
         """Write `config.json`; the same settings give the same bytes."""
@@ -161,7 +171,9 @@ def _check_architecture(folder: Path, config: BundleConfig) -> None:
     if config.target_layout not in list(Layout):
         raise _bad(folder, f"has the layout {config.target_layout!r}, not {' or '.join(Layout)}")
     layout = Layout(config.target_layout)
-    if tuple(config.summary_langs) != layout.languages(config.source_lang, config.target_lang):
+    each = [layout.languages(config.source_lang, target) for target in config.target_langs]
+    languages = list(dict.fromkeys(code for group in each for code in group))
+    if config.summary_langs != languages or config.target_lang not in config.target_langs[:1]:
         raise _bad(folder, f"has summaries in {config.summary_langs}, which {layout} has not")
     if config.precision not in ("float32", "bfloat16"):
         raise _bad(folder, f"has the precision {config.precision!r}, not float32 or bfloat16")

@@ -248,7 +248,7 @@ def _build_task(
     # A bundle has of a data-bin what decoding reads: dictionary, tokenizer, vocabularies.
     manifest = Manifest(
         source_lang=config.source_lang,
-        target_langs=(config.target_lang,),
+        target_langs=config.target_langs,
         tokenizer=config.tokenizer,
         lowercase=config.lowercase,
         counts={},
@@ -260,6 +260,7 @@ def _build_task(
     data_bin.check_dictionary()
     cfg = CrossLingualSummarizationConfig(
         data=str(folder),
+        target_lang=config.target_lang,
         max_source_positions=config.max_source_positions,
         max_target_positions=config.max_target_positions,
         restrict_vocab=options.restrict_vocab,
@@ -280,6 +281,7 @@ def _build_task(
         dictionary_sha256=config.dictionary_sha256,
         subset_ids=[],
         vocabularies=vocabularies,
+        target_langs=list(config.target_langs) if len(config.target_langs) > 1 else [],
     )
     task.load_state_dict(state.to_dict())
     return task

@@ -170,6 +170,21 @@ def test_summarize_and_python_give_the_summaries_of_fairseq_generate(
     assert list(one.targets) == list(summarizer.target_langs) == ["zh"]
 
 
+def test_a_bundle_writes_all_languages(
+    many: "Toy", layout: str, summaries: list[dict[str, Any]]
+) -> None:
+    bundle = many.folder / f"bundle-{layout}"
+    model = ("--checkpoint", many.trained(layout), "--data", many.data_bin)
+    many.mclas("export", *model, "--name", "several", "--out", bundle)
+    documents = [" ".join(row["document"]["en"]) for row in many.rows["test"]]
+    found = mclas_fairseq.load(bundle, device="cpu", options=SEARCH).summarize(documents)
+    assert [one.summary for one in found] == [row["summary"] for row in summaries]
+    (one,) = mclas_fairseq.load(
+        bundle, device="cpu", options=SEARCH, target_langs=["zh"]
+    ).summarize(documents[:1])
+    assert one.text == summaries[0]["summary"]["zh"]
+
+
 def test_forced_scores_are_those_of_search_in_a_mixed_batch(many: "Toy", layout: str) -> None:
     summarizer = Summarizer.load([many.trained(layout)], many.data_bin, SEARCH, device="cpu")
     task = summarizer.task
