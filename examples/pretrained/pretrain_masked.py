@@ -1,6 +1,6 @@
 """Pretrain a small encoder of BERT's format with masked words, for --pretrained-encoder.
 
-    python examples/pretrained/pretrain_masked.py DATA OUT --updates 1500
+    python examples/pretrained/pretrain_masked.py DATA OUT --updates 2400
 
 DATA is the folder of papers/, xscitldr/, tatoeba/ and multi30k/. OUT becomes a checkpoint that
 `mclas prepare --pretrained OUT` and `fairseq-train --pretrained-encoder OUT` take; OUT/work holds
@@ -216,7 +216,7 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("data", type=Path)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--updates", type=int, default=1500)
+    parser.add_argument("--updates", type=int, default=2400)
     parser.add_argument("--languages", default="en,de,zh")
     parser.add_argument("--exclude-ids", type=Path, help="ids of xscitldr to leave out")
     parser.add_argument("--repeat", type=int, default=4, help="times of texts that are not English")
@@ -228,11 +228,11 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--ffn", type=int, default=512)
     parser.add_argument("--positions", type=int, default=256, help="most tokens of a text")
     parser.add_argument("--train-positions", type=int, default=128, help="texts are cut to so many")
-    parser.add_argument("--max-tokens", type=int, default=4096)
+    parser.add_argument("--max-tokens", type=int, default=2048)
     parser.add_argument("--mask", type=float, default=0.15, help="share of the pieces to guess")
     parser.add_argument("--lr", type=float, default=2e-3)
-    parser.add_argument("--warmup", type=int, default=100)
-    parser.add_argument("--save-every", type=int, default=100)
+    parser.add_argument("--warmup", type=int, default=200)
+    parser.add_argument("--save-every", type=int, default=300)
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
     args.languages = tuple(args.languages.split(","))
