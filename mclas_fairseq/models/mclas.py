@@ -56,7 +56,7 @@ class SummaryDecoder(TransformerDecoderBase):
     @property
     def reads_documents_by_attention_alone(self) -> bool:
         """Whether hypotheses of one document may share its row of encoder output."""
-        return self.copy_gate is None and type(self) is SummaryDecoder
+        return type(self) is SummaryDecoder
 
     def forward(
         self,
@@ -90,7 +90,9 @@ class SummaryDecoder(TransformerDecoderBase):
         if self.copy_gate is not None:
             assert encoder_out is not None
             extra["copy_gate"] = self.copy_gate(features)
-            extra["src_tokens"] = encoder_out["src_tokens"][0]
+            copied = encoder_out["src_tokens"][0]
+            # Search may keep one row for all hypotheses of a document.
+            extra["src_tokens"] = copied.repeat_interleave(len(features) // len(copied), dim=0)
         return (features if features_only else self.output_layer(features)), extra
 
 
@@ -156,8 +158,9 @@ class MclasModel(TransformerModel, Fingerprinted):
         if starts_pretrained:
             start_from_pretrained(args, model)
         if kept is not args:
-            with open_dict(kept):  # what is saved in checkpoints
-                kept.pretrained_config = args.pretrained_config
+            options: Any = kept  # what is saved in checkpoints
+            with open_dict(options):
+                options.pretrained_config = args.pretrained_config
         model.set_fingerprint(fingerprint)
         return model
 

@@ -34,7 +34,7 @@ class _WithoutGradient(torch.autograd.Function):
 def without_gradient(states: Tensor, parameters: Iterable[nn.Parameter]) -> Tensor:
     """Return `states`, computed without a graph, as if of parameters whose gradients are zero."""
     trained = [parameter for parameter in parameters if parameter.requires_grad]
-    result: Tensor = _WithoutGradient.apply(states, *trained)  # type: ignore[no-untyped-call]
+    result: Tensor = _WithoutGradient.apply(states, *trained)
     return result
 
 

@@ -45,7 +45,7 @@ def make_task(dictionary: IndexedDictionary, layout: str, longest: int = 63) -> 
 
 def make_dictionary(folder: Path) -> IndexedDictionary:
     vocabulary = read_vocabulary(str(folder))
-    pieces = sorted(vocabulary, key=vocabulary.__getitem__)
+    pieces = [piece for piece, _ in sorted(vocabulary.items(), key=lambda item: item[1])]
     return IndexedDictionary.from_pieces(storable_pieces(pieces))
 
 
@@ -78,10 +78,9 @@ def make_batch(dictionary: IndexedDictionary) -> tuple[Tensor, Tensor, Tensor]:
 def test_paper_configuration_has_exactly_the_papers_parameters(
     model_class: Any, architecture: Any, layout: str, parameters: int
 ) -> None:
+    entries = 105_879
     named = {0: "[PAD]", 100: "[UNK]", 101: "[CLS]", 102: "[SEP]", 103: "[MASK]"}
-    pieces = [
-        named.get(n, f"[unused{n}]" if n < 100 else f"w{n}") for n in range(MBERT["vocab_size"])
-    ]
+    pieces = [named.get(n, f"[unused{n}]" if n < 100 else f"w{n}") for n in range(entries)]
     args = Namespace(pretrained_config=json.dumps(MBERT))
     architecture(args)
     task = make_task(IndexedDictionary.from_pieces(pieces), layout, longest=511)

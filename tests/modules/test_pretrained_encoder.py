@@ -27,9 +27,8 @@ KINDS = ["pretrained_bert", "pretrained_xlmr"]
 
 def make_dictionary(folder: Path) -> IndexedDictionary:
     vocabulary = read_vocabulary(str(folder))
-    return IndexedDictionary.from_pieces(
-        storable_pieces(sorted(vocabulary, key=vocabulary.__getitem__))
-    )
+    pieces = [piece for piece, _ in sorted(vocabulary.items(), key=lambda item: item[1])]
+    return IndexedDictionary.from_pieces(storable_pieces(pieces))
 
 
 def make_encoder(folder: Path, **options: Any) -> PretrainedEncoder:
@@ -38,7 +37,8 @@ def make_encoder(folder: Path, **options: Any) -> PretrainedEncoder:
         read_settings(str(folder)), make_dictionary(folder), PretrainedOptions(**options)
     )
     load_pretrained_weights(encoder, str(folder))
-    return encoder.eval()
+    encoder.eval()
+    return encoder
 
 
 def sources(folder: Path) -> list[Tensor]:
