@@ -75,7 +75,8 @@ class SummaryCrossEntropy(LabelSmoothedCrossEntropyCriterion):
             ms_sample = {**sample, "target": sample["ms_target"]}
             ms_loss, ms_sums = self._of_target(model, net_output[1]["ms"], ms_sample, _all_ms)
             loss = torch.cat([loss, ms_loss])
-            sums = {name: sums.get(name, 0) + ms_sums.get(name, 0) for name in {**sums, **ms_sums}}
+            for name, value in ms_sums.items():
+                sums[name] = sums[name] + value if name in sums else value
         sample_size = sample["target"].size(0) if self.sentence_avg else sample["ntokens"]
         logging_output: dict[str, Any] = {
             **sums,

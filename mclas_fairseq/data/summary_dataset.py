@@ -117,9 +117,9 @@ class SummaryDataset(LanguagePairDataset):
         starts: tuple[int, int] | None = None,
     ):
         sizes = None if targets is None else targets.sizes
-        if ms_targets is not None:
+        if targets is not None and ms_targets is not None:
             # A batch is as wide as the longest of what its documents have.
-            sizes = np.maximum(sizes, ms_targets.sizes)
+            sizes = np.maximum(targets.sizes, ms_targets.sizes)
         super().__init__(
             documents,
             documents.sizes,

@@ -35,8 +35,8 @@ class TwoDecoderGenerator:
                 "--summary-decoder both: each summary is searched for by its own decoder, "
                 "--score-reference cannot score the two as one; give --summary-decoder cls or ms"
             )
-        self.ms = ms
-        self.cls = cls
+        self.ms: Any = ms
+        self.cls: Any = cls
         self.separator = separator
         self.symbols_to_strip_from_output = cls.symbols_to_strip_from_output
 

@@ -72,7 +72,7 @@ class NclsMsModel(MclasModel):
         built: NclsMsModel = model
         return built
 
-    def forward(  # type: ignore[override]  # fairseq's forward has other optional arguments
+    def forward(
         self,
         src_tokens: Tensor,
         src_lengths: Tensor,
@@ -91,10 +91,11 @@ class NclsMsModel(MclasModel):
             Logits (B, T_tgt, V) of `S^B` and fairseq's extra dictionary; its entry `ms` holds the
             same two for `S^A`, with logits (B, T_ms, V).
         """
-        encoder_out = self.encoder(src_tokens, src_lengths=src_lengths)
-        logits, extra = self.decoder(prev_output_tokens, encoder_out=encoder_out)
+        network: Any = self  # torch types a module's parts as tensors or modules
+        encoder_out = network.encoder(src_tokens, src_lengths=src_lengths)
+        logits, extra = network.decoder(prev_output_tokens, encoder_out=encoder_out)
         if ms_prev_output_tokens is not None:
-            extra["ms"] = self.ms_decoder(ms_prev_output_tokens, encoder_out=encoder_out)
+            extra["ms"] = network.ms_decoder(ms_prev_output_tokens, encoder_out=encoder_out)
         return logits, extra
 
     def one_decoder(self, name: str) -> MclasModel:

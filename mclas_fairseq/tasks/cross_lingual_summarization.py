@@ -295,8 +295,8 @@ class CrossLingualSummarizationTask(FairseqTask):
             )
 
         if self.layout is Layout.NCLS_MS and decoder is DecoderChoice.BOTH:
-            each = [build(DecoderChoice.MS), build(DecoderChoice.CLS)]
-            return TwoDecoderGenerator(*each, separator=self.data_bin.separator)
+            ms, cls = build(DecoderChoice.MS), build(DecoderChoice.CLS)
+            return TwoDecoderGenerator(ms=ms, cls=cls, separator=self.data_bin.separator)
         return build(decoder)
 
     def _start(self, which: DecoderChoice) -> int:

@@ -156,6 +156,7 @@ MCLAS: dict[str, dict[str, object]] = {
         "--sample-latent": None,
         "--summary-decoder": None,
     },
+    "pipeline": {},  # see PIPELINES
     "score": {
         "--hyp": REQUIRED,
         "--compare": [],
@@ -187,7 +188,6 @@ MCLAS: dict[str, dict[str, object]] = {
         "--html": None,
         "--html-documents": 10,
     },
-    "pipeline": {},  # see PIPELINE
     "human": {},  # see HUMAN
     "report": {
         "--system": REQUIRED,

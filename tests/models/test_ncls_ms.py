@@ -19,7 +19,6 @@ SRC = torch.tensor([[1, 1, 5, 6, 7, 2], [8, 9, 10, 11, 12, 2]])  # padded on the
 LENGTHS = torch.tensor([4, 6])
 PREV = torch.tensor([[0, 5, 6, 7], [0, 8, 9, 10]])
 MS_PREV = torch.tensor([[0, 7, 7], [0, 4, 9]])
-TOLERANCE = {"atol": 1e-5, "rtol": 1.3e-6}
 
 
 def make_task(layout: Layout) -> Any:
@@ -86,7 +85,7 @@ def test_forward_is_that_of_each_decoder_alone(copy_attention: bool) -> None:
         alone = model.one_decoder(name)
         expected = alone.get_normalized_probs(alone(SRC, LENGTHS, read), True)
         found = model.get_normalized_probs(net_output, True)
-        torch.testing.assert_close(found, expected, **TOLERANCE)
+        torch.testing.assert_close(found, expected, atol=1e-5, rtol=1.3e-6)
     assert not torch.allclose(extra["ms"][0][:, :1], logits[:, :1]), "two decoders, not one twice"
 
 
@@ -106,15 +105,17 @@ def test_full_decoder_equals_incremental_decoder_at_each_position(name: str) -> 
     for step in range(PREV.size(1)):
         out = model.decoder(PREV[:, : step + 1], encoder_out=encoder_out, incremental_state=state)
         one = model.get_normalized_probs(out, True)
-        torch.testing.assert_close(one[:, -1], full[:, step], **TOLERANCE)
+        torch.testing.assert_close(one[:, -1], full[:, step], atol=1e-5, rtol=1.3e-6)
 
 
 def test_padding_on_the_left_does_not_change_a_row_of_either_decoder() -> None:
     model = make_two()
     padded, padded_extra = model(SRC, LENGTHS, PREV, MS_PREV)
     alone, alone_extra = model(SRC[:1, 2:], LENGTHS[:1], PREV[:1], MS_PREV[:1])
-    torch.testing.assert_close(padded[:1], alone, **TOLERANCE)
-    torch.testing.assert_close(padded_extra["ms"][0][:1], alone_extra["ms"][0], **TOLERANCE)
+    torch.testing.assert_close(padded[:1], alone, atol=1e-5, rtol=1.3e-6)
+    torch.testing.assert_close(
+        padded_extra["ms"][0][:1], alone_extra["ms"][0], atol=1e-5, rtol=1.3e-6
+    )
 
 
 @pytest.mark.parametrize("copy_attention", [False, True])
@@ -140,8 +141,8 @@ def test_both_decoders_start_bit_for_bit_from_that_of_the_monolingual_summarizer
 def test_control_leaves_the_decoder_of_the_target_language_as_it_was(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    options = {"copy_attention": True, "ncls_ms_init": "cls-random"}
-    ms, model = make_ms(copy_attention=True), make_two(**options)
+    ms = make_ms(copy_attention=True)
+    model = make_two(copy_attention=True, ncls_ms_init="cls-random")
     before = {name: value.clone() for name, value in model.decoder.state_dict().items()}
     with caplog.at_level(logging.INFO):
         model.load_state_dict(ms.state_dict())

@@ -89,8 +89,9 @@ def test_tetran_summarises_the_documents_translation_sentence_by_sentence(
     ]
     expected = parsed(toy.mclas("summarize", *french, *SEARCH, stdin=records(marked)))
     out = tmp_path / "tetran.jsonl"
-    words = ("--source-lang", "en", "--translator", MARKED, "-o", out)
-    assert toy.mclas("pipeline", "tetran", *french, *SEARCH, *words, stdin=records(rows)) == ""
+    words = ("--source-lang", "en", "--translator", MARKED)
+    command = ("pipeline", "tetran", *french, *SEARCH, *words)
+    assert toy.mclas(*command, "-o", out, stdin=records(rows)) == ""
     found = toy.read(out)
     assert [(row["id"], row["summary"]) for row in found] == [
         (row["id"], row["summary"]) for row in expected
@@ -99,8 +100,7 @@ def test_tetran_summarises_the_documents_translation_sentence_by_sentence(
     assert [row["score"] for row in found] == [row["score"] for row in expected]
     # Documents given as one text are cut into sentences first.
     whole = [{**row, "document": {"en": " ".join(row["document"]["en"])}} for row in rows]
-    words = ("--source-lang", "en", "--translator", MARKED)
-    again = parsed(toy.mclas("pipeline", "tetran", *french, *SEARCH, *words, stdin=records(whole)))
+    again = parsed(toy.mclas(*command, stdin=records(whole)))
     assert again == found
 
 
