@@ -23,7 +23,7 @@ _OF_FAIRSEQ = (TransformerDecoder, TransformerDecoderBase)
 def reads_documents_by_attention_alone(model: Any) -> bool:
     """Whether a model's decoder may be given one row of encoder output for several hypotheses.
 
-    A decoder that reads it otherwise as well (copying does) needs a row each. One that is not
+    A decoder that reads it otherwise as well needs a row each, or repeats it. One that is not
     fairseq's own says so by `reads_documents_by_attention_alone`.
     """
     decoder = getattr(model, "decoder", None)
