@@ -15,6 +15,7 @@ from mclas_fairseq.checkpoints.safe_loading import load_checkpoint
 from mclas_fairseq.data.data_bin import DataBin
 from mclas_fairseq.data.layouts import Layout
 from mclas_fairseq.errors import CheckpointError, ConfigError, DataError
+from mclas_fairseq.generation.generator import SummaryGenerator
 from mclas_fairseq.tasks.cross_lingual_summarization import (
     CrossLingualSummarizationConfig,
     CrossLingualSummarizationTask,
@@ -136,8 +137,24 @@ def test_two_decoders_begin_with_the_language_that_they_write(mbart: Mbart) -> N
     assert batch["ms_prev_output_tokens"][:, 0].eq(entries.index("[en_XX]")).all()
 
 
+@pytest.fixture
+def starts(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """What decoders read first, of every search that is built."""
+    found: list[int] = []
+    build = SummaryGenerator.__init__
+
+    def watched(self: Any, *args: Any, **options: Any) -> None:
+        build(self, *args, **options)
+        found.append(self.bos)
+
+    monkeypatch.setattr(SummaryGenerator, "__init__", watched)
+    return found
+
+
 @pytest.mark.parametrize("layout", ["ncls", "ncls_ms"])  # and mclas below
-def test_each_layout_starts_from_mbart_and_decodes(toy: "Toy", mbart: Mbart, layout: str) -> None:
+def test_each_layout_starts_from_mbart_and_decodes(
+    toy: "Toy", mbart: Mbart, layout: str, starts: list[int]
+) -> None:
     folder = mbart.train(layout)
     log = toy.logs[f"mbart-{layout}"]
     assert f"model from mBART {mbart.checkpoint}: {mbart.entries} of" in log
@@ -151,16 +168,21 @@ def test_each_layout_starts_from_mbart_and_decodes(toy: "Toy", mbart: Mbart, lay
         name = "decoder.layers.0.fc1.weight"
         torch.testing.assert_close(state["model"][f"ms_{name}"], start[name], atol=1e-3, rtol=0.0)
     hidden = mbart.checkpoint.rename(mbart.checkpoint.with_suffix(".hidden"))
+    both = ["--summary-decoder", "both"] if layout == "ncls_ms" else []
     try:
-        printed = toy.generate(folder / "checkpoint_last.pt", data=mbart.data)
+        printed = toy.generate(folder / "checkpoint_last.pt", *both, data=mbart.data)
     finally:
         hidden.rename(mbart.checkpoint)
+    read = [DataBin.open(mbart.data).dictionary[start] for start in starts]
+    assert read == (["[en_XX]", "[de_DE]"] if both else ["[de_DE]"])
     written = [line for line in printed.splitlines() if line.startswith("D-")]
     assert len(written) == 14
     assert not any(f"[{code}]" in line for code in CODES.split(",") for line in written)
 
 
-def test_mclas_starts_from_mbart_and_all_ways_of_decoding_agree(toy: "Toy", mbart: Mbart) -> None:
+def test_mclas_starts_from_mbart_and_all_ways_of_decoding_agree(
+    toy: "Toy", mbart: Mbart, starts: list[int]
+) -> None:
     checkpoint = mbart.train("mclas") / "checkpoint_last.pt"
     printed = toy.generate(checkpoint, data=mbart.data)
     generated = {row["id"]: row for row in toy.summaries(printed, mbart.data)}
@@ -168,6 +190,8 @@ def test_mclas_starts_from_mbart_and_all_ways_of_decoding_agree(toy: "Toy", mbar
     rows = toy.rows["test"][:3]
     file = toy.write(toy.folder / "mbart-test.jsonl", rows)
     flags = ("--beam", 3, "--max-len-b", 20, "--no-repeat-ngram-size", 3)
+    dictionary = DataBin.open(mbart.data).dictionary
+    assert {dictionary[start] for start in starts} == {"[en_XX]"}
     bundle = toy.folder / "mbart-bundle"
     toy.mclas("export", "--checkpoint", checkpoint, "--data", mbart.data, "--out", bundle)
     out = toy.folder / "mbart-out.jsonl"
