@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from omegaconf import OmegaConf
 from torch import Tensor, nn
 
 from mclas_fairseq.data.data_bin import dictionary_fingerprint
@@ -16,6 +17,7 @@ from mclas_fairseq.data.indexed_dictionary import IndexedDictionary, storable_pi
 from mclas_fairseq.errors import ConfigError
 from mclas_fairseq.models.mclas import MclasModel, mclas_mbert, mclas_tiny
 from mclas_fairseq.models.ncls_ms import NclsMsModel, ncls_ms_mbert
+from mclas_fairseq.modules.parameter_groups import ENCODER, REST, group_of, mark_groups
 from mclas_fairseq.modules.pretrained_encoder import PretrainedEncoder
 from mclas_fairseq.modules.pretrained_loading import read_vocabulary
 
@@ -148,6 +150,24 @@ def test_checkpoint_loads_without_the_folder_it_came_from(
     other.load_state_dict(model.state_dict())
     batch = make_batch(dictionary)
     torch.testing.assert_close(other(*batch)[0], model(*batch)[0], atol=0, rtol=0)
+
+
+def test_options_from_hydra_carry_the_encoder_into_checkpoints(pretrained_bert: Path) -> None:
+    args = Namespace(pretrained_encoder=str(pretrained_bert), decoder_embed_dim=16)
+    mclas_tiny(args)
+    options: Any = OmegaConf.create(vars(args))
+    OmegaConf.set_struct(options, True)
+    build(options, make_dictionary(pretrained_bert))
+    assert json.loads(options.pretrained_config)["hidden_size"] == 16
+
+
+def test_two_rates_tell_the_pretrained_encoder_from_the_rest(pretrained_bert: Path) -> None:
+    model = make_model(pretrained_bert)
+    mark_groups(model)
+    groups = {name: group_of(value) for name, value in model.named_parameters()}
+    assert groups["encoder.model.embeddings.word_embeddings.weight"] == ENCODER
+    assert groups["decoder.embed_tokens.weight"] == groups["decoder.output_projection.bias"] == REST
+    assert {name.split(".")[0] for name, group in groups.items() if group == ENCODER} == {"encoder"}
 
 
 def test_dropout_flag_rules_the_encoder_only_when_it_is_given(pretrained_bert: Path) -> None:

@@ -260,6 +260,32 @@ def test_copies_of_32_bits_lose_their_gradients_as_well(pretrained_bert: Path) -
         drop_frozen_gradients(SimpleNamespace(has_flat_params=True), encoder)
 
 
+def test_distributed_training_finds_every_parameter_in_use(
+    pretrained_bert: Path, tmp_path: Path
+) -> None:
+    # fairseq's default kind; a parameter that has no part in the loss ends its second update.
+    row = sources(pretrained_bert)[0].unsqueeze(0)
+    encoder = make_encoder(pretrained_bert, frozen_updates=1).train()
+    torch.distributed.init_process_group(
+        "gloo", init_method=f"file://{tmp_path / 'meeting'}", rank=0, world_size=1
+    )
+    try:
+        wrapped = torch.nn.parallel.DistributedDataParallel(encoder)
+        norms = []
+        for update in range(3):
+            encoder.set_num_updates(update)
+            wrapped(row)["encoder_out"][0].pow(2).sum().backward()
+            trained = [value for value in encoder.parameters() if value.requires_grad]
+            norms.append(
+                sum(float(value.grad.norm()) for value in trained if value.grad is not None)
+            )
+            encoder.zero_grad()
+    finally:
+        torch.distributed.destroy_process_group()
+    assert norms[0] == 0
+    assert min(norms[1:]) > 1
+
+
 # -- what is refused -------------------------------------------------------------------------------
 
 
