@@ -7,7 +7,7 @@
 # DATA holds papers/, xscitldr/, tatoeba/ and multi30k/; OUT gets encoders, data-bin, checkpoints and
 # logs. SEEDS: "1 2 3"; ENCODERS: "random pretrained". Each finished cell leaves cells/NAME.json here,
 # which a rerun skips; delete one to run it again. Only validation is looked at. Budget: UPDATES of
-# pretraining (default 2400, six minutes of one core) and STEPS of each training (default 240). What
+# pretraining (default 2400, six minutes of one core) and STEPS of each training (default 400). What
 # was stopped goes on where it was. When all cells are there, cells/comparison.json is written.
 set -euo pipefail
 
@@ -16,7 +16,7 @@ out=${2:?folder for encoders, data-bin, checkpoints and logs}
 seeds=${3:-1 2 3}
 encoders=${4:-random pretrained}
 updates=${UPDATES:-2400}
-steps=${STEPS:-240}
+steps=${STEPS:-400}
 here=$(cd "$(dirname "$0")" && pwd)
 cells=$here/cells
 overlap=$here/../xscitldr/overlap.txt
@@ -51,13 +51,13 @@ for seed in $seeds; do
         say "$name: $steps updates (log: $out/log/$name.log)"
         fairseq-train "$out/bin" --user-dir "$plugin" --task cross_lingual_summarization \
             --target-layout mclas --arch mclas_tiny --copy-attention \
-            --pretrained-encoder "$out/$encoder" --max-source-positions 255 --dropout 0.1 \
+            --pretrained-encoder "$out/$encoder" --max-source-positions 192 --dropout 0.1 \
             --criterion summary_cross_entropy --label-smoothing 0.1 --optimizer adam \
-            --adam-betas '(0.9, 0.98)' --clip-norm 1.0 --lr 1e-3 --lr-scheduler inverse_sqrt \
-            --warmup-updates 60 --max-tokens 4096 --max-update "$steps" --seed "$seed" \
+            --adam-betas '(0.9, 0.98)' --clip-norm 1.0 --lr 2e-3 --lr-scheduler inverse_sqrt \
+            --warmup-updates 100 --max-tokens 4096 --max-update "$steps" --seed "$seed" \
             --num-workers 0 --save-dir "$out/$name" --no-epoch-checkpoints \
-            --save-interval-updates $((steps / 3)) --keep-interval-updates 1 \
-            --validate-interval-updates $((steps / 3)) --validate-interval 1000 \
+            --save-interval-updates $((steps / 2)) --keep-interval-updates 1 \
+            --validate-interval-updates $((steps / 2)) --validate-interval 1000 \
             --eval-rouge --eval-rouge-documents 60 --eval-rouge-args "$greedy" \
             --best-checkpoint-metric rouge1 --maximize-best-checkpoint-metric --cpu \
             --log-format simple --log-interval 50 >> "$out/log/$name.log" 2>&1

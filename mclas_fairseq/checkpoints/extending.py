@@ -28,6 +28,7 @@ from mclas_fairseq.checkpoints.safe_loading import load_checkpoint
 from mclas_fairseq.corpus.tokenizers import ExtendedTokenizer, Tokenizer, split_at_target
 from mclas_fairseq.corpus.tokenizers.extended import split_mark
 from mclas_fairseq.data.data_bin import DataBin, fingerprint_of
+from mclas_fairseq.data.indexed_dictionary import special_indices
 from mclas_fairseq.errors import CheckpointError
 from mclas_fairseq.modules.fingerprint import BUFFER
 
@@ -70,10 +71,10 @@ def extend_checkpoint(path: Path, data_bin: DataBin, *, seed: int = 1) -> Extend
     """
     state = load_checkpoint(path)
     tokenizer, earlier = _find_earlier(path, state, data_bin)
-    model = _build_model(path, data_bin)
+    model = build_model_for(path, data_bin)
     symbols = data_bin.dictionary.symbols
     cuts = [_cut(symbol, tokenizer, data_bin, earlier) for symbol in symbols[earlier:]]
-    names = _with_rows(path, state["model"], model.state_dict(), earlier, len(symbols))
+    names = tensors_with_rows(path, state["model"], model.state_dict(), earlier, len(symbols))
     weights = _grow(state["model"], names, cuts, data_bin, seed)
     weights[BUFFER] = torch.tensor(
         list(bytes.fromhex(data_bin.manifest.dictionary_sha256)), dtype=torch.uint8
@@ -153,7 +154,7 @@ def _size_before(symbols: Sequence[str], tokenizer: ExtendedTokenizer) -> int:
     return 1 + max(n for n, symbol in enumerate(symbols) if split_at_target(symbol)[1] is None)
 
 
-def _build_model(path: Path, data_bin: DataBin) -> torch.nn.Module:
+def build_model_for(path: Path, data_bin: DataBin) -> torch.nn.Module:
     """Build the checkpoint's architecture for the dictionary of a data-bin, with new weights."""
     manifest = data_bin.manifest
     overrides = {
@@ -184,11 +185,12 @@ def _cut(symbol: str, tokenizer: Tokenizer, data_bin: DataBin, earlier: int) -> 
         pieces = pieces[1:]
     dictionary = data_bin.dictionary
     numbers = [int(dictionary.index(piece)) for piece in pieces]
-    known = all(dictionary.nspecial <= number < earlier for number in numbers)
+    special = {dictionary.bos(), dictionary.pad(), dictionary.eos(), dictionary.unk()}
+    known = all(number < earlier and number not in special for number in numbers)
     return numbers if known else []
 
 
-def _with_rows(
+def tensors_with_rows(
     path: Path,
     weights: Mapping[str, Tensor],
     fresh: Mapping[str, Tensor],
@@ -222,14 +224,15 @@ def _grow(
     seed: int,
 ) -> dict[str, Tensor]:
     """Add rows to the named tensors; tensors that are one (tied) are one afterwards."""
-    first = data_bin.dictionary.nspecial
+    special = special_indices(data_bin.dictionary)
     grown: dict[str, Tensor] = {}
     by_storage: dict[tuple[int, tuple[int, ...]], Tensor] = {}
     for name, value in weights.items():
         if name in names:
             storage = (value.data_ptr(), tuple(value.shape))
             if storage not in by_storage:
-                rows = _new_rows(value[first:].float(), value, cuts, seed)
+                ordinary = [row for row in range(len(value)) if row not in special]
+                rows = _new_rows(value[ordinary].float(), value, cuts, seed)
                 by_storage[storage] = torch.cat([value, rows.to(value.dtype)])
             grown[name] = by_storage[storage]
         else:
