@@ -37,6 +37,8 @@ class Manifest:
         pretrained: {"name": of the checkpoint, "kind": "bert", "xlmr" or "mbart", "pieces": N,
             "dictionary_sha256": fingerprint of its pieces in the order of their ids} when the
             dictionary is in the order of a pretrained vocabulary.
+        trimming: {"entries": N, "dictionary_sha256": of the earlier dictionary} when entries were
+            dropped from it.
         format_version: layout of the folder.
     """
 
@@ -53,6 +55,7 @@ class Manifest:
     left_out: dict[str, dict[str, int]] = field(default_factory=dict)
     extension: dict[str, Any] | None = None
     pretrained: dict[str, Any] | None = None
+    trimming: dict[str, Any] | None = None
     format_version: int = FORMAT_VERSION
 
     def save(self, folder: Path) -> None:
