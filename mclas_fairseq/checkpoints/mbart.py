@@ -43,7 +43,7 @@ _NEW_DECODERS = re.compile(r"(ms_decoder|other_decoders\.\w+)\.")
 _LAYER_NORM_VERSION = 3.0
 # Parts of ours that mBART does not have and that start as they were built; a model can name others
 # in its attribute `new_beside_mbart`.
-_NEW_PARTS = ("dictionary_fingerprint", "decoder.copy_gate.", "ms_decoder.copy_gate.")
+_NEW_PARTS = ("dictionary_fingerprint", "decoder.copy_gate.")
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,8 @@ def copy_into(
             `ms_decoder` if it has a second decoder.
         state: mBART.
         dictionary: mBART's own, what it lacks behind it.
-        new_parts: beginnings of further names that the model may have and mBART not.
+        new_parts: beginnings of further names that the model may have and mBART not; those of
+            `decoder` hold for further decoders as well.
 
     Raises:
         CheckpointError: a size or a name differs, or the languages are others.
@@ -208,7 +209,7 @@ def _fit(
     for name, here in own.items():
         there = weights.get(name)
         if there is None:
-            if name.startswith((*_NEW_PARTS, *new_parts)):
+            if _NEW_DECODERS.sub("decoder.", name).startswith((*_NEW_PARTS, *new_parts)):
                 continue
             raise _misfit(state, f"it has no {name}, which the model has")
         if name.endswith(_POSITIONS) and len(here) < len(there):

@@ -31,8 +31,16 @@ class TrainTask(StrEnum):
 class TaggedRows(RowsDataset):
     """Rows of a side with a tag in front of each, which counts as one of `max_tokens`."""
 
-    def __init__(self, side: FairseqDataset, rows: Rows, max_tokens: int, eos: int, tag: int):
-        super().__init__(side, rows, max_tokens - 1, eos)
+    def __init__(
+        self,
+        side: FairseqDataset,
+        rows: Rows,
+        max_tokens: int,
+        eos: int,
+        tag: int,
+        language_id: Optional[int] = None,
+    ):
+        super().__init__(side, rows, max_tokens - 1, eos, language_id)
         self.tag = tag
         self.sizes = self.sizes + 1
 
@@ -53,6 +61,8 @@ class TaskDataset(SummaryDataset):
         shuffle: whether documents of equal length are shuffled.
         ms_targets: `S^A` of the same documents, for a posterior of `z_ms`; of CLS alone.
         max_encoder_positions: longest target that the encoder reads, in tokens.
+        start: what the decoder reads first; BOS when None.
+        language_ids: what follows EOS where the encoder reads a target, and `S^A`.
     """
 
     def __init__(
@@ -65,8 +75,14 @@ class TaskDataset(SummaryDataset):
         shuffle: bool,
         max_encoder_positions: int,
         ms_targets: Optional[LayoutDataset] = None,
+        start: Optional[int] = None,
+        language_ids: tuple[Optional[int], Optional[int]] = (None, None),
     ):
-        super().__init__(documents, targets, dictionary, shuffle=shuffle, split=split)
+        starts = None if start is None else (start, start)
+        super().__init__(
+            documents, targets, dictionary, shuffle=shuffle, split=split, starts=starts
+        )
+        self.language_ids = language_ids
         self.max_encoder_positions = max_encoder_positions
         self.summaries_of_documents = ms_targets
 
@@ -92,16 +108,19 @@ class TaskDataset(SummaryDataset):
         # fairseq has put the rows in an order of its own.
         order = {sample["id"]: sample for sample in samples}
         ordered = [order[row] for row in batch["id"].tolist()]
-        batch["tgt_src_tokens"] = self._as_source([sample["target"] for sample in ordered])
+        own, of_document = self.language_ids
+        texts = [sample["target"] for sample in ordered]
+        batch["tgt_src_tokens"] = self._as_source(texts, own)
         if self.summaries_of_documents is not None:
             texts = [sample["document_summary"] for sample in ordered]
-            batch["ms_tgt_src_tokens"] = self._as_source(texts)
+            batch["ms_tgt_src_tokens"] = self._as_source(texts, of_document)
         return batch
 
-    def _as_source(self, targets: Sequence[Tensor]) -> Tensor:
-        longest = self.max_encoder_positions
+    def _as_source(self, targets: Sequence[Tensor], language_id: Optional[int]) -> Tensor:
+        added = [] if language_id is None else [language_id]
+        room = self.max_encoder_positions - 1 - len(added)
         cut = [
-            row if len(row) <= longest else torch.cat([row[: longest - 1], row[-1:]])
+            torch.cat([row[: min(room, len(row) - 1)], row[-1:], row.new_tensor(added)])
             for row in targets
         ]
         padded: Tensor = data_utils.collate_tokens(

@@ -167,6 +167,11 @@ def load_task(
         shuffle=split == "train",
         max_encoder_positions=limits.max_source_positions,
         ms_targets=_summaries_of_documents(corpus, split, rows, limits),
+        start=corpus.data_bin.start(corpus.language),
+        language_ids=(
+            corpus.data_bin.language_id(corpus.language),
+            corpus.data_bin.language_id(corpus.source_lang),
+        ),
     )
 
 
@@ -175,7 +180,8 @@ def tagged_documents(
 ) -> TaggedRows:
     """Documents of a split, each behind the task's tag."""
     eos, longest = limits.targets.eos, limits.max_source_positions
-    return TaggedRows(_side(corpus, split, DOCUMENT_SIDE), rows, longest, eos, corpus.tag)
+    side, language_id = _side(corpus, split, DOCUMENT_SIDE), corpus.data_bin.language_id
+    return TaggedRows(side, rows, longest, eos, corpus.tag, language_id(corpus.source_lang))
 
 
 def load_documents(corpus: TaskCorpus, split: str, limits: SampleLimits) -> SummaryDataset:
@@ -185,8 +191,10 @@ def load_documents(corpus: TaskCorpus, split: str, limits: SampleLimits) -> Summ
     targets = None
     if len(corpus.rows(split)):
         targets = LayoutDataset([_side(corpus, split, corpus.side)], rows, limits.targets)
-    dictionary = corpus.data_bin.dictionary
-    return SummaryDataset(documents, targets, dictionary, shuffle=False, split=split)
+    dictionary, start = corpus.data_bin.dictionary, corpus.data_bin.start(corpus.language)
+    return SummaryDataset(
+        documents, targets, dictionary, shuffle=False, split=split, starts=(start, start)
+    )
 
 
 def subset_rows(corpus: TaskCorpus, split: str, subset: TrainSubset) -> np.ndarray:

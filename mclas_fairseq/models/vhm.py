@@ -19,7 +19,13 @@ from torch import Tensor, nn
 
 from mclas_fairseq.errors import ConfigError
 from mclas_fairseq.models._latent_parts import LatentDecoder, LatentEncoder, pool
-from mclas_fairseq.models.mclas import MclasModel, mclas_base, mclas_small, mclas_tiny
+from mclas_fairseq.models.mclas import (
+    MclasModel,
+    mclas_base,
+    mclas_mbart,
+    mclas_small,
+    mclas_tiny,
+)
 from mclas_fairseq.modules.latent_noise import LatentNoise, draw_mean
 from mclas_fairseq.modules.latents import GLOBAL, LOCALS_IN_CLS, TASKS, LatentOutput, LatentPlan
 
@@ -42,6 +48,8 @@ class VhmModel(MclasModel):
     `decoder` writes cross-lingual summaries; `other_decoders` holds those of other tasks where
     tasks do not share one.
     """
+
+    new_beside_mbart = ("encoder.latents.", "decoder.latent_projections.")
 
     def __init__(self, args: Any, encoder: LatentEncoder, decoder: LatentDecoder):
         super().__init__(args, encoder, decoder)
@@ -269,6 +277,13 @@ def vhm_tiny(args: Namespace) -> None:
     _defaults(args, {"latent_dim": 32})
     _whole_model(args)
     mclas_tiny(args)
+
+
+@register_model_architecture("vhm", "vhm_mbart")
+def vhm_mbart(args: Namespace) -> None:
+    """As fairseq's mbart_large, Z 128; --init-from-mbart starts all but the latent variables."""
+    _whole_model(args)
+    mclas_mbart(args)
 
 
 def _register_baselines() -> None:

@@ -149,6 +149,7 @@ class MultitaskSummarizationTask(CrossLingualSummarizationTask):
             self.max_source_positions,
             self.dictionary.eos(),
             self.tags[self.generate_task],
+            self.data_bin.language_id(self.source_lang),
         )
 
     # -- decoding and validation ----------------------------------------------------------------

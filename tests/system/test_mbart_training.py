@@ -1,5 +1,6 @@
 """From a small mBART on disk to summaries: prepare, train each layout, decode."""
 
+import json
 import shutil
 from argparse import Namespace
 from pathlib import Path
@@ -12,8 +13,12 @@ from fairseq.data import Dictionary
 from fairseq.models.bart.model import BARTModel, mbart_large_architecture
 
 from mclas_fairseq.checkpoints.safe_loading import load_checkpoint
+from mclas_fairseq.corpus.synthetic_news import generate
 from mclas_fairseq.data.data_bin import DataBin
 from mclas_fairseq.data.layouts import Layout
+from mclas_fairseq.data.multitask import TrainTask
+from mclas_fairseq.data.multitask_loading import SampleLimits, TaskCorpus, load_task
+from mclas_fairseq.data.summary_dataset import TargetSpec
 from mclas_fairseq.errors import CheckpointError, ConfigError, DataError
 from mclas_fairseq.generation.generator import SummaryGenerator
 from mclas_fairseq.tasks.cross_lingual_summarization import (
@@ -52,7 +57,7 @@ class Mbart:
         self.checkpoint = folder / "model.pt"
         self.entries = len(dictionary)
         self._save(dictionary)
-        flags = ("--mbart", folder, "--mbart-langs", CODES)
+        flags = ("--mbart", folder, "--mbart-langs", CODES, "--task-tags")
         self.data = toy.folder / "mbart-bin"
         rows = {split: toy.folder / "corpus" / f"{split}.jsonl" for split in toy.rows}
         files = [word for split, path in rows.items() for word in (f"--{split}", path)]
@@ -100,7 +105,7 @@ def test_data_bin_has_mbarts_entries_at_their_numbers_and_ours_behind(mbart: Mba
     codes = [f"[{code}]" for code in CODES.split(",")]
     assert dictionary.symbols[len(published) : mbart.entries] == [*codes, "<mask>"]
     ours = dictionary.symbols[mbart.entries :]
-    assert ours == ["[LSEP]", "[LSEP:de]", "[LSEP:zh]"]
+    assert ours == ["[LSEP]", "[LSEP:de]", "[LSEP:zh]", "<MT>", "<MS>", "<CLS>"]
     pretrained = data_bin.manifest.pretrained
     assert pretrained is not None
     assert (pretrained["kind"], pretrained["pieces"]) == ("mbart", mbart.entries)
@@ -201,6 +206,59 @@ def test_mclas_starts_from_mbart_and_all_ways_of_decoding_agree(
         assert [row["id"] for row in summaries] == [row["id"] for row in rows]
         for row in summaries:
             assert row["summary"] == generated[row["id"]]["summary"]
+
+
+@pytest.fixture(scope="module")
+def multitask(toy: "Toy", mbart: Mbart) -> Path:
+    """A data-bin like mBART's, of documents with translations."""
+    rows: dict[str, list[dict[str, Any]]] = {}
+    for split in ("train", "valid", "test"):
+        rows[split] = [json.loads(json.dumps(row)) for row in generate("easy", split, 8, seed=4)]
+        for number, row in enumerate(rows[split]):
+            row["id"] = f"{split}/{number}"
+    return toy.prepare("mbart-multitask", rows, "--like", mbart.data, "--max-unknown", 1)
+
+
+def test_latent_variables_are_added_to_mbart(
+    toy: "Toy", mbart: Mbart, multitask: Path, starts: list[int]
+) -> None:
+    task = "multitask_summarization"
+    words = [multitask, *toy.recipe, "--arch", "vhm_mbart", "--criterion", "vhm_elbo", *SIZES]
+    words += ["--init-from-mbart", mbart.checkpoint, "--latent-dim", 4, "--lr", 1e-4]
+    words += ["--kl-annealing", "constant"]
+    folder = toy.folder / "checkpoints" / "mbart-vhm"
+    log = toy.fairseq("train", *words, "--target-lang", "de", "--save-dir", folder, task=task)
+    assert "model from mBART" in log
+    checkpoint = folder / "checkpoint_last.pt"
+    weights, start = load_checkpoint(checkpoint)["model"], load_checkpoint(mbart.checkpoint)
+    assert any(name.startswith("encoder.latents.") for name in weights)
+    for name in ("encoder.layers.0.fc1.weight", "decoder.layers.0.fc1.weight"):
+        torch.testing.assert_close(weights[name], start["model"][name], atol=1e-3, rtol=0.0)
+    decode = (multitask, "--path", checkpoint, *toy.search, "--target-lang", "de")
+    printed = toy.fairseq("generate", *decode, task=task)
+    assert printed.count("\nD-") == 8
+    entries = DataBin.open(multitask).dictionary
+    assert [entries[number] for number in starts] == ["[de_DE]"]
+
+
+def test_tasks_have_language_ids_where_mbart_has_them(multitask: Path) -> None:
+    data_bin = DataBin.open(multitask)
+    entries = data_bin.dictionary
+    english, german = entries.index("[en_XX]"), entries.index("[de_DE]")
+    limits = SampleLimits(9, TargetSpec(entries.eos(), data_bin.separator, 200))
+    for name, written in ((TrainTask.MT, german), (TrainTask.MS, english), (TrainTask.CLS, german)):
+        tag = entries.index(f"<{name.value.upper()}>")
+        dataset = load_task(TaskCorpus(name, data_bin, "en", "de", tag), "train", limits)
+        batch = dataset.collater([dataset[0], dataset[1]])
+        sources = batch["net_input"]["src_tokens"]
+        assert sources.size(1) == 9
+        assert [sources[0, 0], *sources[0, -2:]] == [tag, entries.eos(), english]
+        assert batch["net_input"]["prev_output_tokens"][:, 0].eq(written).all()
+        references = batch["tgt_src_tokens"]
+        assert references.size(1) == 9
+        assert references[:, -2:].tolist() == [[entries.eos(), written]] * 2
+        if name is TrainTask.CLS:
+            assert batch["ms_tgt_src_tokens"][:, -1].eq(english).all()
 
 
 # -- what does not fit -----------------------------------------------------------------------------
