@@ -131,7 +131,7 @@ def _of_several(
     number: int, match: re.Match[str], languages: Sequence[str], targets: Sequence[str]
 ) -> LoggedHypothesis:
     before, target, after = split_at_target(match[3])
-    if target not in targets:
+    if target is None or target not in targets:
         raise DataError(
             f"generation log, line {number}: with several target languages a hypothesis names its"
             f" own ({', '.join(targets)}), found {target or 'none'}; generate again"

@@ -240,7 +240,8 @@ class Summarizer:
         several = self.task.targets.several
         for row in range(len(documents)):
             if not several:
-                yield Summary(*found[row].values())
+                (hypotheses,) = found[row].values()
+                yield Summary(hypotheses)
                 continue
             targets = {language: found[row][language] for language in self.target_langs}
             yield Summary(targets[self.target_langs[0]], targets)

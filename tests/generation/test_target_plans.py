@@ -48,7 +48,7 @@ def test_a_row_is_searched_as_by_the_grammar_of_its_language_alone(
 ) -> None:
     plans = contents(world, layout)
     ensemble = [world.model(seed) for seed in range(1, models + 1)]
-    symbols = [plan.separator for plan in plans]
+    symbols = [world.separator, world.words_b[-1]]
     options = {"beam_size": 3, "no_repeat_ngram_size": 2}
     both = world.search(ensemble, grammar(world, plans), **options)
     sample = {**world.sample(1, LENGTHS), "target_lang": torch.tensor(PLANS)}
@@ -104,4 +104,4 @@ def test_states_of_a_plan_stand_behind_those_of_the_plans_before(world: Any) -> 
     assert table[1, second] == table[7, first] == -torch.inf
     # Separators are content of no summary, whatever the list says.
     with pytest.raises(ConfigError, match="vocabulary of summary 2"):
-        grammar(world, [plans[0], PlanContent([world.words_a, [first, second]], second)])
+        grammar(world, [plans[0], PlanContent([world.words_a, [world.separator]], second)])

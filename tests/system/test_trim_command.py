@@ -177,5 +177,5 @@ def test_what_cannot_be_trimmed_is_refused(
     message = error(toy, capsys, *again, "--data", tmp_path / "first", *out)
     assert "nothing to trim" in message
     torch.save({"model": {}}, tmp_path / "foreign.pt")
-    words = ("trim", "--checkpoint", tmp_path / "foreign.pt", "--data", german, *out)
-    assert "fingerprint" in error(toy, capsys, *words)
+    foreign = ("trim", "--checkpoint", tmp_path / "foreign.pt", "--data", german, *out)
+    assert "fingerprint" in error(toy, capsys, *foreign)
