@@ -4,6 +4,7 @@ BOS, padding, EOS and unknown stand elsewhere than fairseq puts them: whatever c
 would write nonsense here.
 """
 
+import importlib
 import json
 import re
 from pathlib import Path
@@ -11,7 +12,10 @@ from typing import Any
 
 import pytest
 import torch
+from fairseq import options
+from fairseq.data import data_utils
 
+import mclas_fairseq
 from mclas_fairseq.checkpoints.safe_loading import load_checkpoint
 from mclas_fairseq.data.data_bin import DataBin
 from mclas_fairseq.data.indexed_dictionary import special_indices
@@ -120,3 +124,28 @@ def test_a_bundle_carries_the_tokenizer_and_summarizes(
         toy.mclas("summarize", *words, *search, "-i", documents, "-o", file)
         out.append([json.loads(line)["summary"] for line in file.open(encoding="utf-8")])
     assert out[0] == out[1]
+
+
+def test_fairseq_preprocess_keeps_the_ids_when_it_is_given_the_task(
+    toy: Any, data: Path, tmp_path: Path
+) -> None:
+    data_bin = DataBin.open(data)
+    side = data_bin.side("valid", "document")
+    assert side is not None
+    pieces = [data_bin.dictionary[int(token)] for token in side[0][:-1]]
+    (tmp_path / "valid.document").write_text(" ".join(pieces) + "\n", encoding="utf-8")
+    words = (
+        *("--only-source", "--source-lang", "document", "--srcdict", data / "dict.txt"),
+        *("--validpref", tmp_path / "valid", "--destdir", tmp_path / "bin"),
+    )
+    module = importlib.import_module("fairseq_cli.preprocess")
+    task = ("--task", "cross_lingual_summarization", "--user-dir", mclas_fairseq.__path__[0])
+    parser = options.get_preprocessing_parser()
+    module.main(parser.parse_args([str(word) for word in (*words, *task)]))
+    written = data_utils.load_indexed_dataset(
+        str(tmp_path / "bin" / "valid.document-None.document"), data_bin.dictionary
+    )
+    assert written[0].tolist() == side[0].tolist()
+    assert (tmp_path / "bin" / "dict.document.txt").read_bytes() == (data / "dict.txt").read_bytes()
+    with pytest.raises(RuntimeError, match="Duplicate word"):  # and no ids four too large
+        module.main(parser.parse_args([str(word) for word in words]))
