@@ -137,6 +137,11 @@ def settle_encoder(args: Namespace, dictionary: Dictionary) -> bool:
     if not args.pretrained_encoder and not args.pretrained_config:
         _refuse_options(args)
         return False
+    if getattr(args, "init_from_mbart", None):
+        raise ConfigError(
+            f"--init-from-mbart {args.init_from_mbart}: brings an encoder of its own, but a"
+            " pretrained one is given as well; leave out --pretrained-encoder, or this"
+        )
     from_source = not args.pretrained_config
     if from_source:
         settings = read_settings(args.pretrained_encoder)

@@ -20,7 +20,7 @@ from fairseq.models import FairseqEncoder
 from fairseq.models.transformer import TransformerEncoderBase
 from torch import Tensor, nn
 
-from mclas_fairseq.errors import ConfigError
+from mclas_fairseq.errors import CheckpointError, ConfigError
 from mclas_fairseq.extras import require
 from mclas_fairseq.modules.frozen_updates import without_gradient
 from mclas_fairseq.modules.sentence_segments import Frame, token_types, with_sentence_marks
@@ -32,6 +32,16 @@ PURPOSE = "--pretrained-encoder"
 _FROM_ZERO = frozenset({"bert"})
 _AFTER_PADDING = frozenset({"camembert", "roberta", "xlm-roberta", "xlm-roberta-xl"})
 KINDS = tuple(sorted(_FROM_ZERO | _AFTER_PADDING))
+# All that is taken from a config.json. It is no less than the models' structure, and no more: other
+# keys can make the library fetch programs, and settings also come with bundles of somebody else.
+STRUCTURE = frozenset(
+    {
+        *("model_type", "vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads"),
+        *("intermediate_size", "hidden_act", "hidden_dropout_prob", "attention_probs_dropout_prob"),
+        *("max_position_embeddings", "type_vocab_size", "initializer_range", "layer_norm_eps"),
+        "pad_token_id",
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -76,12 +86,14 @@ class PretrainedEncoder(FairseqEncoder):
     Raises:
         ConfigError: documents may be longer than the encoder's positions, fewer positions than it
             has are asked for, or segments of one that knows one token type only.
+        CheckpointError: the settings, as a checkpoint carries them, are not of an encoder.
     """
 
     def __init__(
         self, settings: Mapping[str, Any], dictionary: Dictionary, options: PretrainedOptions
     ):
         super().__init__(dictionary)
+        _check_settings(settings)
         _check_lengths(settings, options)
         _check_segments(settings, options)
         self.options = options
@@ -104,7 +116,9 @@ class PretrainedEncoder(FairseqEncoder):
         if options.dropout is not None:
             config.hidden_dropout_prob = options.dropout
             config.attention_probs_dropout_prob = options.dropout
-        self.model: Any = transformers.AutoModel.from_config(config, dtype=torch.float32)
+        self.model: Any = transformers.AutoModel.from_config(
+            config, dtype=torch.float32, attn_implementation="sdpa"
+        )
         # Never used, but of the model (and of the paper's count of parameters). A parameter without
         # gradient that asks for one stops fairseq's default kind of distributed training.
         pooler = getattr(self.model, "pooler", None)
@@ -200,6 +214,17 @@ class PretrainedEncoder(FairseqEncoder):
         if not self.options.sentence_segments:
             return torch.zeros_like(tokens)
         return token_types(tokens, self.frame.start)
+
+
+def _check_settings(settings: Mapping[str, Any]) -> None:
+    unknown = sorted(set(settings) - STRUCTURE)
+    odd = [name for name, value in settings.items() if not isinstance(value, (str, int, float))]
+    if unknown or odd or settings.get("model_type") not in KINDS:
+        problem = ", ".join([*unknown, *odd]) or f"model_type {settings.get('model_type')!r}"
+        raise CheckpointError(
+            f"pretrained_config: may hold the sizes of an encoder like BERT or XLM-R alone, but has"
+            f" {problem}; get the checkpoint again from its maker"
+        )
 
 
 def _check_lengths(settings: Mapping[str, Any], options: PretrainedOptions) -> None:

@@ -10,7 +10,6 @@ pretrained encoder is not.
 """
 
 import contextlib
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -21,17 +20,21 @@ from torch import Tensor, nn
 
 from mclas_fairseq.errors import CheckpointError, ConfigError, MclasError, SetupError
 from mclas_fairseq.extras import require
-from mclas_fairseq.modules.pretrained_encoder import EXTRA, KINDS, PURPOSE, PretrainedEncoder
+from mclas_fairseq.modules.pretrained_encoder import (
+    EXTRA,
+    KINDS,
+    PURPOSE,
+    STRUCTURE,
+    PretrainedEncoder,
+)
 
-# Not the encoder's structure: names of files, of versions and of heads, and Python code.
-_NOT_KEPT = ("_name_or_path", "architectures", "auto_map", "dtype", "id2label", "label2id")
 # Never part of an encoder's output.
 _UNUSED_WEIGHTS = "pooler."
 _EXTENDED = "position_embeddings.weight"
 
 
 def read_settings(name_or_path: str) -> dict[str, Any]:
-    """Read what an encoder's config.json says, as plain values.
+    """Read what an encoder's config.json says of its structure, as plain values.
 
     Raises:
         ConfigError: there is no such folder, or it holds no BERT- or XLM-R-like encoder.
@@ -46,11 +49,11 @@ def read_settings(name_or_path: str) -> dict[str, Any]:
         raise _no_encoder(name_or_path, f"is of kind {kind}")
     if getattr(config, "is_decoder", False):
         raise _no_encoder(name_or_path, f"is a decoder ({kind} with is_decoder)")
-    settings = json.loads(json.dumps(config.to_dict()))
+    settings = config.to_dict()
     return {
         name: value
         for name, value in sorted(settings.items())
-        if name not in _NOT_KEPT and value is not None
+        if name in STRUCTURE and value is not None
     }
 
 

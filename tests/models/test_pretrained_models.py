@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from mclas_fairseq.data.data_bin import dictionary_fingerprint
 from mclas_fairseq.data.indexed_dictionary import IndexedDictionary, storable_pieces
-from mclas_fairseq.errors import ConfigError
+from mclas_fairseq.errors import CheckpointError, ConfigError
 from mclas_fairseq.models.mclas import MclasModel, mclas_mbert, mclas_tiny
 from mclas_fairseq.models.ncls_ms import NclsMsModel, ncls_ms_mbert
 from mclas_fairseq.modules.parameter_groups import ENCODER, REST, group_of, mark_groups
@@ -210,6 +210,29 @@ def test_options_of_a_pretrained_encoder_without_one_are_refused(
     args = Namespace(**options)
     mclas_tiny(args)
     with pytest.raises(ConfigError, match=f"{flag}: needs .* add --pretrained-encoder"):
+        build(args, make_dictionary(pretrained_bert))
+
+
+def test_two_pretrained_encoders_at_once_are_refused(pretrained_bert: Path) -> None:
+    with pytest.raises(ConfigError, match="--init-from-mbart DIR: .* leave out --pretrained-enc"):
+        make_model(pretrained_bert, init_from_mbart="DIR")
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"_attn_implementation": "somebody/kernel"},
+        {"auto_map": {"AutoModel": "code.Model"}},
+        {"model_type": "gpt2"},
+        {"hidden_act": ["gelu"]},
+    ],
+)
+def test_settings_from_elsewhere_can_only_tell_sizes(
+    settings: dict[str, Any], pretrained_bert: Path
+) -> None:
+    args = Namespace(pretrained_config=json.dumps({**MBERT, **settings}))
+    mclas_mbert(args)
+    with pytest.raises(CheckpointError, match="pretrained_config: may hold .* alone"):
         build(args, make_dictionary(pretrained_bert))
 
 
