@@ -1,4 +1,4 @@
-"""What both benchmarks share: a corpus, models of the same size, and timing side by side.
+"""What several benchmarks share: a corpus, models of the same size, and timing side by side.
 
 Speed is reported as a ratio of two systems that run in turn in the same process, step by step, so
 that a machine whose speed drifts slows both; single times are given for orientation only.
