@@ -124,6 +124,10 @@ def trace_attention(
         start: id of the symbol that the decoder starts with.
     """
     network: Any = model
+    hypothesis = tokens
+    if len(tokens) and int(tokens[0]) in task.targets.symbols.values():
+        # Layout ncls with several target languages: that symbol was read, not written.
+        start, tokens = int(tokens[0]), tokens[1:]
     inputs = torch.cat([tokens.new_tensor([start]), tokens[:-1]]).to(src_tokens.device)
     encoded = network.encoder(src_tokens, src_lengths=src_tokens.new_tensor([src_tokens.size(1)]))
     own: list[Tensor] = []
@@ -137,12 +141,13 @@ def trace_attention(
     dictionary = task.dictionary
     # A pretrained encoder puts a token before the document, and hands on what it read.
     read = encoded["src_tokens"][0] if encoded["src_tokens"] else src_tokens
-    separator = (tokens == task.data_bin.separator).nonzero().flatten().tolist()
+    separators = [task.data_bin.separator, *task.targets.symbols.values()]
+    separator = torch.isin(tokens, tokens.new_tensor(separators)).nonzero().flatten().tolist()
     return SummaryAttention(
         document=[dictionary[index] for index in read[0].tolist()],
         tokens=[dictionary[index] for index in tokens.tolist()],
         inputs=[dictionary[index] for index in inputs.tolist()],
-        languages=task.languages,
+        languages=tuple(task.summary_text().summaries(hypothesis.tolist())),
         cross_layers=_stack(cross),
         self_layers=_stack(own),
         separator=separator[0] if separator else None,

@@ -195,7 +195,8 @@ class Summarizer:
         """Look at the attention of the best hypothesis of one document.
 
         The document is summarized, and the model reads its own summary once more, so that the
-        weights of all layers can be looked at.
+        weights of all layers can be looked at. With several target languages it is the summary in
+        the first of them.
 
         Raises:
             DataError: the document has no text.

@@ -185,6 +185,45 @@ def test_a_bundle_writes_all_languages(
     assert one.text == summaries[0]["summary"]["zh"]
 
 
+def test_attention_is_that_of_the_first_language(
+    many: "Toy", layout: str, summaries: list[dict[str, Any]]
+) -> None:
+    document = " ".join(many.rows["test"][0]["document"]["en"])
+    model = (many.trained(layout),)
+    found = mclas_fairseq.load(
+        *model, data=many.data_bin, device="cpu", options=SEARCH, target_langs=["zh", "de"]
+    ).attention(document)
+    assert found.languages == (("en", "zh") if layout == "mclas" else ("zh",))
+    start = "<s>" if layout == "mclas" else "[LSEP:zh]"
+    assert found.inputs[0] == start
+    assert found.tokens[-1] == "</s>"
+    rows = found.within.sum(axis=1)
+    assert rows == pytest.approx([1.0] * len(found.tokens), abs=1e-4)
+    if layout == "mclas":
+        assert found.separator is not None
+        assert found.tokens[found.separator] == "[LSEP:zh]"
+        assert found.between().shape == (len(found.second), len(found.first))
+    else:
+        assert found.separator is None
+
+
+def test_validate_resume_and_a_subset_take_several_languages(many: "Toy", layout: str) -> None:
+    words = ("--path", many.trained(layout), "--batch-size", 4, "--valid-subset", "valid")
+    log = many.fairseq("validate", many.data_bin, *words)
+    assert re.search(r"cls_nll_loss \d", log)
+    subset = ("--target-layout", layout, "--train-subset-size", 6)
+    folder = many.train(f"subset-{layout}", *subset)
+    ids = (folder / "train_subset.txt").read_text(encoding="utf-8").split()
+    assert len(ids) == 6
+    complete = {row["id"] for row in many.rows["train"] if len(row["summary"]) == 3}
+    assert set(ids) <= complete
+    many.train(f"subset-{layout}", *subset, "--max-update", 3)
+    assert "loaded checkpoint" in many.logs[f"subset-{layout}"].lower()
+    state = load_checkpoint(folder / "checkpoint_last.pt")["task_state"]
+    assert state["target_langs"] == ["de", "zh"]
+    assert state["subset_ids"] == ids
+
+
 def test_forced_scores_are_those_of_search_in_a_mixed_batch(many: "Toy", layout: str) -> None:
     summarizer = Summarizer.load([many.trained(layout)], many.data_bin, SEARCH, device="cpu")
     task = summarizer.task

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import torch
 
+from mclas_fairseq.checkpoints import trimming
 from mclas_fairseq.checkpoints.safe_loading import load_checkpoint
 from mclas_fairseq.data.data_bin import SPLITS, DataBin
 from mclas_fairseq.data.manifest import Manifest
@@ -18,6 +19,7 @@ from mclas_fairseq.inference.summarizer import Summarizer
 if TYPE_CHECKING:
     from tests.system.conftest import Toy
 
+take_rows = trimming._take_rows
 ROWS = ("encoder.embed_tokens.weight", "decoder.embed_tokens.weight")
 
 
@@ -135,6 +137,33 @@ def test_texts_of_the_trimmed_data_bin_are_the_same(
     # A trimmed data-bin serves further training.
     start = ("--finetune-from-model", out / "checkpoint.pt")
     toy.train("after-trim", "--target-layout", "mclas", *start, data=out)
+
+
+def test_a_model_that_copies_is_trimmed_and_its_other_summaries_are_counted(
+    toy: "Toy", german: Path, tmp_path: Path
+) -> None:
+    folder = toy.train("trim-copies", "--copy-attention", data=german)
+    printed = trim(
+        toy, folder / "checkpoint_last.pt", german, tmp_path / "out", "--documents", 6, "--beam", 2
+    )
+    assert re.search(r"decoding: \d of 6 summaries of test have the same tokens", printed)
+
+
+def test_another_output_is_refused_and_leaves_nothing(
+    toy: "Toy",
+    german: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Rows of the wrong entries: what a mistake in moving them would be.
+    monkeypatch.setattr(
+        trimming, "_take_rows", lambda weights, names, kept: take_rows(weights, names, kept.flip(0))
+    )
+    model = ("trim", "--checkpoint", toy.trained("mclas"), "--data", german)
+    message = error(toy, capsys, *model, "--out", tmp_path / "out", "--documents", 6)
+    assert "it must write what it wrote" in message
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_several_target_languages_are_trimmed_together(toy: "Toy", tmp_path: Path) -> None:
