@@ -18,7 +18,8 @@ Everything that fairseq-train takes may follow; a flag given here wins over the 
 
 What the presets leave to you:
   --target-layout L    mclas (default): both summaries, for records that have both; ncls: the one in
-                       the target language; ms: the one in the document's language
+                       the target language; ms: the one in the document's language;
+                       ncls_ms: both, by two decoders (with --arch ncls_ms_tiny, ...)
   --target-lang CODE   which one, if the data-bin has several
   --save-dir DIR       where checkpoints go (default: checkpoints)
   --cpu                train without a GPU, slowly

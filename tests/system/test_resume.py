@@ -245,6 +245,23 @@ def test_two_processes_train_resume_and_fine_tune_like_one_with_accumulated_batc
             assert values == pytest.approx(expected[update], rel=1e-3, abs=2e-3)
 
 
+@pytest.mark.slow
+def test_two_decoders_train_in_two_processes_like_in_one_with_accumulated_batches(
+    data_bin: Path, tmp_path: Path
+) -> None:
+    more = ["--arch", "ncls_ms_tiny", "--target-layout", "ncls_ms", "--max-update", "6"]
+    more += ["--eval-rouge", "--eval-rouge-args", '{"beam": 1, "max_len_b": 8}', *NO_DROPOUT]
+    one = Training(tmp_path / "one", data_bin, *PAIRS, *more, "--update-freq", "2")
+    two = Training(tmp_path / "two", data_bin, *PAIRS, *more)
+    assert one.run("whole") == 0
+    assert two.run_in_two_processes("both") == [0, 0]
+    expected, found = losses(one.printed("whole")), losses(two.printed("both"))
+    assert list(found) == list(expected) == list(range(1, 7))
+    for update, values in found.items():
+        assert {"ms_nll_loss", "cls_nll_loss"} < set(values)
+        assert values == pytest.approx(expected[update], rel=1e-3, abs=2e-3)
+
+
 @pytest.mark.filterwarnings("ignore:'pin_memory' argument:UserWarning")
 def test_order_of_batches_depends_on_seed_and_epoch_alone(data_bin: Path) -> None:
     resumed = batches(data_bin, seed=1, start=3, epoch=3)
