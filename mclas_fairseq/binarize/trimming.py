@@ -41,14 +41,15 @@ from mclas_fairseq.data.data_bin import (
     translation_side,
     vocabulary_file,
 )
+from mclas_fairseq.data.indexed_dictionary import IndexedDictionary
+from mclas_fairseq.data.language_ids import LanguageIds
 from mclas_fairseq.data.language_vocabulary import language_neutral
 from mclas_fairseq.data.trimming import Mask, Trimming
 from mclas_fairseq.errors import DataError
 
 _MARKS = "▁"
-_COMMON = (
-    0.01  # share of the entries; a stray letter does not make a script that texts are written in
-)
+_COMMON = 0.01  # share of letters; a stray one does not make a script that texts are written in
+_OF_BERT = ("[CLS]", "[SEP]")  # what a pretrained encoder reads around a document
 
 
 def choose_entries(
@@ -65,16 +66,10 @@ def choose_entries(
             those of `data_bin`.
 
     Raises:
-        DataError: the dictionary is that of a pretrained vocabulary, one of `keep_from` has
-            another, a text of `data_bin` would lose entries, or there is nothing to drop.
+        DataError: one of `keep_from` has another dictionary, a text of `data_bin` would lose
+            entries, or there is nothing to drop.
     """
     dictionary = data_bin.dictionary
-    if data_bin.manifest.pretrained is not None:
-        raise DataError(
-            f"data-bin {data_bin.folder}: a dictionary in the order of a pretrained vocabulary"
-            f" ({data_bin.manifest.pretrained.get('name')}) cannot be trimmed, as the pretrained"
-            " encoder is built with all of it; use the checkpoint as it is"
-        )
     kept = _always(dictionary)
     for language in languages_at_hand(data_bin, vocabularies):
         kept[list(vocabularies.get(language, ()))] = True
@@ -141,9 +136,13 @@ def sides_of(data_bin: DataBin) -> list[str]:
 def _always(dictionary: Dictionary) -> Mask:
     kept = np.zeros(len(dictionary), dtype=bool)
     kept[: dictionary.nspecial] = True
+    kept[[dictionary.bos(), dictionary.pad(), dictionary.eos(), dictionary.unk()]] = True
     kept[language_neutral(dictionary)] = True
     for number, symbol in enumerate(dictionary.symbols):
-        kept[number] |= not _text(symbol) or is_reserved(symbol)
+        kept[number] |= not _text(symbol) or is_reserved(symbol) or symbol in _OF_BERT
+    ids = LanguageIds.find(dictionary)
+    if ids is not None:  # no text holds them, batches do
+        kept[[*ids.numbers.values(), ids.pieces - 1]] = True
     return kept
 
 
@@ -190,6 +189,7 @@ def write_trimmed(
     shutil.copytree(data_bin.folder / TOKENIZER_FOLDER, folder / TOKENIZER_FOLDER)
     dataclasses.replace(
         data_bin.manifest,
+        pretrained=None,
         dictionary_sha256=dictionary_fingerprint(dictionary),
         trimming={
             "entries": len(data_bin.dictionary),
@@ -201,10 +201,14 @@ def write_trimmed(
 
 def trimmed_dictionary(dictionary: Dictionary, trimming: Trimming) -> Dictionary:
     """The entries that stay, in their order and with their counts."""
-    trimmed = Dictionary()
+    indexed = isinstance(dictionary, IndexedDictionary)
+    trimmed: Any = IndexedDictionary() if indexed else Dictionary()
     for number in trimming.kept[trimmed.nspecial :]:
         trimmed.add_symbol(dictionary.symbols[number], n=dictionary.count[number])
-    return trimmed
+    if indexed:
+        trimmed.find_roles()
+    moved: Dictionary = trimmed
+    return moved
 
 
 def _write_side(data_bin: DataBin, split: str, side: str, trimming: Trimming, folder: Path) -> None:

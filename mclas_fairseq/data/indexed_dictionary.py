@@ -97,7 +97,7 @@ class IndexedDictionary(Dictionary):
                     f" none of its {len(pieces)} pieces is; give a BERT- or XLM-R-like checkpoint"
                 )
             dictionary.add_symbol(role, n=0)
-        dictionary._find_roles()
+        dictionary.find_roles()
         return dictionary
 
     @classmethod
@@ -109,10 +109,15 @@ class IndexedDictionary(Dictionary):
         """
         dictionary = cls()
         dictionary.add_from_file(f)
-        dictionary._find_roles()
+        dictionary.find_roles()
         return dictionary
 
-    def _find_roles(self) -> None:
+    def find_roles(self) -> None:
+        """Find out which entries serve as BOS, padding, EOS and unknown, once all are there.
+
+        Raises:
+            DataError: one of them is missing.
+        """
         missing = [role for role in (BOS, PAD, EOS, UNK) if role not in self.indices]
         if missing:
             raise DataError(

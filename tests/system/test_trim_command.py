@@ -208,3 +208,30 @@ def test_what_cannot_be_trimmed_is_refused(
     torch.save({"model": {}}, tmp_path / "foreign.pt")
     foreign = ("trim", "--checkpoint", tmp_path / "foreign.pt", "--data", german, *out)
     assert "fingerprint" in error(toy, capsys, *foreign)
+
+
+@pytest.mark.parametrize("kind", ["bert", "xlmr"])
+def test_a_pretrained_encoder_shrinks_with_its_vocabulary(
+    toy: "Toy", kind: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    encoder: Path = request.getfixturevalue(f"pretrained_{kind}")
+    words: list[object] = ["prepare", "--source-lang", "en", "--target-lang", "de"]
+    for split, rows in toy.rows.items():
+        words += [f"--{split}", toy.write(tmp_path / f"{split}.jsonl", rows[:6])]
+    data = tmp_path / "bin"
+    toy.mclas(*words, "--pretrained", encoder, "--out", data)
+    flags = ("--pretrained-encoder", encoder, "--extend-positions", 97)
+    checkpoint = toy.train(f"trim-{kind}", *flags, data=data) / "checkpoint_last.pt"
+    out = tmp_path / "out"
+    printed = trim(toy, checkpoint, data, out, "--documents", 6, "--beam", 2)
+    assert "decoding: 6 of 6 summaries of test have the same tokens" in printed
+    before, after = DataBin.open(data).dictionary, DataBin.open(out).dictionary
+    assert len(after) < len(before)
+    for ask in ("bos", "pad", "eos", "unk"):
+        assert before[getattr(before, ask)()] == after[getattr(after, ask)()]
+    old, new = load_checkpoint(checkpoint)["model"], load_checkpoint(out / "checkpoint.pt")["model"]
+    kept = [before.index(symbol) for symbol in after.symbols]
+    grown = [name for name, value in old.items() if len(value.shape) and len(value) == len(before)]
+    assert len(grown) >= 3
+    for name in grown:
+        assert torch.equal(new[name], old[name][kept]), name
