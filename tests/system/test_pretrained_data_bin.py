@@ -82,12 +82,6 @@ def test_generation_writes_text_of_the_language_and_nothing_special(
         assert hypothesis.split().count("[LSEP]") == 1
 
 
-def test_free_search_writes_no_special_piece_either(toy: Any, data: Path, checkpoint: Path) -> None:
-    log = toy.generate(checkpoint, "--restrict-vocab", "none", data=data)
-    for hypothesis in re.findall(r"^H-\d+\t\S+\t(.*)$", log, flags=re.MULTILINE):
-        assert not re.search(r"\[(CLS|SEP|MASK|PAD|unused\d+)\]|<mask>|<pad>|</?s>", hypothesis)
-
-
 def test_beam_scores_are_those_of_forced_decoding_and_validation_runs(
     toy: Any, data: Path, checkpoint: Path
 ) -> None:
