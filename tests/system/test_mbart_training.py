@@ -50,6 +50,7 @@ class Mbart:
         dictionary = Dictionary()
         for piece in given.tokenizer.entries() or []:
             dictionary.add_symbol(piece)
+        dictionary.add_symbol("\u2581слово")  # of a language that the corpus does not have
         dictionary.save(str(folder / "dict.txt"))
         for code in CODES.split(","):
             dictionary.add_symbol(f"[{code}]")
@@ -197,6 +198,12 @@ def test_mclas_starts_from_mbart_and_all_ways_of_decoding_agree(
     flags = ("--beam", 3, "--max-len-b", 20, "--no-repeat-ngram-size", 3)
     dictionary = DataBin.open(mbart.data).dictionary
     assert {dictionary[start] for start in starts} == {"[en_XX]"}
+    trimmed = toy.folder / "mbart-trimmed"
+    toy.mclas("trim", "--checkpoint", checkpoint, "--data", mbart.data, "--out", trimmed)
+    small = DataBin.open(trimmed)
+    assert len(small.dictionary) < len(dictionary)
+    again = toy.generate(next(trimmed.glob("*.pt")), data=trimmed)
+    assert {row["id"]: row for row in toy.summaries(again, trimmed)} == generated
     bundle = toy.folder / "mbart-bundle"
     toy.mclas("export", "--checkpoint", checkpoint, "--data", mbart.data, "--out", bundle)
     out = toy.folder / "mbart-out.jsonl"
