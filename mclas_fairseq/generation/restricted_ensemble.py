@@ -43,6 +43,12 @@ class RestrictedEnsemble(EnsembleModel):
         device = next(self.parameters()).device
         self.register_buffer("mask_table", grammar.mask_table().to(device), persistent=False)
 
+    def set_decoder_beam_size(self, beam_size: int) -> None:
+        """Set nothing: the number would stay on the modules for later searches of other beams.
+
+        What it is for, keys and values once per document, is done in `sentence_rows.py`.
+        """
+
     def forward_encoder(self, net_input: dict[str, Tensor]) -> list[EncoderOut]:
         """Encode documents; see fairseq. src_tokens (B, T_src) may be padded on either side.
 

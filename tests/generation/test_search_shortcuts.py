@@ -300,6 +300,14 @@ def test_nothing_of_a_call_stays_on_model_or_generator(
         assert torch.equal(parameter.grad, gradient)
 
 
+def test_a_model_that_takes_a_beam_size_is_given_none(world: Any) -> None:
+    """It would stay on its modules: fairseq's BART decodes wrongly with beam 1 after beam 5."""
+    model, sizes = world.model(1), []
+    model.set_beam_size = sizes.append
+    world.search([model], world.grammar(), beam_size=5).generate(None, world.sample(1, LENGTHS))
+    assert sizes == []
+
+
 def test_keys_and_values_are_kept_once_for_each_document(
     world: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
