@@ -34,7 +34,7 @@ from keep_cell import keep  # noqa: E402
 
 CELLS = HERE / "cells"
 LANGUAGES = ("de", "zh")
-UPDATES = 400  # of a single system
+UPDATES = 300  # of a single system
 PREPARE = ["--vocab-size", "8000", "--lowercase"]
 TRAIN = (
     "--target-layout mclas --arch mclas_tiny --copy-attention --dropout 0.1 "
