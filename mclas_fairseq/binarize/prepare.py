@@ -177,7 +177,7 @@ def _provide_dictionary(
         write_dictionary(dictionary, folder / DICTIONARY_FILE)
         return dictionary
     if checkpoint is not None:
-        dictionary = build_indexed_dictionary(checkpoint, counts)
+        dictionary = build_indexed_dictionary(checkpoint, counts, options.target_langs)
     elif options.tokenizer.mbart is not None:
         dictionary = build_mbart_dictionary(options.tokenizer.mbart, options.tokenizer.mbart_langs)
     else:

@@ -5,7 +5,7 @@ tokenizer gives, and every entry of the dictionary must stand at the id of its p
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, Optional
@@ -13,7 +13,13 @@ from typing import Any, Optional
 from fairseq.data import Dictionary
 
 from mclas_fairseq.binarize.spool import SpooledSplit
-from mclas_fairseq.corpus.tokenizers import PretrainedTokenizer, Tokenizer, load_tokenizer
+from mclas_fairseq.corpus.tokenizers import (
+    SEPARATOR,
+    PretrainedTokenizer,
+    Tokenizer,
+    load_tokenizer,
+    target_separator,
+)
 from mclas_fairseq.corpus.tokenizers.pretrained_checkpoint import PretrainedCheckpoint
 from mclas_fairseq.data.data_bin import TOKENIZER_FOLDER, DataBin
 from mclas_fairseq.data.indexed_dictionary import IndexedDictionary, storable_pieces
@@ -48,15 +54,19 @@ def take_tokenizer(
 
 
 def build_indexed_dictionary(
-    checkpoint: PretrainedCheckpoint, counts: Counter[str]
+    checkpoint: PretrainedCheckpoint, counts: Counter[str], target_langs: Sequence[str]
 ) -> IndexedDictionary:
     """Build the dictionary in the order of a checkpoint's ids, `[LSEP]` in it.
 
     Args:
         checkpoint: whose vocabulary it is.
         counts: piece -> occurrences in the training text.
+        target_langs: each gets a separator of its own where there are several.
     """
-    dictionary = IndexedDictionary.from_pieces(storable_pieces(checkpoint.pieces))
+    own = map(target_separator, target_langs) if len(target_langs) > 1 else ()
+    dictionary = IndexedDictionary.from_pieces(
+        storable_pieces(checkpoint.pieces), separators=(SEPARATOR, *own)
+    )
     for piece, count in counts.items():
         if piece in dictionary:
             dictionary.add_symbol(piece, n=count)

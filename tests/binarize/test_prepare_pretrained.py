@@ -210,3 +210,16 @@ def test_the_data_bins_tokenizer_is_the_checkpoints(
         "pretrained.json",
         "tokenizer.json",
     ]
+
+
+def test_separators_of_several_target_languages_are_unused_pieces(
+    options: PrepareOptions, pretrained_bert: Path, pretrained_xlmr: Path, tmp_path: Path
+) -> None:
+    for checkpoint, new in ((pretrained_bert, 0), (pretrained_xlmr, 3)):
+        several = replace(options, target_langs=("de", "fr"), out=tmp_path / checkpoint.name)
+        prepare(with_checkpoint(several, checkpoint))
+        dictionary = DataBin.open(several.out).dictionary
+        pieces = len(open_pretrained(str(checkpoint)).pieces)
+        numbers = [dictionary.index(f"[LSEP{name}]") for name in ("", ":de", ":fr")]
+        assert numbers == ([pieces, pieces + 1, pieces + 2] if new else [5, 6, 7])
+        assert len(dictionary) == pieces + new
