@@ -126,12 +126,14 @@ def known_flags() -> frozenset[str]:
     """Every flag of `mclas` and, with what is registered here, of fairseq."""
     flags = {flag for parser in subparsers().values() for flag in flags_of(parser)}
     rates = ["--optimizer", "grouped_adam", "--lr-scheduler", "grouped_inverse_sqrt"]
-    more = {
-        "fairseq-train": ["--arch", "ncls_ms_tiny", "--criterion", "summary_cross_entropy", *rates],
-        "fairseq-generate": ["--path", "checkpoint.pt", "--scoring", "rouge"],
-    }
-    for command, words in more.items():
-        parser = FAIRSEQ_PARSERS[command](default_task=TASK)
+    several = "multitask_summarization"
+    more = [
+        ("train", TASK, ["--arch", "ncls_ms_tiny", "--criterion", "summary_cross_entropy", *rates]),
+        ("train", several, ["--arch", "vhm_tiny", "--criterion", "vhm_elbo"]),
+        ("generate", TASK, ["--path", "checkpoint.pt", "--scoring", "rouge"]),
+    ]
+    for command, task, words in more:
+        parser = FAIRSEQ_PARSERS[f"fairseq-{command}"](default_task=task)
         options.parse_args_and_arch(parser, input_args=["a-data-bin", *words])
         flags |= set(parser._option_string_actions)
     return frozenset(flags | PIP)
