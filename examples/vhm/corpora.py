@@ -1,5 +1,6 @@
 """The corpora of the VHM study as data-bins, made when they are missing."""
 
+import json
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -7,7 +8,10 @@ from pathlib import Path
 
 from vhm.grid import NEWS, Corpus
 
+from mclas_fairseq.corpus.records import read_records
+
 XSCITLDR = Path(__file__).parent.parent / "xscitldr"
+NEWS_DOCUMENTS = 10_000  # with translation and `S^A`; the first NEWS.sizes[-1] have `S^B`
 NEWS_VALID, NEWS_TEST = 100, 300
 
 
@@ -48,9 +52,20 @@ def _prepare(out: Path, *flags: object) -> Path:
 def _news(out: Path) -> Material:
     news = out / "records"
     if not (news / "test.jsonl").exists():
-        sizes = ("--train", NEWS.sizes[-1], "--valid", NEWS_VALID, "--test", NEWS_TEST)
+        sizes = ("--train", NEWS_DOCUMENTS, "--valid", NEWS_VALID, "--test", NEWS_TEST)
         _call("mclas", "synthetic", "--setting", "hard", *sizes, "--out", news)
-    files = [f"--train={news}/train.jsonl", f"--valid={news}/valid.jsonl"]
+    train = out / "train.jsonl"
+    with train.open("w", encoding="utf-8") as stream:
+        for number, record in enumerate(read_records(news / "train.jsonl")):
+            languages = ("en", "de") if number < NEWS.sizes[-1] else ("en",)
+            row = {
+                "id": record.id,
+                "document": {"en": record.document["en"]},
+                "summary": {language: record.summary[language] for language in languages},
+                "translation": {"de": record.translation["de"]},
+            }
+            stream.write(json.dumps(row, ensure_ascii=False) + "\n")
+    files = ("--train", train, "--valid", news / "valid.jsonl")
     bin_ = _prepare(out / "bin", *files, "--vocab-size", 2000, "--task-tags")
     records = {split: news / f"{split}.jsonl" for split in ("valid", "test")}
     return Material(NEWS, bin_, (), records)

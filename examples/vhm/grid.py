@@ -71,22 +71,23 @@ class Corpus:
 
 NEWS = Corpus(
     name="news",
-    sizes=(20, 200, 2_000, 10_000, 20_000),  # 0.1, 1, 10, 50 and 100 %
-    tuned_at=2_000,
+    sizes=(2, 20, 200, 1_000, 2_000),  # 0.1, 1, 10, 50 and 100 %
+    tuned_at=200,
     updates=300,
     validate=50,
-    flags="--max-tokens 2048 --warmup-updates 100",
+    flags="--max-tokens 1024 --max-source-positions 192 --max-target-positions 192 "
+    "--warmup-updates 100",
     search="--beam 4 --lenpen 0.6 --max-len-b 40 --no-repeat-ngram-size 3 --batch-size 50",
-    seconds=60,
+    seconds=120,
     ablations=True,
 )
 XSCITLDR = Corpus(
     name="xscitldr",
     sizes=(200, 1_983),
     tuned_at=1_983,
-    updates=500,
+    updates=300,
     validate=100,
-    flags="--max-tokens 3072 --max-source-positions 200 --max-target-positions 200 "
+    flags="--max-tokens 1536 --max-source-positions 200 --max-target-positions 200 "
     "--warmup-updates 150",
     search="--beam 4 --lenpen 0.6 --max-len-b 60 --no-repeat-ngram-size 3 --batch-size 32",
     seconds=180,

@@ -165,10 +165,16 @@ def health(study: Study, name: str) -> dict[str, Any]:
     if not out.exists():
         out.parent.mkdir(parents=True, exist_ok=True)
         words = ["mclas", "latents", "--checkpoint", str(study.out / name / "checkpoint_best.pt")]
-        words += ["--data", str(study.material.data), "--json", str(out), "--cpu"]
+        words += ["--data", str(study.material.data), "--split", "valid", "--documents", "100"]
+        words += ["--beam", "1", "--max-len-b", "40", "--json", str(out), "--cpu"]
         call(words, study.out / "log" / f"{name}.latents.log")
     found: dict[str, Any] = json.loads(out.read_text(encoding="utf-8"))
-    return found
+    kept = ("kl", "elbo", "importance_bound", "active_units", "collapsed", "z_matters")
+    costs = {
+        choice: {key: values[key] for key in ("nll", "rouge1", "nll_cost", "rouge1_difference")}
+        for choice, values in found["choices"].items()
+    }
+    return {**{key: found[key] for key in kept}, "choices": costs}
 
 
 def open_study(corpus: str, data: Path | None, out: Path) -> Study:
