@@ -170,7 +170,7 @@ CONFIG = BundleConfig(
         ({"model": {"dropout": {"a": 1}}}, "the model setting 'dropout'"),
         ({"architecture": "transformer"}, "must be one of this package, but is 'transformer'"),
         ({"architecture": "nothing"}, "must be one of this package, but is 'nothing'"),
-        ({"target_layout": "x"}, "has the layout 'x', not ms or ncls or mclas"),
+        ({"target_layout": "x"}, "has the layout 'x', not ms or ncls or ncls_ms or mclas"),
         ({"summary_langs": ["de", "../x"]}, "has summaries in"),
         ({"precision": "int1"}, "has the precision 'int1'"),
         ({"lowercase": "yes"}, "has 'yes' for 'lowercase', not bool"),
