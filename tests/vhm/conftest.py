@@ -47,7 +47,8 @@ class VhmWorld:
         args = Namespace(dropout=0.0, **options)
         for side in ("encoder", "decoder"):
             for name, value in SIZES.items():
-                setattr(args, f"{side}_{name}", value)
+                if not hasattr(args, f"{side}_{name}"):
+                    setattr(args, f"{side}_{name}", value)
         ARCH_CONFIG_REGISTRY[arch](args)
         return args
 
