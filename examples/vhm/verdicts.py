@@ -1,0 +1,134 @@
+"""The rules of docs/results.md that judge VHM, and the differences that they look at."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from vhm.grid import ABLATIONS, NEWS, SEEDS, SYSTEMS, Corpus
+
+from mclas_fairseq.evaluation.intervals import bootstrap_interval, paired_bootstrap
+from mclas_fairseq.evaluation.multiple_tests import holm
+from mclas_fairseq.evaluation.randomisation import paired_randomisation
+
+Floats = NDArray[np.float64]
+
+ALPHA = 0.05
+LEAST_KL = 0.01  # nats per sentence
+
+
+class Results(Protocol):
+    """What the rules look at."""
+
+    corpus: Corpus
+
+    def scores(self, size: int, system: str) -> Floats | None:
+        """ROUGE-1 F1 in points by seed and document, (S, N); None unless all seeds are there."""
+
+    def health(self, size: int, system: str) -> list[dict[str, Any]]:
+        """What `mclas latents` said of each seed that is there."""
+
+
+@dataclass(frozen=True)
+class Gap:
+    """A difference in ROUGE-1: mean, 95 % interval over documents and seeds, p value."""
+
+    mean: float
+    low: float
+    high: float
+    p: float
+
+    def __str__(self) -> str:
+        return f"{self.mean:+.2f} [{self.low:+.2f}, {self.high:+.2f}], p {self.p:.4f}"
+
+    @property
+    def verdict(self) -> str:
+        """Better, worse or undecided."""
+        if self.p >= ALPHA or self.low <= 0 <= self.high:
+            return "undecided"
+        return "better" if self.low > 0 else "worse"
+
+
+def gap(results: Results, size: int, first: str, second: str) -> Gap | None:
+    """First minus second on one size; None while cells are missing."""
+    a, b = results.scores(size, first), results.scores(size, second)
+    if a is None or b is None:
+        return None
+    found = paired_bootstrap(a, b)
+    return Gap(found.difference, found.low, found.high, paired_randomisation(a, b))
+
+
+def growth(results: Results, size: int) -> tuple[float, float, float] | None:
+    """VHM minus MT-MS-CLS on few records, minus the same on all: mean and interval, run by run."""
+    sizes = (size, results.corpus.sizes[-1])
+    found = [results.scores(one, system) for one in sizes for system in ("vhm", "mt_ms_cls")]
+    if any(one is None for one in found):
+        return None
+    few_vhm, few_other, all_vhm, all_other = (one for one in found if one is not None)
+    values = (few_vhm - few_other) - (all_vhm - all_other)
+    return float(values.mean()), *bootstrap_interval(values)
+
+
+def small_sizes(corpus: Corpus) -> tuple[int, ...]:
+    """Sizes by which the growth of the gap is judged."""
+    return (20, 200) if corpus is NEWS else (200,)
+
+
+def ablation_gaps(results: Results) -> dict[str, tuple[Gap, float]]:
+    """Each ablation minus VHM on all records, with p after Holm's correction."""
+    size = results.corpus.sizes[-1]
+    found = {name: gap(results, size, name, "vhm") for name in ABLATIONS}
+    there = {name: one for name, one in found.items() if one is not None}
+    corrected = holm([one.p for one in there.values()])
+    return dict(zip(there, zip(there.values(), corrected, strict=True), strict=True))
+
+
+def verdicts(results: Results) -> Iterator[str]:
+    """The rules, one line each."""
+    last = results.corpus.sizes[-1]
+    yield f"1. VHM beats MT-MS-CLS: {_beats(gap(results, last, 'vhm', 'mt_ms_cls'))}."
+    yield f"2. The gap grows as data shrink: {_grows(results)}."
+    yield f"3. The other tasks help: {_beats(gap(results, last, 'mt_ms_cls', 'tncls'))}."
+    if results.corpus.ablations:
+        for name, (one, p) in ablation_gaps(results).items():
+            matters = one.high < 0 and p < ALPHA
+            said = "this part matters" if matters else "undecided"
+            yield f"4. {SYSTEMS[name].label} minus VHM: {one}, corrected {p:.4f}: {said}."
+    for size in results.corpus.sizes:
+        yield f"5. z_cls is used on {size}: {_used(results.health(size, 'vhm'))}."
+
+
+def _beats(one: Gap | None) -> str:
+    if one is None:
+        return "not judged: cells are missing"
+    said = {"better": "yes", "worse": "no, it loses"}.get(one.verdict, one.verdict)
+    return f"{said} ({one})"
+
+
+def _grows(results: Results) -> str:
+    found = [growth(results, size) for size in small_sizes(results.corpus)]
+    there = [one for one in found if one is not None]
+    if len(there) < len(found):
+        return "not judged: cells are missing"
+    said = ", ".join(f"{mean:+.2f} [{low:+.2f}, {high:+.2f}]" for mean, low, high in there)
+    if all(low > 0 for _, low, _ in there):
+        return f"yes ({said})"
+    return f"{'it shrinks' if all(high < 0 for *_, high in there) else 'undecided'} ({said})"
+
+
+def _used(found: Sequence[dict[str, Any]]) -> str:
+    if len(found) < len(SEEDS):
+        return "not judged: cells are missing"
+    used = [
+        one["kl"] >= LEAST_KL and one["choices"]["another document's"]["nll_cost"][1] > 0
+        for one in found
+    ]
+    said = {len(used): "yes", 0: "no"}.get(sum(used), "not in every seed")
+    kl = ", ".join(f"{one['kl']:.3f}" for one in found)
+    costs = ", ".join(
+        f"{one['choices'][choice]['nll_cost'][0]:+.3f}"
+        for choice in ("another document's", "mean of the split")
+        for one in found
+    )
+    return f"{said} (KL {kl} nats; another document's and the mean z cost {costs} nats)"
