@@ -31,6 +31,8 @@ DOCS = sorted((ROOT / "docs").glob("*.md"))
 PAGES = [README, *DOCS, *sorted((ROOT / "examples").glob("*/README.md"))]
 NAMES = [page.relative_to(ROOT).as_posix() for page in PAGES]
 TASK = "cross_lingual_summarization"
+SEVERAL = "multitask_summarization"
+TASKS = {TASK, SEVERAL}
 
 # Flags of other programs that the texts name.
 PIP = {"--no-deps", "--no-build-isolation", "--index-url"}
@@ -103,7 +105,7 @@ def check_command(words: list[str]) -> bool:
         words = [*words[:place], str(PACKAGE), *words[place + 1 :]]
         parser = FAIRSEQ_PARSERS[words[0]]()
         args = options.parse_args_and_arch(parser, input_args=words[1:])
-        assert args.task == TASK, f"{words[0]} without --task {TASK}"
+        assert args.task in TASKS, f"{words[0]} without --task {TASK}"
         return True
     return False
 
@@ -126,10 +128,9 @@ def known_flags() -> frozenset[str]:
     """Every flag of `mclas` and, with what is registered here, of fairseq."""
     flags = {flag for parser in subparsers().values() for flag in flags_of(parser)}
     rates = ["--optimizer", "grouped_adam", "--lr-scheduler", "grouped_inverse_sqrt"]
-    several = "multitask_summarization"
     more = [
         ("train", TASK, ["--arch", "ncls_ms_tiny", "--criterion", "summary_cross_entropy", *rates]),
-        ("train", several, ["--arch", "vhm_tiny", "--criterion", "vhm_elbo"]),
+        ("train", SEVERAL, ["--arch", "vhm_tiny", "--criterion", "vhm_elbo"]),
         ("generate", TASK, ["--path", "checkpoint.pt", "--scoring", "rouge"]),
     ]
     for command, task, words in more:
@@ -222,7 +223,9 @@ def test_readme_names_everything_that_the_plugin_adds() -> None:
     section = text(README).split("\n## Names\n")[1].split("\n## ")[0]
     named = {word for code in INLINE.findall(section) for word in (code, code.split()[-1])}
     logged = {f"{part}{metric}" for metric in REPORTED for part in ("", "ms_")}
-    added = {TASK, "summary_cross_entropy", "rouge", "ms_nll_loss", "cls_nll_loss"}
+    added = {*TASKS, "summary_cross_entropy", "vhm_elbo", "rouge", "ms_nll_loss", "cls_nll_loss"}
+    added |= {"grouped_adam", "grouped_inverse_sqrt", *ARCH_MODEL_INV_REGISTRY["ncls_ms"]}
+    added |= {name for name in ARCH_MODEL_INV_REGISTRY["vhm"] if name.startswith("vhm")}
     added |= {f"mclas {command}" for command in COMMANDS}
     added |= {*ARCH_MODEL_INV_REGISTRY["mclas"], *Layout, *TOKENIZERS, *PROTOCOLS, *logged}
     assert added <= named
