@@ -18,6 +18,7 @@ from fairseq.dataclass import FairseqDataclass
 from fairseq.tasks import register_task
 from torch import Tensor
 
+from mclas_fairseq.criterions.vhm_elbo import VhmElbo
 from mclas_fairseq.data.data_bin import DataBin
 from mclas_fairseq.data.generation_log import GenerationRun, describe_run
 from mclas_fairseq.data.language_vocabulary import LanguageVocabulary
@@ -36,6 +37,7 @@ from mclas_fairseq.data.split_loading import TrainSubset
 from mclas_fairseq.data.subset_file import write_train_subset
 from mclas_fairseq.errors import CheckpointError, ConfigError
 from mclas_fairseq.generation.latent_sampling import with_draws
+from mclas_fairseq.models.vhm import VhmModel
 from mclas_fairseq.tasks._multitask_options import (
     MultitaskSummarizationConfig,
     parse_train_tasks,
@@ -151,6 +153,37 @@ class MultitaskSummarizationTask(CrossLingualSummarizationTask):
             self.tags[self.generate_task],
             self.data_bin.language_id(self.source_lang),
         )
+
+    # -- what is trained ------------------------------------------------------------------------
+
+    def build_model(self, cfg: Any, from_checkpoint: bool = False) -> Any:
+        """Build the model and what decodes during validation.
+
+        Raises:
+            ConfigError: it is none that takes a batch of each task.
+        """
+        model = super().build_model(cfg, from_checkpoint=from_checkpoint)
+        if not isinstance(model, VhmModel):
+            raise ConfigError(
+                f"--arch {getattr(cfg, 'arch', None) or cfg._name}: must be of the family vhm for "
+                "--task multitask_summarization; give vhm_tiny, tncls_tiny, ms_cls_tiny, "
+                "mt_cls_tiny, mt_ms_cls_tiny or one of their larger sizes"
+            )
+        return model
+
+    def build_criterion(self, cfg: Any, from_checkpoint: bool = False) -> Any:
+        """Build the criterion.
+
+        Raises:
+            ConfigError: it is not `vhm_elbo`.
+        """
+        criterion = super().build_criterion(cfg, from_checkpoint=from_checkpoint)
+        if not isinstance(criterion, VhmElbo):
+            raise ConfigError(
+                f"--criterion {cfg._name}: must take a batch of each task for --task "
+                "multitask_summarization; give --criterion vhm_elbo"
+            )
+        return criterion
 
     # -- decoding and validation ----------------------------------------------------------------
 

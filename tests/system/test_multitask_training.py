@@ -221,3 +221,20 @@ def test_what_does_not_go_together_is_refused(toy: "Toy", data: Path, whole: Pat
     error = toy.fails("generate", *words)
     assert isinstance(error, CheckpointError)
     assert "trained with --task multitask_summarization" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (("--arch", "mclas_tiny"), "--arch mclas_tiny: must be of the family vhm"),
+        (("--criterion", "summary_cross_entropy"), "give --criterion vhm_elbo"),
+    ],
+)
+def test_models_and_criterions_of_one_task_are_refused(
+    toy: "Toy", data: Path, flags: tuple[str, str], message: str
+) -> None:
+    words = [data, *toy.recipe, "--target-lang", "de", "--label-smoothing", "0.1"]
+    words += [*VHM[:4], *flags, "--max-update", "1", "--save-dir", toy.folder / "refused"]
+    error = toy.fails("train", *words, task=TASK)
+    assert isinstance(error, ConfigError)
+    assert message in str(error)
