@@ -1,11 +1,10 @@
-"""VHM learns a small world of three tasks, and its decoder then needs each document's own z."""
+"""VHM learns a small world of three tasks; where z is the only way, each document needs its own."""
 
 from collections import Counter
 from random import Random
 from typing import Any
 
 import numpy as np
-import pytest
 import torch
 
 from mclas_fairseq.evaluation.intervals import bootstrap_interval
@@ -62,13 +61,11 @@ def batch_of(task: str, seed: int, rows: int) -> dict[str, Any]:
     }
 
 
-@pytest.fixture(scope="module")
-def learned(vhm: Any) -> Any:
+def train(vhm: Any, **options: Any) -> Any:
     """A model after a few hundred updates, in evaluation mode."""
     sizes = {f"{side}_embed_dim": 32 for side in ("encoder", "decoder")}
-    model = vhm.model(seed=1, **sizes).train()
-    # Attention alone solves this world, and without free bits z would collapse.
-    criterion = vhm.criterion(max_update=UPDATES, free_bits=6.0)
+    model = vhm.model(seed=1, **sizes, **options).train()
+    criterion = vhm.criterion(max_update=UPDATES, free_bits=4.0)
     optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
     for update in range(UPDATES):
         model.set_num_updates(update)
@@ -83,7 +80,8 @@ def learned(vhm: Any) -> Any:
     return model.eval()
 
 
-def test_it_writes_summaries_of_documents_it_has_not_seen(vhm: Any, learned: Any) -> None:
+def test_it_writes_summaries_of_documents_it_has_not_seen(vhm: Any) -> None:
+    learned = train(vhm)
     batch = batch_of("cls", 0, HELD_OUT)
     grammar = build_grammar(
         vhm.dictionary,
@@ -103,7 +101,9 @@ def test_it_writes_summaries_of_documents_it_has_not_seen(vhm: Any, learned: Any
     assert np.mean(right) > 0.7  # chance is one in a thousand
 
 
-def test_another_documents_z_and_the_mean_one_hurt(learned: Any) -> None:
+def test_another_documents_z_and_the_mean_one_hurt_where_z_is_the_only_way(vhm: Any) -> None:
+    """Attention alone solves this world; here the decoder has none to the document."""
+    learned = train(vhm, no_cross_attention=True)
     batch = batch_of("cls", 0, HELD_OUT)
     z = latent_means(learned, batch)[0].z["cls"]
     base = reference_nll(learned, batch)
@@ -113,4 +113,4 @@ def test_another_documents_z_and_the_mean_one_hurt(learned: Any) -> None:
             return other if name == "cls" else gaussian.mean
 
         cost = (reference_nll(learned, batch, draw) - base).double().numpy()
-        assert bootstrap_interval(cost)[0] > 0.01
+        assert bootstrap_interval(cost)[0] > 0.1
