@@ -21,7 +21,7 @@ def latent_report(study: LatentStudy) -> dict[str, Any]:
     Costs are differences to decoding with the prior mean, with paired bootstrap 95 % intervals.
     z matters if another document's z and the split's mean z both cost NLL, intervals above 0.
     """
-    choices = {}
+    choices: dict[str, dict[str, Any]] = {}
     for choice in CHOICES:
         cost = paired_bootstrap(study.nll[choice], study.nll[PRIOR_MEAN])
         rouge1 = study.rouge[choice]["rouge1"]

@@ -1,6 +1,7 @@
 """Gaussians and their networks: densities, KL and gradients (Liang et al. 2022, Eqs. 2 to 7)."""
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -16,7 +17,7 @@ def random_gaussian(seed: int, rows: int = 3, size: int = 5) -> Gaussian:
     return Gaussian(mean, torch.rand(rows, size, generator=numbers) + 0.1)
 
 
-def as_distribution(gaussian: Gaussian) -> Independent:
+def as_distribution(gaussian: Gaussian) -> Any:
     return Independent(Normal(gaussian.mean, gaussian.std), 1)
 
 
@@ -49,7 +50,7 @@ def test_network_equals_a_loop_over_units() -> None:
     torch.manual_seed(3)
     network, inputs = GaussianNetwork(4, 3), torch.randn(2, 4)
 
-    def perceptron(layers: torch.nn.Sequential, vector: Tensor) -> list[float]:
+    def perceptron(layers: Any, vector: Tensor) -> list[float]:
         first, last = layers[0], layers[2]
         hidden = [
             math.tanh(sum(float(w) * float(v) for w, v in zip(row, vector, strict=True)) + float(b))
@@ -77,7 +78,8 @@ def test_gradients_of_the_reparameterised_draw_equal_finite_differences() -> Non
     inputs, noise = torch.randn(2, 4), torch.randn(2, 3)
 
     def value() -> Tensor:
-        return network(inputs).sample(noise).sin().sum()
+        total: Tensor = network(inputs).sample(noise).sin().sum()
+        return total
 
     value().backward()
     for parameter in network.parameters():
@@ -99,7 +101,8 @@ def test_gradients_of_the_reparameterised_draw_equal_finite_differences() -> Non
 def test_deviation_stays_positive_and_kl_finite_where_softplus_vanishes() -> None:
     network = GaussianNetwork(4, 3)
     with torch.no_grad():
-        network.scale[2].bias.fill_(-200.0)
+        last: Any = network.scale[2]
+        last.bias.fill_(-200.0)
     narrow = network(torch.zeros(1, 4))
     assert bool((narrow.std > 0).all())
     wide = Gaussian(torch.zeros(1, 3), torch.ones(1, 3))
