@@ -6,7 +6,7 @@ networks, because search calls nothing but encoder and decoder: what it draws tr
 dictionary, along with the rows of the beam, to the decoder's projection (Eq. 8).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Optional
 
 import torch
@@ -14,8 +14,9 @@ import torch.nn.functional as F
 from fairseq.models.transformer import TransformerConfig
 from torch import Tensor, nn
 
+from mclas_fairseq.errors import ConfigError
 from mclas_fairseq.models.mclas import CopiedEncoder, SummaryDecoder
-from mclas_fairseq.modules.latent_noise import Draw, draw_mean
+from mclas_fairseq.modules.latent_noise import Draw, LatentNoise, draw_mean
 from mclas_fairseq.modules.latents import (
     GLOBAL,
     LatentNetworks,
@@ -196,6 +197,45 @@ class LatentDecoder(SummaryDecoder):
                 z = z.repeat_interleave(len(features) // len(z), dim=0)
             features = projection(features, z)
         return features, extra
+
+
+def encoder_pass(
+    encoder: LatentEncoder,
+    task: str,
+    batch: Mapping[str, Any],
+    noise: Optional[LatentNoise],
+    locals_in_cls: str,
+) -> tuple[EncoderOut, LatentOutput]:
+    """Encode a batch's sources, and its references where the task's latents read them.
+
+    Returns:
+        The encoder's output for the sources, with what the decoder reads of the latent variables,
+        and the latent variables themselves (empty where the task has none).
+    """
+    texts = [batch["net_input"]["src_tokens"]]
+    if encoder.latents is None or not encoder.plan.needed(task):
+        return encoder.encode(texts[0]), LatentOutput()
+    texts.append(batch["tgt_src_tokens"])
+    with_summary = (
+        task == GLOBAL and locals_in_cls == "summary" and "ms" in encoder.plan.needed(task)
+    )
+    if with_summary:
+        if "ms_tgt_src_tokens" not in batch:
+            raise ConfigError(
+                "--cls-local-latents summary: documents of the CLS corpus must have a summary in "
+                "their own language, those of this batch have none; give --cls-local-latents prior"
+            )
+        texts.append(batch["ms_tgt_src_tokens"])
+    out, *references = encoder.encode_together(texts)
+    latents = encoder.latents.from_posterior(
+        task,
+        pool(out),
+        pool(references[0]),
+        draw_mean if noise is None else noise.draw(task, batch["id"]),
+        locals_in_cls=locals_in_cls,
+        summary=pool(references[1]) if with_summary else None,
+    )
+    return encoder.attach(out, task, latents), latents
 
 
 def pool(encoder_out: EncoderOut) -> Tensor:

@@ -18,7 +18,7 @@ from omegaconf import OmegaConf
 from torch import Tensor, nn
 
 from mclas_fairseq.errors import ConfigError
-from mclas_fairseq.models._latent_parts import LatentDecoder, LatentEncoder, pool
+from mclas_fairseq.models._latent_parts import LatentDecoder, LatentEncoder, encoder_pass
 from mclas_fairseq.models.mclas import (
     MclasModel,
     mclas_base,
@@ -26,8 +26,8 @@ from mclas_fairseq.models.mclas import (
     mclas_small,
     mclas_tiny,
 )
-from mclas_fairseq.modules.latent_noise import LatentNoise, draw_mean
-from mclas_fairseq.modules.latents import GLOBAL, LOCALS_IN_CLS, TASKS, LatentOutput, LatentPlan
+from mclas_fairseq.modules.latent_noise import LatentNoise
+from mclas_fairseq.modules.latents import GLOBAL, LOCALS_IN_CLS, TASKS, LatentPlan
 
 Output = tuple[Tensor, dict[str, Any]]
 Batch = Mapping[str, Any]
@@ -182,45 +182,6 @@ class VhmModel(MclasModel):
         logits, extra = self.decoder_of(task)(tokens, encoder_out=out)
         extra["latents"] = latents
         return logits, extra
-
-
-def encoder_pass(
-    encoder: LatentEncoder,
-    task: str,
-    batch: Batch,
-    noise: Optional[LatentNoise],
-    locals_in_cls: str,
-) -> tuple[dict[str, list[Any]], LatentOutput]:
-    """Encode a batch's sources, and its references where the task's latents read them.
-
-    Returns:
-        The encoder's output for the sources, with what the decoder reads of the latent variables,
-        and the latent variables themselves (empty where the task has none).
-    """
-    texts = [batch["net_input"]["src_tokens"]]
-    if encoder.latents is None or not encoder.plan.needed(task):
-        return encoder.encode(texts[0]), LatentOutput()
-    texts.append(batch["tgt_src_tokens"])
-    with_summary = (
-        task == GLOBAL and locals_in_cls == "summary" and "ms" in encoder.plan.needed(task)
-    )
-    if with_summary:
-        if "ms_tgt_src_tokens" not in batch:
-            raise ConfigError(
-                "--cls-local-latents summary: documents of the CLS corpus must have a summary in "
-                "their own language, those of this batch have none; give --cls-local-latents prior"
-            )
-        texts.append(batch["ms_tgt_src_tokens"])
-    out, *references = encoder.encode_together(texts)
-    latents = encoder.latents.from_posterior(
-        task,
-        pool(out),
-        pool(references[0]),
-        draw_mean if noise is None else noise.draw(task, batch["id"]),
-        locals_in_cls=locals_in_cls,
-        summary=pool(references[1]) if with_summary else None,
-    )
-    return encoder.attach(out, task, latents), latents
 
 
 def _plan(args: Any) -> LatentPlan:
