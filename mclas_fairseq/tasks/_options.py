@@ -168,3 +168,16 @@ def refuse_encoder(args: Any, flag: str) -> None:
             f"{flag} {name}: a data-bin brings its own tokenizer, which is used for documents and "
             f"summaries; leave {flag} out"
         )
+
+
+def refuse_constraints(constraints: Any) -> None:
+    """Refuse fairseq-interactive's lexical constraints.
+
+    Raises:
+        ConfigError: there are some.
+    """
+    if constraints is not None:
+        raise ConfigError(
+            "task cross_lingual_summarization: lexical constraints are not supported by the "
+            "restricted search; leave --constraints out"
+        )

@@ -4,8 +4,6 @@ Ties the data-bin, the target layout, the subset of a low-resource run, the lang
 and the restricted search together; nothing numeric happens here. Bai et al. (2021), ACL 2021.
 """
 
-import logging
-from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Optional
@@ -18,40 +16,28 @@ from torch import Tensor
 
 from mclas_fairseq.checkpoints.mbart import start_from_mbart
 from mclas_fairseq.data.data_bin import DataBin
-from mclas_fairseq.data.generation_log import GenerationRun, describe_run
 from mclas_fairseq.data.indexed_dictionary import load_dictionary
-from mclas_fairseq.data.layouts import DecoderChoice, Layout, first_summary_mask
-from mclas_fairseq.data.many_targets import ManyTargets
-from mclas_fairseq.data.split_loading import TrainSubset, count_vocabulary, load_split
-from mclas_fairseq.data.subset_file import write_train_subset
-from mclas_fairseq.data.summary_dataset import RowsDataset, SummaryDataset, TargetSpec
+from mclas_fairseq.data.layouts import DecoderChoice, Layout
+from mclas_fairseq.data.summary_dataset import RowsDataset, SummaryDataset
 from mclas_fairseq.data.summary_text import SummaryText
-from mclas_fairseq.data.task_state import TaskState
-from mclas_fairseq.errors import CheckpointError, ConfigError
-from mclas_fairseq.evaluation.feed import ScoredDocument, ScoringFeed
-from mclas_fairseq.evaluation.protocols import get_protocols
+from mclas_fairseq.errors import ConfigError
+from mclas_fairseq.evaluation.feed import ScoringFeed
 from mclas_fairseq.evaluation.validation import ValidationRouge, reduce_rouge
-from mclas_fairseq.generation.building import GenerationOptions, build_summary_generator
-from mclas_fairseq.generation.two_decoders import TwoDecoderGenerator
 from mclas_fairseq.modules.frozen_updates import drop_frozen_gradients
 from mclas_fairseq.modules.parameter_groups import mark_groups
-from mclas_fairseq.tasks._decoders import check_decoder, decoding_models
+from mclas_fairseq.tasks._decoders import check_decoder
+from mclas_fairseq.tasks._loading import keep_subset, load_documents, load_examples, train_subset
 from mclas_fairseq.tasks._options import (
     CrossLingualSummarizationConfig,
+    refuse_constraints,
     refuse_encoder,
 )
 from mclas_fairseq.tasks._pretrained import recall_pretrained
-from mclas_fairseq.tasks._targets import (
-    asked_of,
-    check_layout,
-    choose_targets,
-    plan_contents,
-    several_targets,
-    without_repeats,
-    written_languages,
-)
-
-logger = logging.getLogger(__name__)
+from mclas_fairseq.tasks._scoring import score_batch, scored_documents, validation_rouge
+from mclas_fairseq.tasks._search import SearchBuilder, generation_options
+from mclas_fairseq.tasks._setting import Setting
+from mclas_fairseq.tasks._state import compare, read_state, refuse_multitask, setting_of, state_of
+from mclas_fairseq.tasks._targets import choose_targets
 
 __all__ = ["CrossLingualSummarizationConfig", "CrossLingualSummarizationTask"]
 
@@ -110,29 +96,25 @@ class CrossLingualSummarizationTask(FairseqTask):
         return self.max_source_positions, self.max_target_positions
 
     @property
+    def setting(self) -> Setting:
+        """What is written of which documents, as it stands now."""
+        limits = self.max_source_positions, self.max_target_positions
+        return Setting(self.data_bin, self.layout, self.source_lang, self.targets, *limits)
+
+    @property
     def target_lang(self) -> str:
         """Language of the cross-lingual summaries, the first where there are several."""
-        return self.targets.trained[0]
+        return self.setting.target_lang
 
     @property
     def languages(self) -> tuple[str, ...]:
         """Languages of the summaries that are written, in order: what --summary-decoder chose."""
-        return tuple(
-            written_languages(
-                self.targets.written,
-                lambda target: self.layout.written(self.source_lang, target, self.decoder_choice),
-            )
-        )
+        return self.setting.written(self.decoder_choice)
 
     @property
     def summary_languages(self) -> tuple[str, ...]:
         """Languages of the summaries that the model is trained on, in order."""
-        return tuple(
-            written_languages(
-                self.targets.trained,
-                lambda target: self.layout.languages(self.source_lang, target),
-            )
-        )
+        return self.setting.languages
 
     def write_targets(self, languages: Optional[Sequence[str]]) -> None:
         """Choose which of several target languages are written; None: all of them.
@@ -150,35 +132,15 @@ class CrossLingualSummarizationTask(FairseqTask):
         **kwargs: Any,
     ) -> None:
         """Load a split with the targets of the layout; for fairseq-generate, every document."""
-        every_document = "epoch" not in kwargs  # training and validation name an epoch
-        subset = None
-        if split == "train" and self.cfg.train_subset_size > 0:
-            subset = TrainSubset(self.cfg.train_subset_size, self.cfg.subset_seed)
-        if self.targets.several:
-            loaded = self._many_targets().load(split, subset, every_document=every_document)
+        subset = train_subset(self.cfg, split)
+        if "epoch" in kwargs:  # training and validation name one
+            loaded = load_examples(self.setting, split, subset)
         else:
-            loaded = load_split(
-                self.data_bin,
-                split,
-                languages=self.languages if every_document else self.summary_languages,
-                triple=(self.source_lang, self.target_lang),
-                max_source_positions=self.max_source_positions,
-                target_spec=self._target_spec(),
-                subset=subset,
-                every_document=every_document,
-                apart=self.layout is Layout.NCLS_MS and not every_document,
-            )
+            loaded = load_documents(self.setting, split, self.decoder_choice, subset)
         self.datasets[split] = loaded.dataset
-        if every_document:
-            targets = self.targets.written if self.targets.several else ()
-            run = GenerationRun(split, self.languages, len(loaded.ids), targets)
-            logger.info("%s", describe_run(run))
         if subset is not None:
             self.subset_ids = loaded.ids
-            write_train_subset(Path(self.cfg.save_dir), loaded.ids)
-            for language in self.summary_languages:
-                counted = count_vocabulary(self.data_bin, language, loaded.dataset.rows)
-                self.vocabularies[language] = counted.indices(self.dictionary)
+            self.vocabularies.update(keep_subset(self.setting, loaded, Path(self.cfg.save_dir)))
         for language in self.summary_languages:
             self.vocabulary(language)  # a missing one must not show when the checkpoint is saved
 
@@ -186,22 +148,16 @@ class CrossLingualSummarizationTask(FairseqTask):
         self, src_tokens: Sequence[Tensor], src_lengths: Sequence[int], **kwargs: Any
     ) -> SummaryDataset:
         """Wrap encoded documents, each closed by EOS; they are cut like those of a data-bin."""
-        if kwargs.get("constraints") is not None:
-            raise ConfigError(
-                "task cross_lingual_summarization: lexical constraints are not supported by the "
-                "restricted search; leave --constraints out"
-            )
+        refuse_constraints(kwargs.get("constraints"))
         encoded = ListDataset(list(src_tokens), [int(length) for length in src_lengths])
         if self.targets.several:
-            return self._many_targets().for_inference(encoded, len(src_tokens))
+            return self.setting.many_targets().for_inference(encoded, len(src_tokens))
         documents = self.inference_documents(encoded)
         return SummaryDataset(documents, None, self.dictionary, shuffle=False)
 
     def inference_documents(self, encoded: ListDataset) -> RowsDataset:
         """Encoded documents as the model reads them: cut."""
-        rows = range(len(encoded))
-        eos, language_id = self.dictionary.eos(), self.data_bin.language_id(self.source_lang)
-        return RowsDataset(encoded, rows, self.max_source_positions, eos, language_id)
+        return self.setting.documents(encoded)
 
     def build_tokenizer(self, args: Any) -> None:
         """No separate tokenizer: the data-bin's does both steps, see `build_bpe`."""
@@ -216,33 +172,11 @@ class CrossLingualSummarizationTask(FairseqTask):
 
     def summary_masks(self, target: Tensor) -> dict[str, Tensor]:
         """Which positions of a target (B, T_tgt) belong to `S^A` ("ms") and to `S^B` ("cls")."""
-        if self.layout is Layout.MCLAS:
-            separators = list(self.targets.symbols.values()) or self.data_bin.separator
-            first = first_summary_mask(target, separators)
-            return {"ms": first, "cls": ~first}
-        name = "ms" if self.layout is Layout.MS else "cls"
-        return {name: torch.ones_like(target, dtype=torch.bool)}
+        return self.setting.masks(target)
 
     def summary_text(self) -> SummaryText:
         """What turns documents to tokens and hypotheses to summaries."""
-        return SummaryText(self.data_bin, self.source_lang, self.languages, self.targets.symbols)
-
-    def _many_targets(self) -> ManyTargets:
-        return ManyTargets(
-            self.data_bin,
-            self.layout,
-            self.source_lang,
-            self.targets,
-            max_source_positions=self.max_source_positions,
-            max_target_positions=self.max_target_positions,
-        )
-
-    def _target_spec(self) -> TargetSpec:
-        return TargetSpec(
-            eos=self.dictionary.eos(),
-            separator=self.data_bin.separator,
-            max_positions=self.max_target_positions,
-        )
+        return self.setting.text(self.languages)
 
     # -- decoding -------------------------------------------------------------------------------
 
@@ -263,46 +197,13 @@ class CrossLingualSummarizationTask(FairseqTask):
     ) -> Any:
         """Build the restricted search, or with --score-reference the scorer of given summaries."""
         check_decoder(self.layout, self.decoder_choice)
-        return self._build_generator(models, args, self.decoder_choice, extra_gen_cls_kwargs or {})
+        return self._search.build(models, args, self.decoder_choice, extra_gen_cls_kwargs or {})
 
-    def _build_generator(
-        self,
-        models: Sequence[torch.nn.Module],
-        args: Any,
-        decoder: DecoderChoice,
-        extra_kwargs: Mapping[str, Any],
-    ) -> Any:
-        options = GenerationOptions(
-            restrict_vocab=str(self.cfg.restrict_vocab),
-            ngram_block_scope=str(self.cfg.ngram_block_scope),
-            length_penalty=str(self.cfg.length_penalty),
+    @property
+    def _search(self) -> SearchBuilder:
+        return SearchBuilder(
+            self.setting, generation_options(self.cfg), self.vocabulary, super().build_generator
         )
-
-        def build(which: DecoderChoice) -> Any:
-            def vocabularies(target: str) -> list[list[int]]:
-                languages = self.layout.written(self.source_lang, target, which)
-                return [self.vocabulary(language) for language in languages]
-
-            separator = self.data_bin.separator
-            return build_summary_generator(
-                super(CrossLingualSummarizationTask, self).build_generator,
-                decoding_models(models, self.layout, which),
-                args,
-                dictionary=self.dictionary,
-                plans=plan_contents(self.targets, self.layout, separator, vocabularies),
-                options=options,
-                extra_kwargs={"bos": self._start(which), **extra_kwargs},
-            )
-
-        if self.layout is Layout.NCLS_MS and decoder is DecoderChoice.BOTH:
-            ms, cls = build(DecoderChoice.MS), build(DecoderChoice.CLS)
-            return TwoDecoderGenerator(ms=ms, cls=cls, separator=self.data_bin.separator)
-        return build(decoder)
-
-    def _start(self, which: DecoderChoice) -> int:
-        """What the decoder reads first; several targets have their own, see `plan_contents`."""
-        languages = self.layout.written(self.source_lang, self.target_lang, which)
-        return self.data_bin.start(languages[0])
 
     def inference_step(
         self,
@@ -318,25 +219,9 @@ class CrossLingualSummarizationTask(FairseqTask):
             generator, models, sample, prefix_tokens, constraints
         )
         if self.feed.attached and "split" in sample:
-            self._hand_to_scorer(sample, hypotheses)
+            for document in scored_documents(self.setting, self.summary_text(), sample, hypotheses):
+                self.feed.push(document)
         return hypotheses
-
-    def _hand_to_scorer(
-        self, sample: dict[str, Any], hypotheses: Sequence[Sequence[dict[str, Any]]]
-    ) -> None:
-        split = sample["split"]
-        text = self.summary_text()
-        ids, references = self.data_bin.ids(split), self.data_bin.references(split)
-        for row, candidates in zip(sample["id"].tolist(), hypotheses, strict=True):
-            summaries = text.summaries(candidates[0]["tokens"].tolist())
-            self.feed.push(
-                ScoredDocument(
-                    id=ids[row],
-                    hypotheses=without_repeats(summaries, self.targets),
-                    references=references[row],
-                    row=row,
-                )
-            )
 
     # -- validation -----------------------------------------------------------------------------
 
@@ -347,16 +232,7 @@ class CrossLingualSummarizationTask(FairseqTask):
         model = super().build_model(cfg, from_checkpoint=from_checkpoint)
         start_from_mbart(model, cfg, self.dictionary)
         mark_groups(model)
-        if self.cfg.eval_rouge:
-            tokenizer = self.cfg.rouge_tokenizer
-            rules = get_protocols(
-                self.cfg.rouge_protocol,
-                self.summary_languages,
-                tokenizer=None if tokenizer is None else Path(tokenizer),
-            )
-            self._validation = ValidationRouge.from_json(
-                self.cfg.eval_rouge_args, self.cfg.eval_rouge_documents, rules
-            )
+        self._validation = validation_rouge(self.cfg, self.summary_languages)
         return model
 
     def optimizer_step(self, optimizer: Any, model: torch.nn.Module, update_num: int) -> None:
@@ -372,21 +248,7 @@ class CrossLingualSummarizationTask(FairseqTask):
         sample = self.scored_part(sample)
         # No raw references are kept of training documents.
         if self._validation is not None and sample["split"] != "train":
-            options = Namespace(**self._validation.options)
-            generator = self._build_generator([model], options, DecoderChoice.BOTH, {})
-            logging_output.update(
-                self._validation.score(
-                    sample,
-                    lambda part: generator.generate([model], part),
-                    text=SummaryText(
-                        self.data_bin,
-                        self.source_lang,
-                        self.summary_languages,
-                        self.targets.symbols,
-                    ),
-                    references=self.data_bin.references(sample["split"]),
-                )
-            )
+            logging_output.update(score_batch(self._validation, self._search, model, sample))
         return loss, sample_size, logging_output
 
     def scored_part(self, sample: dict[str, Any]) -> dict[str, Any]:
@@ -402,18 +264,8 @@ class CrossLingualSummarizationTask(FairseqTask):
 
     def state_dict(self) -> dict[str, Any]:
         """Layout, languages, limits, subset and language vocabularies, as plain values."""
-        state = TaskState(
-            target_layout=self.layout.value,
-            source_lang=self.source_lang,
-            target_lang=self.target_lang,
-            max_source_positions=self.max_source_positions,
-            max_target_positions=self.max_target_positions,
-            dictionary_sha256=self.dictionary_sha256,
-            subset_ids=list(self.subset_ids),
-            vocabularies={code: self.vocabulary(code) for code in self.summary_languages},
-            target_langs=list(self.targets.trained) if self.targets.several else [],
-        )
-        return state.to_dict()
+        vocabularies = {code: self.vocabulary(code) for code in self.summary_languages}
+        return state_of(self.setting, vocabularies, self.subset_ids).to_dict()
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take over what the checkpoint was trained with; it wins over the flags.
@@ -423,27 +275,14 @@ class CrossLingualSummarizationTask(FairseqTask):
                 than the checkpoint before it in an ensemble.
         """
         self.check_origin(state_dict)
-        state = TaskState.from_dict(
-            state_dict, dictionary_sha256=self.dictionary_sha256, folder=self.data_bin.folder
-        )
-        trained = state.target_langs or [state.target_lang]
-        asked = (self.layout.value, self.source_lang, "+".join(self.targets.trained))
-        found = (state.target_layout, state.source_lang, "+".join(trained))
-        if asked != found:
-            if self._state_loaded:
-                raise CheckpointError(
-                    f"ensemble: its checkpoints must have one layout and one pair of languages, "
-                    f"found {asked} and {found}; decode them one by one"
-                )
-            logger.info("the checkpoint has %s, which wins over the flags' %s", found, asked)
+        state = read_state(state_dict, self.data_bin)
+        compare(self.setting, state, loaded=self._state_loaded)
         self._state_loaded = True
-        self.layout = Layout(state.target_layout)
-        check_layout(self.layout, trained)
-        self.source_lang = state.source_lang
-        self.targets = several_targets(self.data_bin, trained)
-        self.write_targets(asked_of(self.cfg, trained))
-        self.max_source_positions = state.max_source_positions
-        self.max_target_positions = state.max_target_positions
+        setting = setting_of(state, self.data_bin, self.cfg)
+        self.layout, self.source_lang = setting.layout, setting.source_lang
+        self.targets = setting.targets
+        self.max_source_positions = setting.max_source_positions
+        self.max_target_positions = setting.max_target_positions
         self.subset_ids = list(state.subset_ids)
         self.vocabularies = {code: list(entries) for code, entries in state.vocabularies.items()}
 
@@ -453,8 +292,4 @@ class CrossLingualSummarizationTask(FairseqTask):
         Raises:
             CheckpointError: it is of `multitask_summarization`.
         """
-        if "train_tasks" in state_dict:
-            raise CheckpointError(
-                "checkpoint: it was trained with --task multitask_summarization, whose documents "
-                "begin with a tag; give that task"
-            )
+        refuse_multitask(state_dict)

@@ -120,7 +120,7 @@ class MultitaskSummarizationTask(CrossLingualSummarizationTask):
         return TaskCorpus(task, data_bin, *languages, tag=self.tags[task])
 
     def _limits(self) -> SampleLimits:
-        return SampleLimits(self.max_source_positions, self._target_spec())
+        return SampleLimits(self.max_source_positions, self.setting.target_spec())
 
     def _subset(self, task: TrainTask, split: str) -> Optional[TrainSubset]:
         if task is not TrainTask.CLS or split != "train" or self.cfg.cls_subset_size <= 0:
