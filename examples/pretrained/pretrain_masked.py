@@ -1,6 +1,6 @@
 """Pretrain a small encoder of BERT's format with masked words, for --pretrained-encoder.
 
-    python examples/pretrained/pretrain_masked.py DATA OUT --updates 2400
+    python examples/pretrained/pretrain_masked.py DATA OUT --updates 10000
 
 DATA is the folder of papers/, xscitldr/, tatoeba/ and multi30k/. OUT becomes a checkpoint that
 `mclas prepare --pretrained OUT` and `fairseq-train --pretrained-encoder OUT` take; OUT/work holds
@@ -216,7 +216,7 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("data", type=Path)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--updates", type=int, default=2400)
+    parser.add_argument("--updates", type=int, default=10000)
     parser.add_argument("--languages", default="en,de,zh")
     parser.add_argument("--exclude-ids", type=Path, help="ids of xscitldr to leave out")
     parser.add_argument("--repeat", type=int, default=4, help="times of texts that are not English")

@@ -7,7 +7,7 @@
 # DATA holds papers/, xscitldr/, tatoeba/ and multi30k/; OUT gets encoders, data-bin, checkpoints and
 # logs. SEEDS: "1 2 3"; ENCODERS: "random pretrained". Each finished cell leaves cells/NAME.json here,
 # which a rerun skips; delete one to run it again. Only validation is looked at. Budget: UPDATES of
-# pretraining (default 2400, six minutes of one core) and STEPS of each training (default 400). What
+# pretraining (default 10000, 25 minutes of one core) and STEPS of each training (default 400). What
 # was stopped goes on where it was. When all cells are there, cells/comparison.json is written.
 set -euo pipefail
 
@@ -15,7 +15,7 @@ data=${1:?folder with papers/, xscitldr/, tatoeba/ and multi30k/}
 out=${2:?folder for encoders, data-bin, checkpoints and logs}
 seeds=${3:-1 2 3}
 encoders=${4:-random pretrained}
-updates=${UPDATES:-2400}
+updates=${UPDATES:-10000}
 steps=${STEPS:-400}
 here=$(cd "$(dirname "$0")" && pwd)
 cells=$here/cells
