@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
-from low_resource.measuring import METRICS, by_document  # noqa: E402
+from study import METRICS, by_document  # noqa: E402
 from vhm.grid import COMPARED, CORPORA, SEEDS, SYSTEMS, Corpus, cells  # noqa: E402
 from vhm.verdicts import ablation_gaps, gap, verdicts  # noqa: E402
 

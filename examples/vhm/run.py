@@ -24,18 +24,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import mclas_fairseq
-
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
 from keep_cell import keep  # noqa: E402
-from low_resource.measuring import measure  # noqa: E402
-from low_resource.run import call, claimed  # noqa: E402
+from study import PLUGIN, call, claimed, measure  # noqa: E402
 from vhm.corpora import Material, build  # noqa: E402
 from vhm.grid import COMMON, CORPORA, RATES, SYSTEMS, Cell, cells  # noqa: E402
 
 CELLS = HERE / "cells"
-PLUGIN = mclas_fairseq.__path__[0]
 _VALID = re.compile(r"\| valid \|.*?\| num_updates (\d+)")
 _VALUE = re.compile(r"\| (\w+) (-?[\d.]+(?:e-?\d+)?)")
 
