@@ -60,6 +60,7 @@ def synthetic_cells() -> list[Cell]:
     tiny += [Cell("news", 500, "tiny-data", 2000, {**light, "lr": "1e-3"})]
     small = [Cell("news", 2000, "small-data", 2000, dropout) for dropout in (heavy, light)]
     small += [Cell("news", 2000, "small-data", 2000, {**light, "arch": "mclas_tiny", "lr": "2e-3"})]
+    small += [Cell("news", 2000, "small-data", 4000, light)]
     large = [Cell("news", 20000, "small-data", 2000, dropout) for dropout in (light, heavy)]
     large += [Cell("news", 20000, "paper", 2000, {**light, "warmup-updates": "200"})]
     return tiny + small + large
