@@ -253,6 +253,8 @@ class MultitaskSummarizationTask(CrossLingualSummarizationTask):
             CheckpointError: the checkpoint is of another task, or did not learn what is to be
                 decoded; see also `cross_lingual_summarization`.
         """
+        # What a checkpoint has is compared with what is trained, not with what is decoded.
+        self.layout = Layout.NCLS
         super().load_state_dict(state_dict)
         self.train_tasks = tuple(TrainTask(name) for name in state_dict["train_tasks"])
         self.choose_task(self.generate_task)

@@ -299,3 +299,13 @@ def test_what_a_checkpoint_was_trained_on_wins_over_the_flags(bins: Bins) -> Non
     assert decoding.train_tasks == (TrainTask.MT, TrainTask.CLS)
     assert decoding.generate_task is TrainTask.MT
     assert decoding.vocabulary("de") == learned.vocabulary("de")
+
+
+@pytest.mark.parametrize("task", ["cls", "ms", "mt"])
+def test_an_ensemble_decodes_each_task(bins: Bins, task: str) -> None:
+    learned = task_of(bins.whole)
+    train_set(learned)
+    decoding = task_of(bins.whole, generate_task=task)
+    for _ in range(2):  # fairseq loads a checkpoint after the other
+        decoding.load_state_dict(learned.state_dict())
+    assert decoding.languages == (("en",) if task == "ms" else ("de",))
