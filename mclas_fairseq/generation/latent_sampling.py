@@ -3,9 +3,11 @@
 By default a model with latent variables decodes with the means of their priors. Liang et al. (2022,
 arXiv:2203.03820) draw from them; `--sample-latent K` does so, K times a document. All hypotheses of
 a search have one draw, which stays with its document whatever happens to the beam. Draws depend on
-the seed, the document's id and the draw's number alone: neither on the batch nor on a reference.
+the seed, the document's id (fairseq-interactive gives none: its tokens) and the draw's number alone:
+neither on the batch nor on a reference.
 """
 
+import hashlib
 from collections.abc import Sequence
 from typing import Any, Optional
 
@@ -23,6 +25,7 @@ RERANKINGS = ("none", "score", "joint")
 
 # Ids are rows of a split; a draw's number stands above them, so that no two draws share noise.
 _DRAW_SHIFT = 40
+_ID_BYTES = _DRAW_SHIFT // 8
 
 
 class RecordedDraw:
@@ -113,7 +116,16 @@ class LatentSampler:
 
     def _draw(self, sample: dict[str, Any], number: int) -> Draw:
         task = sample["net_input"].get("task_name", "cls")
-        return LatentNoise(self.seed).draw(task, sample["id"] + (number << _DRAW_SHIFT))
+        ids = sample["id"] if "id" in sample else self._content_ids(sample)
+        return LatentNoise(self.seed).draw(task, ids + (number << _DRAW_SHIFT))
+
+    def _content_ids(self, sample: dict[str, Any]) -> Tensor:
+        """An id of each document by its tokens, below those of the draws, (B,)."""
+        tokens: Tensor = sample["net_input"]["src_tokens"]
+        rows = (row[row.ne(self.generator.pad)].tolist() for row in tokens)
+        digests = (hashlib.blake2b(repr(row).encode(), digest_size=_ID_BYTES) for row in rows)
+        ids = [int.from_bytes(digest.digest(), "little") for digest in digests]
+        return torch.tensor(ids, device=tokens.device)
 
     def _order(self, draws: list[list[Hypothesis]]) -> list[Hypothesis]:
         ranks = max(map(len, draws))

@@ -102,6 +102,21 @@ def test_draws_follow_the_document_and_not_its_batch(vhm: Any, model: Any) -> No
     assert tokens(again) != tokens(together)
 
 
+def test_draws_of_documents_without_ids_follow_their_tokens(vhm: Any, model: Any) -> None:
+    """fairseq-interactive hands a batch over with its tokens alone."""
+    sampler, batch = LatentSampler(search(vhm, model), 2, "none", seed=1), vhm.batch()
+    documents = {"net_input": {"src_tokens": batch["net_input"]["src_tokens"]}}
+    together = sampler.generate([model], documents)
+    for row in (0, 1):  # padded in its batch, and not
+        tokens_alone = documents["net_input"]["src_tokens"][row : row + 1]
+        alone = {"net_input": {"src_tokens": tokens_alone[:, tokens_alone[0] != 1]}}
+        (found,) = sampler.generate([model], alone)
+        for one, other in zip(found, together[row], strict=True):
+            assert float(one["latent_score"]) == pytest.approx(float(other["latent_score"]))
+    densities = {float(document[0]["latent_score"]) for document in together}
+    assert len(densities) == 3
+
+
 def test_first_hypotheses_are_the_best_of_each_draw_in_order(vhm: Any, model: Any) -> None:
     generator, batch = search(vhm, model), vhm.batch()
     found = LatentSampler(generator, 3, "none", seed=1).generate([model], batch)
