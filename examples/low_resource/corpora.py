@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from low_resource.grid import NEWS, Corpus
+from study import data_bin, quietly
 
 HERE = Path(__file__).parent
 XSCITLDR = HERE.parent / "xscitldr"
@@ -38,22 +39,10 @@ def build(corpus: Corpus, data: Path | None, out: Path) -> Material:
     return _news(out) if corpus is NEWS else _xscitldr(corpus, data, out)
 
 
-def _call(*words: object) -> None:
-    subprocess.run([str(word) for word in words], check=True, stdout=subprocess.DEVNULL)
-
-
-def _prepare(out: Path, *flags: object) -> None:
-    if not (out / "manifest.json").exists():
-        print(f"== data-bin {out.name}", flush=True)
-        _call(
-            "mclas", "prepare", "--source-lang", "en", "--target-lang", "de", "--out", out, *flags
-        )
-
-
 def _shuffle(records: Path, out: Path) -> Path:
     if not out.exists():
         script = HERE / "shuffle_summaries.py"
-        _call(sys.executable, script, records, out, "--lang", "en", "--seed", 1)
+        quietly(sys.executable, script, records, out, "--lang", "en", "--seed", 1)
     return out
 
 
@@ -61,7 +50,7 @@ def _news(out: Path) -> Material:
     news = out / "records"
     if not news.exists():
         sizes = ("--train", NEWS_DOCUMENTS, "--valid", 300, "--test", 300)
-        _call("mclas", "synthetic", "--setting", "hard", *sizes, "--out", news)
+        quietly("mclas", "synthetic", "--setting", "hard", *sizes, "--out", news)
     every, triples = out / "pretraining.jsonl", out / "triples.jsonl"
     lines = (news / "train.jsonl").read_text(encoding="utf-8").splitlines()
     triples.write_text("\n".join(lines[: NEWS.sizes[-1]]) + "\n", encoding="utf-8")
@@ -73,10 +62,10 @@ def _news(out: Path) -> Material:
             stream.write(json.dumps(keys, ensure_ascii=False) + "\n")
     valid = ("--valid", news / "valid.jsonl")
     # One tokenizer for all sizes, learned from all triples.
-    _prepare(out / "triples", "--train", triples, *valid, "--vocab-size", 2000)
+    data_bin(out / "triples", "--train", triples, *valid, "--vocab-size", 2000)
     like = ("--like", out / "triples")
-    _prepare(out / "pretraining", "--train", every, *valid, *like)
-    _prepare(out / "shuffled", "--train", _shuffle(triples, out / "shuffled.jsonl"), *valid, *like)
+    data_bin(out / "pretraining", "--train", every, *valid, *like)
+    data_bin(out / "shuffled", "--train", _shuffle(triples, out / "shuffled.jsonl"), *valid, *like)
     records = {split: news / f"{split}.jsonl" for split in ("valid", "test")}
     return Material(NEWS, out / "pretraining", out / "triples", out / "shuffled", records)
 
@@ -93,6 +82,6 @@ def _xscitldr(corpus: Corpus, data: Path | None, out: Path) -> Material:
     valid = ("--valid", data / "xscitldr" / "valid.jsonl.gz")
     excluded = ("--exclude-ids", XSCITLDR / "overlap.txt")
     like = ("--like", out / "pretrain")
-    _prepare(out / "shuffled", "--train", shuffled, *valid, *like, *excluded)
+    data_bin(out / "shuffled", "--train", shuffled, *valid, *like, *excluded)
     records = {split: data / "xscitldr" / f"{split}.jsonl.gz" for split in ("valid", "test")}
     return Material(corpus, out / "pretrain", out / "triples", out / "shuffled", records)

@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
 from low_resource.grid import CORPORA, SEEDS, STARTS, SYSTEMS, Corpus, cells  # noqa: E402
-from low_resource.measuring import METRICS  # noqa: E402
 from low_resource.verdicts import Runs, verdicts  # noqa: E402
+from study import METRICS  # noqa: E402
 
 from mclas_fairseq.evaluation.intervals import bootstrap_interval, paired_bootstrap  # noqa: E402
 from mclas_fairseq.evaluation.plots import COLOURS  # noqa: E402

@@ -15,20 +15,13 @@ DATA is the folder with xscitldr/ and papers/. OUT gets corpora, data-bins, chec
 """
 
 import argparse
-import fcntl
 import json
-import os
 import re
-import subprocess
 import sys
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
-
-import mclas_fairseq
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
@@ -44,11 +37,18 @@ from low_resource.grid import (  # noqa: E402
     Cell,
     cells,
 )
-from low_resource.measuring import measure  # noqa: E402
+from study import (  # noqa: E402
+    PLUGIN,
+    Decoding,
+    best_validation,
+    call,  # noqa: F401
+    choose_trial,
+    claimed,
+    measure,
+    train_once,
+)
 
 CELLS = HERE / "cells"
-PLUGIN = mclas_fairseq.__path__[0]
-_BEST = re.compile(r"\| valid \|.*?\| cls_nll_loss ([\d.]+).*?\| num_updates (\d+)")
 
 
 @dataclass(frozen=True)
@@ -58,50 +58,17 @@ class Study:
     out: Path
     material: Material
 
-
-@contextmanager
-def claimed(path: Path) -> Iterator[bool]:
-    """Whether this process may do the work that `path` stands for; another one may be at it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.with_name(path.name + ".lock").open("w") as stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-            return
-        yield True
-
-
-def call(words: Sequence[str], log: Path) -> dict[str, Any]:
-    """Run a command, its output into a log; what it cost. Ends the study when it fails."""
-    log.parent.mkdir(parents=True, exist_ok=True)
-    start = time.monotonic()
-    with log.open("a", encoding="utf-8") as stream:
-        process = subprocess.Popen(words, stdout=stream, stderr=subprocess.STDOUT)
-        _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode != 0:
-        raise SystemExit(f"{' '.join(words[:2])} failed; see {log}")
-    return {
-        "wall_seconds": round(time.monotonic() - start),
-        "cpu_seconds": round(usage.ru_utime + usage.ru_stime),
-        "peak_memory_mib": round(usage.ru_maxrss / 1024),
-    }
+    def log(self, name: str) -> Path:
+        """Where a command writes."""
+        return self.out / "log" / f"{name}.log"
 
 
 def fairseq_train(study: Study, data: Path, name: str, flags: Sequence[str]) -> dict[str, Any]:
     """Train, or finish a stopped training; what it cost."""
-    folder = study.out / name
-    done = folder / "done.json"
-    if not done.exists():
-        print(f"== training {name}", flush=True)
-        words = ["fairseq-train", str(data), "--user-dir", PLUGIN, "--save-dir", str(folder)]
-        words += ["--task", "cross_lingual_summarization", *COMMON.split(), *flags]
-        words += study.material.corpus.flags.split()
-        cost = call(words, study.out / "log" / f"{name}.log")
-        done.write_text(json.dumps(cost), encoding="utf-8")
-    cost = json.loads(done.read_text(encoding="utf-8"))
-    return dict(cost)
+    words = ["fairseq-train", str(data), "--user-dir", PLUGIN]
+    words += ["--task", "cross_lingual_summarization", *COMMON.split(), *flags]
+    words += study.material.corpus.flags.split()
+    return train_once(words, study.out / name, study.log(name))
 
 
 def train_ms(study: Study) -> Path:
@@ -116,8 +83,8 @@ def train_ms(study: Study) -> Path:
     return study.out / "ms" / "checkpoint_best.pt"
 
 
-def train(study: Study, cell: Cell, rate: str) -> str:
-    """Train a cell with a rate; returns the name of its folder."""
+def train(study: Study, cell: Cell, rate: str) -> tuple[str, dict[str, Any]]:
+    """Train a cell with a rate; returns the name of its folder, and what it cost."""
     corpus = cell.corpus
     layout, arch = LAYOUTS[cell.system]
     name = f"{cell.name}_lr{rate}"
@@ -132,44 +99,41 @@ def train(study: Study, cell: Cell, rate: str) -> str:
     if cell.system == "ncls_ms-half":
         flags += ["--ncls-ms-init", "cls-random"]
     data = study.material.shuffled if cell.system == "mclas-shuffled" else study.material.triples
-    fairseq_train(study, data, name, flags)
-    return name
+    return name, fairseq_train(study, data, name, flags)
 
 
 def best(study: Study, name: str) -> dict[str, float]:
     """The best validation of a training: NLL of `S^B` in bits per token, and at which update."""
-    log = (study.out / "log" / f"{name}.log").read_text(encoding="utf-8", errors="replace")
-    found = [(float(nll), int(update)) for nll, update in _BEST.findall(log)]
-    if not found:
-        raise SystemExit(f"{name}: its log shows no validation")
-    nll, update = min(found)
-    return {"cls_nll_bits_per_token": nll, "update": update}
+    found = best_validation(study.log(name), "cls_nll_loss")
+    return {
+        "cls_nll_bits_per_token": found["cls_nll_loss"],
+        "update": int(found["num_updates"]),
+    }
 
 
 def choose_rate(study: Study, cell: Cell) -> str | None:
     """The rate with the lowest validation NLL of the cell's trials; None: they are being made."""
-    tuned = cell.tuned
-    trials = {}
-    for rate in RATES:
-        name = f"{tuned.name}_lr{rate}"
-        with claimed(study.out / f"{name}.claim") as mine:
-            if not mine:
-                return None
-            train(study, tuned, rate)
-        trials[rate] = best(study, name)
-    return min(RATES, key=lambda rate: trials[rate]["cls_nll_bits_per_token"])
+
+    def try_one(rate: str) -> float:
+        name, _ = train(study, cell.tuned, rate)
+        return best(study, name)["cls_nll_bits_per_token"]
+
+    trials = {rate: f"{cell.tuned.name}_lr{rate}" for rate in RATES}
+    return choose_trial(trials, study.out, try_one)
 
 
 def summarize(study: Study, name: str, cell: Cell, split: str) -> Path:
     """Summaries of a split, in all languages that the system writes."""
     out = study.out / "summaries" / f"{name}.{split}.jsonl"
-    out.parent.mkdir(parents=True, exist_ok=True)
     if not out.exists():
-        words = ["mclas", "summarize", "--cpu", *cell.corpus.search.split(), "-o", str(out)]
-        words += ["--checkpoint", str(study.out / name / "checkpoint_best.pt")]
-        words += ["--data", str(study.material.triples), "-i", str(study.material.records[split])]
-        words += ["--summary-decoder", "both"] if cell.system.startswith("ncls_ms") else []
-        call(words, study.out / "log" / f"{name}.{split}.log")
+        both = ["--summary-decoder", "both"] if cell.system.startswith("ncls_ms") else []
+        decoding = Decoding(
+            checkpoint=study.out / name / "checkpoint_best.pt",
+            data=study.material.triples,
+            records=study.material.records[split],
+            flags=[*cell.corpus.search.split(), *both],
+        )
+        decoding.write(out, study.log(f"{name}.{split}"))
     return out
 
 
@@ -192,33 +156,38 @@ def run(study: Study, cell: Cell) -> bool:
     with claimed(study.out / f"{cell.name}.cell") as mine:
         if not mine or file.exists():
             return mine
-        name = train(study, cell, rate)
+        name, cost = train(study, cell, rate)
         scores = evaluate(study, name, cell, "valid")
         trials = {trial: best(study, f"{cell.tuned.name}_lr{trial}") for trial in RATES}
         setting = {**asdict(cell), "corpus": cell.corpus.name}
-        cost = json.loads((study.out / name / "done.json").read_text(encoding="utf-8"))
         report = {"rate": rate, "trials": trials, "best": best(study, name), "training": cost}
         keep({"cell": setting, **report, "updates": cell.corpus.updates, "valid": scores}, file)
     print(f"== {cell.name}: German ROUGE-1 {scores['de']['means']['rouge1']['f']:.2f}", flush=True)
     return True
 
 
+def evaluate_ms(study: Study, split: str) -> dict[str, Any]:
+    """Scores of the monolingual summarizer on a split: what is left of it is Table 6."""
+    out = study.out / "summaries" / f"ms.{split}.jsonl"
+    decoding = Decoding(
+        checkpoint=study.out / "ms" / "checkpoint_best.pt",
+        data=study.material.pretraining,
+        records=study.material.records[split],
+        flags=study.material.corpus.search.split(),
+    )
+    decoding.write(out, study.log(f"ms.{split}"))
+    return {"en": measure(out, study.material.records[split], "en")}
+
+
 def keep_ms(study: Study) -> None:
-    """Score the monolingual summarizer: what is left of it is Table 6."""
+    """Score the monolingual summarizer, unless its file is there."""
     corpus = study.material.corpus
     file = CELLS / f"{corpus.name}_ms.json"
     with claimed(study.out / "ms.cell") as mine:
         if not mine or file.exists():
             return
-        out = study.out / "summaries" / "ms.valid.jsonl"
-        out.parent.mkdir(parents=True, exist_ok=True)
-        words = ["mclas", "summarize", "--cpu", *corpus.search.split(), "-o", str(out)]
-        words += ["--checkpoint", str(study.out / "ms" / "checkpoint_best.pt")]
-        words += ["--data", str(study.material.pretraining)]
-        words += ["-i", str(study.material.records["valid"])]
-        call(words, study.out / "log" / "ms.valid.log")
         cost = json.loads((study.out / "ms" / "done.json").read_text(encoding="utf-8"))
-        valid = {"en": measure(out, study.material.records["valid"], "en")}
+        valid = evaluate_ms(study, "valid")
         keep(
             {"cell": {"corpus": corpus.name, "system": "ms"}, "training": cost, "valid": valid},
             file,

@@ -15,8 +15,14 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
 from keep_cell import keep  # noqa: E402
 from low_resource.grid import cells  # noqa: E402
-from low_resource.measuring import measure  # noqa: E402
-from low_resource.run import CELLS, add_arguments, call, claimed, evaluate, open_study  # noqa: E402
+from low_resource.run import (  # noqa: E402
+    CELLS,
+    add_arguments,
+    evaluate,
+    evaluate_ms,
+    open_study,
+)
+from study import claimed  # noqa: E402
 
 
 def main() -> None:
@@ -42,13 +48,7 @@ def main() -> None:
             keep({"cell": cell.name, "test": scores}, file)
     file = CELLS / "test" / f"{corpus.name}_ms.json"
     if not file.exists():
-        out = study.out / "summaries" / "ms.test.jsonl"
-        words = ["mclas", "summarize", "--cpu", *corpus.search.split(), "-o", str(out)]
-        words += ["--checkpoint", str(study.out / "ms" / "checkpoint_best.pt")]
-        words += ["--data", str(study.material.pretraining)]
-        words += ["-i", str(study.material.records["test"])]
-        call(words, study.out / "log" / "ms.test.log")
-        keep({"test": {"en": measure(out, study.material.records["test"], "en")}}, file)
+        keep({"test": evaluate_ms(study, "test")}, file)
 
 
 if __name__ == "__main__":

@@ -5,8 +5,8 @@ from typing import Any, Protocol
 
 import numpy as np
 from low_resource.grid import SYSTEMS, Corpus
-from low_resource.measuring import by_document
 from numpy.typing import NDArray
+from study import by_document
 
 from mclas_fairseq.evaluation.intervals import (
     RESAMPLES,

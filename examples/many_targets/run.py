@@ -16,9 +16,7 @@ DATA is the folder with xscitldr/. OUT gets data-bin, checkpoints and logs.
 
 import argparse
 import json
-import os
 import re
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
@@ -26,11 +24,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import mclas_fairseq
-
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
 from keep_cell import keep  # noqa: E402
+from study import PLUGIN, call  # noqa: E402
 
 CELLS = HERE / "cells"
 LANGUAGES = ("de", "zh")
@@ -65,22 +62,6 @@ SYSTEMS = (
 )
 
 
-def call(words: Sequence[str], log: Path) -> dict[str, float]:
-    """Run a command, its output into a log; what it cost. Ends the study when it fails."""
-    start = time.monotonic()
-    with log.open("a", encoding="utf-8") as stream:
-        process = subprocess.Popen(words, stdout=stream, stderr=subprocess.STDOUT)
-        _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode != 0:
-        raise SystemExit(f"{words[0]} {words[1]}: failed; see {log}")
-    return {
-        "wall_seconds": round(time.monotonic() - start),
-        "cpu_seconds": round(usage.ru_utime + usage.ru_stime),
-        "peak_memory_mib": round(usage.ru_maxrss / 1024),
-    }
-
-
 def prepare(args: argparse.Namespace) -> Path:
     """The data-bin with both target languages, made when missing."""
     data: Path = args.out / "bin"
@@ -105,7 +86,7 @@ def run(system: System, seed: int, data: Path, args: argparse.Namespace) -> None
     if cell.exists() and summaries.exists():
         return
     print(f"{time.strftime('%H:%M')} {name}", flush=True)
-    words = ["fairseq-train", str(data), "--user-dir", mclas_fairseq.__path__[0]]
+    words = ["fairseq-train", str(data), "--user-dir", PLUGIN]
     words += ["--task", "cross_lingual_summarization", "--target-langs", ",".join(system.targets)]
     words += [*TRAIN, *BETAS, "--max-update", str(system.updates), "--seed", str(seed)]
     cost = call([*words, "--save-dir", str(folder)], log)
