@@ -3,8 +3,8 @@
 By default a model with latent variables decodes with the means of their priors. Liang et al. (2022,
 arXiv:2203.03820) draw from them; `--sample-latent K` does so, K times a document. All hypotheses of
 a search have one draw, which stays with its document whatever happens to the beam. Draws depend on
-the seed, the document's id (fairseq-interactive gives none: its tokens) and the draw's number alone:
-neither on the batch nor on a reference.
+the seed, the document's id (its tokens where fairseq-interactive gives no id) and the number of the
+draw alone: neither on the batch nor on a reference.
 """
 
 import hashlib
