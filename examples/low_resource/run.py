@@ -41,7 +41,6 @@ from study import (  # noqa: E402
     PLUGIN,
     Decoding,
     best_validation,
-    call,  # noqa: F401
     choose_trial,
     claimed,
     measure,

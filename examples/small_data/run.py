@@ -12,12 +12,8 @@ cells/NAME.json here, which a rerun skips; OUT gets corpora, data-bins, checkpoi
 
 import argparse
 import json
-import os
 import re
-import subprocess
 import sys
-import time
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,10 +21,10 @@ from typing import Any
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
 from keep_cell import keep  # noqa: E402
+from study import call  # noqa: E402
 
 SYNTHETIC_SIZE = 20000
 GREEDY = ["--beam", "1", "--no-repeat-ngram-size", "3", "--max-len-b", "60"]
-_SECONDS = re.compile(r"done training in ([\d.]+) seconds")
 _UPDATES = re.compile(r"num_updates (\d+)")
 
 
@@ -76,12 +72,6 @@ def xscitldr_cells() -> list[Cell]:
     ]
 
 
-def call(words: Sequence[str], log: Path) -> None:
-    """Run a command; its output goes to the end of a file."""
-    with log.open("a", encoding="utf-8") as stream:
-        subprocess.run(words, stdout=stream, stderr=subprocess.STDOUT, check=True)
-
-
 def prepare(cell: Cell, args: argparse.Namespace) -> tuple[Path, Path]:
     """The data-bin of a cell and the validation records, made when missing."""
     log = args.out / "prepare.log"
@@ -115,20 +105,9 @@ def train(cell: Cell, data: Path, args: argparse.Namespace) -> dict[str, Any]:
         words += ["--train-subset-size", str(cell.triples)] if cell.triples < 1983 else []
         words += ["--finetune-from-model", str(args.ms)]
     log = folder.with_suffix(".log")
-    start = time.monotonic()
-    with log.open("a", encoding="utf-8") as stream:
-        process = subprocess.Popen(words, stdout=stream, stderr=subprocess.STDOUT)
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode != 0:
-        raise SystemExit(f"{cell.name}: training failed; see {log}")
+    cost = call(words, log)
     text = log.read_text(encoding="utf-8", errors="replace")
-    return {
-        "updates": max(map(int, _UPDATES.findall(text)), default=0),
-        "wall_seconds": round(time.monotonic() - start),
-        "cpu_seconds": round(usage.ru_utime + usage.ru_stime),
-        "peak_memory_mib": round(usage.ru_maxrss / 1024),
-    }
+    return {"updates": max(map(int, _UPDATES.findall(text)), default=0), **cost}
 
 
 def run(cell: Cell, args: argparse.Namespace) -> None:
