@@ -34,6 +34,7 @@ from mclas_fairseq.models._encoders import (
     settle_encoder,
     start_from_pretrained,
 )
+from mclas_fairseq.models._fit import check_fit
 from mclas_fairseq.modules.copy_attention import CopyGate, mixture_log_probs
 from mclas_fairseq.modules.fingerprint import Fingerprinted
 
@@ -219,7 +220,11 @@ class MclasModel(TransformerModel, Fingerprinted):
                 "with --target-layout ncls_ms, or a checkpoint of mclas"
             )
         fairseq_model: Any = super()
-        return fairseq_model.load_state_dict(state_dict, strict, model_cfg, args)
+        try:
+            return fairseq_model.load_state_dict(state_dict, strict, model_cfg, args)
+        except RuntimeError:  # torch's, for names and shapes that differ
+            check_fit(self.state_dict(), state_dict)
+            raise
 
     def prepare_for_inference_(self, cfg: Any) -> None:
         """Make the model ready for decoding; `--bf16` casts it (fairseq casts for fp16 only)."""

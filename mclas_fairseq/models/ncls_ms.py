@@ -16,7 +16,7 @@ from typing import Any, Optional
 from fairseq.models import register_model, register_model_architecture
 from torch import Tensor
 
-from mclas_fairseq.errors import CheckpointError
+from mclas_fairseq.models._fit import check_fit
 from mclas_fairseq.models.mclas import (
     MclasModel,
     mclas_base,
@@ -131,7 +131,7 @@ class NclsMsModel(MclasModel):
                 found[_MS + name.removeprefix(_CLS)] = weight
                 if cls_random and not name.startswith(_SHARED) and name in own:
                     found[name] = own[name]
-        _check_fit(own, found)
+        check_fit(own, found)
         logger.info(
             "the checkpoint has one decoder: %s",
             "the decoder of the summary in the document's language starts from it, the other at "
@@ -140,27 +140,6 @@ class NclsMsModel(MclasModel):
             else "both decoders start from it",
         )
         return found
-
-
-def _check_fit(own: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> None:
-    """Refuse weights of other names or shapes; an odd one is named, without its prefix `ms_`."""
-    for name in sorted({*own, *found}):
-        here, there = own.get(name), found.get(name)
-        if here is not None and there is not None and here.shape == there.shape:
-            continue
-        plain = name.removeprefix("ms_")
-        problem = (
-            f"has no {plain}"
-            if there is None
-            else f"has {plain}, which this model has not"
-            if here is None
-            else f"has {plain} of shape {tuple(there.shape)}, not {tuple(here.shape)}"
-        )
-        raise CheckpointError(
-            f"checkpoint: its encoder and its decoder must fit those of ncls_ms, but it {problem}; "
-            "give --arch and sizes (--decoder-layers, --copy-attention and the like) as it was "
-            "trained with"
-        )
 
 
 @register_model_architecture("ncls_ms", "ncls_ms_base")

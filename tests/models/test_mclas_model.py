@@ -134,6 +134,23 @@ def test_weights_without_a_fingerprint_are_refused() -> None:
         model.load_state_dict(state)
 
 
+@pytest.mark.parametrize(
+    ("here", "there", "problem"),
+    [
+        ({"copy_attention": True}, {}, "has no decoder.copy_gate.projection.bias"),
+        ({}, {"copy_attention": True}, "has decoder.copy_gate.projection.bias, which this model"),
+        ({"encoder_layers": 3}, {}, "has no encoder.layers.2.fc1.bias"),
+        ({}, {"decoder_layers": 1}, "has no decoder.layers.1.encoder_attn.k_proj.bias"),
+    ],
+)
+def test_weights_that_do_not_fit_are_refused_naming_what_and_the_flags(
+    here: dict[str, Any], there: dict[str, Any], problem: str
+) -> None:
+    state = make_model(**there).state_dict()
+    with pytest.raises(CheckpointError, match=f"{problem}.*; give --arch and sizes"):
+        make_model(**here).load_state_dict(state)
+
+
 def test_saved_and_loaded_model_gives_the_same_logits() -> None:
     model, other = make_model(), make_model()
     with torch.no_grad():
