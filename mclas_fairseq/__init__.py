@@ -65,7 +65,8 @@ def load(
         options: how summaries are searched for
             (`mclas_fairseq.inference.options.DecodingOptions`); None: as the bundle says, or for a
             checkpoint the defaults.
-        target_langs: of a model with several target languages those to write; None: all.
+        target_langs: of a model with several target languages those to write, as in ["de", "zh"]
+            or "de,zh"; None: all.
 
     Raises:
         CheckpointError: the bundle or checkpoint is missing, unsafe, damaged, altered, or of a

@@ -49,11 +49,13 @@ class TargetLanguages:
         return [self.trained.index(language) for language in self.written]
 
     def write(self, asked: Optional[Sequence[str]]) -> "TargetLanguages":
-        """Choose what to write; None: all.
+        """Choose what to write: languages, or the text of a flag as in "de,zh"; None: all.
 
         Raises:
             ConfigError: the decoder has not learned a language that was asked for.
         """
+        if isinstance(asked, str):
+            asked = parse_languages(asked)
         chosen = self.trained if asked is None else tuple(asked)
         foreign = [language for language in chosen if language not in self.trained]
         if foreign:
