@@ -95,7 +95,8 @@ def check_vocabulary(
                 f"--pretrained-encoder {name_or_path}: the data-bin must be made with its"
                 f" tokenizer, but entry {number} of the dictionary is {found!r} and the"
                 f" tokenizer's is {piece!r}; make the data-bin with mclas prepare --pretrained"
-                f" {name_or_path}"
+                f" {name_or_path}, or, with one made by mclas trim, start from its checkpoint.pt"
+                " (--finetune-from-model)"
             )
 
 
