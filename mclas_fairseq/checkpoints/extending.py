@@ -76,30 +76,13 @@ def extend_checkpoint(path: Path, data_bin: DataBin, *, seed: int = 1) -> Extend
     cuts = [_cut(symbol, tokenizer, data_bin, earlier) for symbol in symbols[earlier:]]
     names = tensors_with_rows(path, state["model"], model.state_dict(), earlier, len(symbols))
     weights = _grow(state["model"], names, cuts, data_bin, seed)
-    weights[BUFFER] = torch.tensor(
-        list(bytes.fromhex(data_bin.manifest.dictionary_sha256)), dtype=torch.uint8
-    )
-    try:
-        model.load_state_dict(weights, strict=True)
-    except RuntimeError as error:
-        raise CheckpointError(
-            f"checkpoint {path}: its weights must fit its architecture, but do not"
-            f" ({str(error).splitlines()[-1].strip()}); give a checkpoint as fairseq-train wrote it"
-        ) from error
-    extra = state["extra_state"]
-    kept = {name: value for name, value in state.items() if name not in _DROPPED}
+    sha256 = data_bin.manifest.dictionary_sha256
+    stamp(path, model, weights, sha256)
     return ExtendedCheckpoint(
         state={
-            **kept,
+            **without_training(state, {PROVENANCE: {"file": path.name, "entries": earlier}}),
             "model": weights,
-            "task_state": {
-                **state["task_state"],
-                "dictionary_sha256": data_bin.manifest.dictionary_sha256,
-            },
-            "extra_state": {
-                **{name: extra[name] for name in _KEPT_EXTRA if name in extra},
-                PROVENANCE: {"file": path.name, "entries": earlier},
-            },
+            "task_state": {**state["task_state"], "dictionary_sha256": sha256},
         },
         earlier=earlier,
         averaged=sum(map(bool, cuts)),
@@ -167,6 +150,36 @@ def build_model_for(path: Path, data_bin: DataBin) -> torch.nn.Module:
     task = tasks.setup_task(config.task, from_checkpoint=True)
     model: torch.nn.Module = task.build_model(config.model, from_checkpoint=True)
     return model
+
+
+def stamp(path: Path, model: torch.nn.Module, weights: dict[str, Tensor], sha256: str) -> None:
+    """Put the fingerprint of their dictionary among weights, and load all into the model.
+
+    Raises:
+        CheckpointError: they do not fit its architecture.
+    """
+    weights[BUFFER] = torch.tensor(list(bytes.fromhex(sha256)), dtype=torch.uint8)
+    try:
+        model.load_state_dict(weights, strict=True)
+    except (RuntimeError, CheckpointError) as error:  # of torch, of our models
+        raise CheckpointError(
+            f"checkpoint {path}: its weights must fit its architecture, but do not"
+            f" ({str(error).splitlines()[-1].strip()}); give a checkpoint as fairseq-train wrote it"
+        ) from error
+
+
+def without_training(state: Mapping[str, Any], provenance: Mapping[str, Any]) -> dict[str, Any]:
+    """A checkpoint's state without that of its optimizer and, but for what is needed to load it,
+    of its training; `provenance` is kept there instead.
+    """
+    extra = state["extra_state"]
+    return {
+        **{name: value for name, value in state.items() if name not in _DROPPED},
+        "extra_state": {
+            **{name: extra[name] for name in _KEPT_EXTRA if name in extra},
+            **provenance,
+        },
+    }
 
 
 def _cut(symbol: str, tokenizer: Tokenizer, data_bin: DataBin, earlier: int) -> list[int]:

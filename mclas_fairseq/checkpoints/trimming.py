@@ -19,7 +19,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mclas_fairseq.checkpoints.extending import build_model_for, tensors_with_rows
+from mclas_fairseq.checkpoints.extending import (
+    build_model_for,
+    stamp,
+    tensors_with_rows,
+    without_training,
+)
 from mclas_fairseq.checkpoints.safe_loading import load_checkpoint
 from mclas_fairseq.data.data_bin import DataBin
 from mclas_fairseq.data.trimming import Trimming
@@ -27,8 +32,6 @@ from mclas_fairseq.errors import CheckpointError
 from mclas_fairseq.modules.fingerprint import BUFFER
 
 PROVENANCE = "trimmed_from"  # in extra_state: what was trimmed
-_KEPT_EXTRA = ("train_iterator",)  # all that fairseq needs to load a checkpoint
-_DROPPED = ("last_optimizer_state", "fsdp_metadata")
 
 
 def read_state(path: Path, data_bin: DataBin) -> dict[str, Any]:
@@ -78,27 +81,15 @@ def trim_state(
     names = tensors_with_rows(path, state["model"], model.state_dict(), entries, len(trimming.kept))
     weights = _take_rows(state["model"], names, torch.from_numpy(trimming.kept))
     sha256 = trimmed.manifest.dictionary_sha256
-    weights[BUFFER] = torch.tensor(list(bytes.fromhex(sha256)), dtype=torch.uint8)
-    try:
-        model.load_state_dict(weights, strict=True)
-    except RuntimeError as error:
-        raise CheckpointError(
-            f"checkpoint {path}: its weights must fit its architecture, but do not"
-            f" ({str(error).splitlines()[-1].strip()}); give a checkpoint as fairseq-train wrote it"
-        ) from error
-    extra = state["extra_state"]
+    stamp(path, model, weights, sha256)
     vocabularies = state["task_state"]["vocabularies"]
     return {
-        **{name: value for name, value in state.items() if name not in _DROPPED},
+        **without_training(state, {PROVENANCE: {"file": path.name, "entries": entries}}),
         "model": weights,
         "task_state": {
             **state["task_state"],
             "dictionary_sha256": sha256,
             "vocabularies": {code: trimming.move(ids) for code, ids in vocabularies.items()},
-        },
-        "extra_state": {
-            **{name: extra[name] for name in _KEPT_EXTRA if name in extra},
-            PROVENANCE: {"file": path.name, "entries": entries},
         },
     }
 

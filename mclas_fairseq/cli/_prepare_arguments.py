@@ -77,6 +77,11 @@ def add_tokenizer_arguments(group: argparse._ArgumentGroup) -> None:
         metavar="FILE",
         help="a sentencepiece model made elsewhere: its pieces become the dictionary",
     )
+    _add_learning_arguments(group)
+
+
+def _add_learning_arguments(group: argparse._ArgumentGroup) -> None:
+    """Declare what a tokenizer learns from, and what the dictionary holds beside its pieces."""
     group.add_argument(
         "--vocab-size",
         type=int,

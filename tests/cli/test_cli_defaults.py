@@ -26,6 +26,24 @@ from mclas_fairseq.models.vhm import VhmModel
 
 REQUIRED = "(required)"
 
+# None: not given, so that a bundle's own can stay; the values are DECODING's below.
+SEARCH: dict[str, object] = {
+    "--beam": None,
+    "--nbest": None,
+    "--max-len-a": None,
+    "--max-len-b": None,
+    "--min-len": None,
+    "--lenpen": None,
+    "--no-repeat-ngram-size": None,
+    "--length-penalty": None,
+    "--ngram-block-scope": None,
+    "--restrict-vocab": None,
+    "--generate-task": None,
+    "--latent-reranking": None,
+    "--sample-latent": None,
+    "--summary-decoder": None,
+}
+
 MCLAS: dict[str, dict[str, object]] = {
     "convert": {
         "--in": [],
@@ -140,21 +158,7 @@ MCLAS: dict[str, dict[str, object]] = {
         "--target-langs": None,
         "--batch-size": 16,
         "--cpu": False,
-        # None: not given, so that a bundle's own can stay; the values are DECODING's below.
-        "--beam": None,
-        "--nbest": None,
-        "--max-len-a": None,
-        "--max-len-b": None,
-        "--min-len": None,
-        "--lenpen": None,
-        "--no-repeat-ngram-size": None,
-        "--length-penalty": None,
-        "--ngram-block-scope": None,
-        "--restrict-vocab": None,
-        "--generate-task": None,
-        "--latent-reranking": None,
-        "--sample-latent": None,
-        "--summary-decoder": None,
+        **SEARCH,
     },
     "pipeline": {},  # see PIPELINES
     "score": {
@@ -213,21 +217,7 @@ MCLAS: dict[str, dict[str, object]] = {
         "--json": None,
         "--plot": None,
         "--cpu": False,
-        # None: not given; the values are DECODING's below.
-        "--beam": None,
-        "--nbest": None,
-        "--max-len-a": None,
-        "--max-len-b": None,
-        "--min-len": None,
-        "--lenpen": None,
-        "--no-repeat-ngram-size": None,
-        "--length-penalty": None,
-        "--ngram-block-scope": None,
-        "--restrict-vocab": None,
-        "--generate-task": None,
-        "--latent-reranking": None,
-        "--sample-latent": None,
-        "--summary-decoder": None,
+        **SEARCH,
     },
     "average": {
         "--inputs": [],
@@ -266,21 +256,7 @@ MCLAS: dict[str, dict[str, object]] = {
         "--intended-use": None,
         "--limits": None,
         "--scores": [],
-        # None: not given; the values are DECODING's below.
-        "--beam": None,
-        "--nbest": None,
-        "--max-len-a": None,
-        "--max-len-b": None,
-        "--min-len": None,
-        "--lenpen": None,
-        "--no-repeat-ngram-size": None,
-        "--length-penalty": None,
-        "--ngram-block-scope": None,
-        "--restrict-vocab": None,
-        "--generate-task": None,
-        "--latent-reranking": None,
-        "--sample-latent": None,
-        "--summary-decoder": None,
+        **SEARCH,
     },
     "doctor": {},
 }
