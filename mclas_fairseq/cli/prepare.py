@@ -12,6 +12,8 @@ from mclas_fairseq.cli._prepare_preset import apply_preset
 NAME = "prepare"
 HELP = "turn records or parallel text into a data-bin for fairseq-train"
 
+_MBERT_WIDTH = 768  # of the decoder of architecture mclas_mbert
+
 _DESCRIPTION = """\
 Turn a corpus into a data-bin: learn a tokenizer, count one dictionary for all languages and a
 vocabulary for each summary language, and binarise every side with fairseq-preprocess.
@@ -188,7 +190,30 @@ def _next_command(args: argparse.Namespace, kinds: Mapping[str, Mapping[str, int
     several = f" --target-lang {target}" if len(kinds) > 1 else ""
     return (
         f"mclas train {args.out} --preset {args.preset or 'small-data'} --target-layout"
-        f" {layout}{several} --save-dir CHECKPOINTS"
+        f" {layout}{several}{_start_flags(args)} --save-dir CHECKPOINTS"
+    )
+
+
+def _start_flags(args: argparse.Namespace) -> str:
+    """The flags that let a training start from what tokenizer and dictionary were taken from."""
+    from mclas_fairseq.errors import ConfigError
+    from mclas_fairseq.modules.pretrained_encoder import own_positions
+    from mclas_fairseq.modules.pretrained_loading import read_settings
+
+    if args.mbart is not None:
+        return f" --arch mclas_mbart --init-from-mbart {args.mbart}/model.pt"
+    if args.pretrained is None:
+        return ""
+    try:
+        settings = read_settings(args.pretrained)
+    except ConfigError:
+        return ""  # its tokenizer serves, but its encoder is of another kind
+    width = int(settings["hidden_size"])
+    return (
+        f" --arch mclas_mbert --pretrained-encoder {args.pretrained}"
+        f" --max-source-positions {own_positions(settings) - 1}"
+        + (f" --decoder-embed-dim {width}" if width != _MBERT_WIDTH else "")
+        + " --optimizer grouped_adam --lr-scheduler grouped_inverse_sqrt --encoder-lr 5e-5"
     )
 
 

@@ -185,6 +185,16 @@ def test_summaries_of_the_target_language_alone_point_to_their_layout(
     assert "--target-lang de --save-dir" in last
 
 
+def test_a_pretrained_tokenizer_points_to_its_encoder_and_two_rates(
+    options: PrepareOptions, pretrained_bert: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command.run(parse([*base(options), "--pretrained", str(pretrained_bert)])) == 0
+    last = capsys.readouterr().out.splitlines()[-1]
+    encoder = f"--pretrained-encoder {pretrained_bert} --max-source-positions 63"
+    assert f"--arch mclas_mbert {encoder} --decoder-embed-dim 16 " in last
+    assert "--lr-scheduler grouped_inverse_sqrt --encoder-lr 5e-5 --save-dir" in last
+
+
 def test_the_help_shows_every_flag_and_an_example(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         parse(["--help"])
