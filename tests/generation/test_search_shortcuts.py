@@ -302,7 +302,8 @@ def test_nothing_of_a_call_stays_on_model_or_generator(
 
 def test_a_model_that_takes_a_beam_size_is_given_none(world: Any) -> None:
     """It would stay on its modules: fairseq's BART decodes wrongly with beam 1 after beam 5."""
-    model, sizes = world.model(1), []
+    sizes: list[int] = []
+    model = world.model(1)
     model.set_beam_size = sizes.append
     world.search([model], world.grammar(), beam_size=5).generate(None, world.sample(1, LENGTHS))
     assert sizes == []
