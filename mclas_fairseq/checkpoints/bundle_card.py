@@ -166,6 +166,11 @@ def _introduction(details: CardDetails, config: BundleConfig) -> str:
         f" {' and '.join(f'`{code}`' for code in config.summary_langs)}: it"
         f" {_LAYOUTS[config.target_layout]} (layout `{config.target_layout}`)."
     )
+    if len(config.train_tasks) > 1:
+        what += (
+            f" It was trained on several tasks ({', '.join(config.train_tasks)}); `--generate-task`"
+            " chooses another one than `cls`."
+        )
     said = [details.description, what, f"Made by {details.author}." if details.author else None]
     return "\n\n".join(text for text in said if text)
 

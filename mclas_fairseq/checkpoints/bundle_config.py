@@ -31,6 +31,8 @@ _NOT_KEPT = frozenset(
     # The last one can name a folder; the encoder's settings travel instead (`pretrained_config`).
     {"help", "max_source_positions", "max_target_positions", "pretrained_encoder"}
 )
+_OPTIONAL = "train_tasks"
+_TRAINED = (["cls"], ["mt", "cls"], ["ms", "cls"], ["mt", "ms", "cls"])
 _PLAIN = (str, int, float, bool, type(None))
 
 
@@ -57,6 +59,8 @@ class BundleConfig:
         precision: float32 or bfloat16, in which the model decodes.
         training: how the weights came about (number of updates, seed, ...); for the reader only.
         versions: package name -> version with which the bundle was made.
+        train_tasks: what a model of several tasks has learned, some of mt, ms and cls; for other
+            models empty, and not stored.
     """
 
     architecture: str
@@ -76,6 +80,13 @@ class BundleConfig:
     precision: str
     training: Settings = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
+    train_tasks: list[str] = field(default_factory=list)
+
+    @property
+    def written_langs(self) -> list[str]:
+        """Languages that the model can be asked to write; each has a vocabulary in the bundle."""
+        monolingual = [self.source_lang] if "ms" in self.train_tasks else []
+        return list(dict.fromkeys([*self.summary_langs, *monolingual]))
 
     @property
     def target_langs(self) -> tuple[str, ...]:
@@ -88,7 +99,10 @@ class BundleConfig:
 
     def save(self, folder: Path) -> None:
         """Write `config.json`; the same settings give the same bytes."""
-        text = json.dumps(dataclasses.asdict(self), indent=2, sort_keys=True, ensure_ascii=False)
+        content = dataclasses.asdict(self)
+        if not self.train_tasks:
+            del content[_OPTIONAL]
+        text = json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False)
         (folder / CONFIG_FILE).write_text(text + "\n", encoding="utf-8")
 
     @classmethod
@@ -146,7 +160,7 @@ def _parse(folder: Path, content: object) -> BundleConfig:
     if not isinstance(content, Mapping):
         raise _bad(folder, f"holds {type(content).__name__}, not an object")
     fields = {item.name: item for item in dataclasses.fields(BundleConfig)}
-    for name in sorted({*fields, *content}):
+    for name in sorted({*fields, *content} - ({_OPTIONAL} - set(content))):
         if name not in fields or name not in content:
             raise _bad(folder, f"{'lacks' if name in fields else 'has an unknown'} {name!r}")
         kind: Any = fields[name].type
@@ -175,6 +189,9 @@ def _check_architecture(folder: Path, config: BundleConfig) -> None:
     languages = list(dict.fromkeys(code for group in each for code in group))
     if config.summary_langs != languages or config.target_lang not in config.target_langs[:1]:
         raise _bad(folder, f"has summaries in {config.summary_langs}, which {layout} has not")
+    tasks = config.train_tasks
+    if tasks and (config.target_layout != Layout.NCLS or tasks not in _TRAINED):
+        raise _bad(folder, f"has the tasks {tasks} with the layout {config.target_layout!r}")
     if config.precision not in ("float32", "bfloat16"):
         raise _bad(folder, f"has the precision {config.precision!r}, not float32 or bfloat16")
 

@@ -22,6 +22,7 @@ from mclas_fairseq.checkpoints.bundle_format import FileEntry
 from mclas_fairseq.checkpoints.bundle_weights import untie
 from mclas_fairseq.checkpoints.bundle_writing import BundleContents, check_free, write_bundle
 from mclas_fairseq.data.language_vocabulary import LanguageVocabulary
+from mclas_fairseq.data.multitask import TrainTask
 from mclas_fairseq.errors import CheckpointError
 from mclas_fairseq.inference.loading import LoadedSystem, load_for_export
 from mclas_fairseq.inference.options import DecodingOptions
@@ -65,17 +66,16 @@ def export_bundle(
     options = options or DecodingOptions()
     system, state = load_for_export(checkpoint, data, options)
     if isinstance(system.task, MultitaskSummarizationTask):
-        raise CheckpointError(
-            f"checkpoint {checkpoint}: a bundle holds a model of one task, this one was trained "
-            "with --task multitask_summarization; decode it with mclas summarize --checkpoint"
-        )
+        # A bundle is described by CLS; what it decodes without a flag is one of its options.
+        system.task.choose_task(TrainTask.CLS)
     stored: Mapping[str, Tensor] = state["model"]
     weights, tied = untie(system.models[0], {name: value.dtype for name, value in stored.items()})
+    config = _config(system, state, tied)
     contents = BundleContents(
         weights=weights,
-        config=_config(system, state, tied),
+        config=config,
         data_bin=system.task.data_bin,
-        vocabularies=[_vocabulary(system, language) for language in system.task.summary_languages],
+        vocabularies=[_vocabulary(system, language) for language in config.written_langs],
         details=details,
         scores=scores,
     )
@@ -90,6 +90,7 @@ def _vocabulary(system: LoadedSystem, language: str) -> LanguageVocabulary:
 def _config(system: LoadedSystem, state: dict[str, Any], tied: dict[str, str]) -> BundleConfig:
     task = system.task
     architecture, settings = model_settings(state["cfg"].model)
+    several = task.train_tasks if isinstance(task, MultitaskSummarizationTask) else ()
     return BundleConfig(
         architecture=architecture,
         model=settings,
@@ -108,6 +109,7 @@ def _config(system: LoadedSystem, state: dict[str, Any], tied: dict[str, str]) -
         precision=system.precision,
         training=_training(state, len(task.subset_ids)),
         versions=_versions(),
+        train_tasks=[trained.value for trained in several],
     )
 
 

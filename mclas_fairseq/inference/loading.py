@@ -20,21 +20,22 @@ from torch import nn
 from mclas_fairseq.checkpoints.bundle_config import BundleConfig
 from mclas_fairseq.checkpoints.bundle_format import CONFIG_FILE, check_bundle
 from mclas_fairseq.checkpoints.bundle_weights import read_weights
-from mclas_fairseq.data.data_bin import DataBin, vocabulary_file
+from mclas_fairseq.data.data_bin import vocabulary_file
 from mclas_fairseq.data.layouts import DecoderChoice
 from mclas_fairseq.data.manifest import Manifest
-from mclas_fairseq.data.task_state import TaskState
 from mclas_fairseq.errors import CheckpointError, ConfigError
+from mclas_fairseq.inference.bundle_task import build_task
 from mclas_fairseq.inference.options import DecodingOptions
-from mclas_fairseq.tasks.cross_lingual_summarization import (
-    CrossLingualSummarizationConfig,
-    CrossLingualSummarizationTask,
-)
+from mclas_fairseq.tasks.cross_lingual_summarization import CrossLingualSummarizationTask
 from mclas_fairseq.tasks.multitask_summarization import MultitaskSummarizationTask
 
 logger = logging.getLogger(__name__)
 
 Device = Union[str, torch.device, None]
+
+# What building and filling a model raise for weights of another one; ours would send the user of a
+# bundle to the flags of a training.
+_UNFIT = (CheckpointError, RuntimeError, TypeError, ValueError, AttributeError, AssertionError)
 
 
 @dataclass(frozen=True)
@@ -196,15 +197,15 @@ def load_bundle(
     """
     files = check_bundle(folder)
     config = BundleConfig.load(folder)
-    for code in config.summary_langs:
+    for code in config.written_langs:
         if vocabulary_file(code) not in files:
             raise CheckpointError(
                 f"bundle {folder}: must have {vocabulary_file(code)}, as it writes summaries in"
                 f" {code!r}, but it is not listed; get it again from its maker"
             )
     options = dataclasses.replace(options or _stored_options(folder, config), **(changes or {}))
-    check_generate_task(options, several=False)
-    task = _build_task(folder, config, options)
+    check_generate_task(options, several=bool(config.train_tasks))
+    task = build_task(folder, config, options)
     model = _build_model(folder, config, task)
     logger.info("loaded the bundle %s", folder)
     return LoadedSystem([model], task, config.precision, options)
@@ -217,7 +218,7 @@ def _build_model(
     try:
         model: Any = task.build_model(config.model_args(), from_checkpoint=True)
         model.load_state_dict(weights, strict=True)
-    except (RuntimeError, TypeError, ValueError, AttributeError, AssertionError) as error:
+    except _UNFIT as error:
         raise CheckpointError(
             f"bundle {folder}: its weights must be those of {config.architecture} as {CONFIG_FILE}"
             f" describes it, but {' '.join(str(error).split())[:200]}; get it again from its maker"
@@ -240,48 +241,3 @@ def _stored_options(folder: Path, config: BundleConfig) -> DecodingOptions:
             f"bundle {folder}: {CONFIG_FILE} must have numbers for the options of decoding, but has"
             f" {config.decoding}; get it again from its maker"
         ) from error
-
-
-def _build_task(
-    folder: Path, config: BundleConfig, options: DecodingOptions
-) -> CrossLingualSummarizationTask:
-    # A bundle has of a data-bin what decoding reads: dictionary, tokenizer, vocabularies.
-    manifest = Manifest(
-        source_lang=config.source_lang,
-        target_langs=config.target_langs,
-        tokenizer=config.tokenizer,
-        lowercase=config.lowercase,
-        counts={},
-        inputs={},
-        dictionary_sha256=config.dictionary_sha256,
-        versions=config.versions,
-    )
-    data_bin = DataBin(folder, manifest)
-    data_bin.check_dictionary()
-    cfg = CrossLingualSummarizationConfig(
-        data=str(folder),
-        target_lang=config.target_lang,
-        max_source_positions=config.max_source_positions,
-        max_target_positions=config.max_target_positions,
-        restrict_vocab=options.restrict_vocab,
-        ngram_block_scope=options.ngram_block_scope,
-        length_penalty=options.length_penalty,
-        summary_decoder=options.summary_decoder,
-    )
-    task = CrossLingualSummarizationTask(cfg, data_bin)
-    vocabularies = {
-        code: data_bin.vocabulary(code).indices(task.dictionary) for code in config.summary_langs
-    }
-    state = TaskState(
-        target_layout=config.target_layout,
-        source_lang=config.source_lang,
-        target_lang=config.target_lang,
-        max_source_positions=config.max_source_positions,
-        max_target_positions=config.max_target_positions,
-        dictionary_sha256=config.dictionary_sha256,
-        subset_ids=[],
-        vocabularies=vocabularies,
-        target_langs=list(config.target_langs) if len(config.target_langs) > 1 else [],
-    )
-    task.load_state_dict(state.to_dict())
-    return task

@@ -199,6 +199,24 @@ def test_each_task_is_decoded_alike_by_fairseq_generate_and_mclas_summarize(
     assert scores[0] == pytest.approx(scores[1], abs=1e-3)
 
 
+@pytest.mark.parametrize(
+    "flags",
+    [(), ("--generate-task", "ms"), ("--sample-latent", "2", "--latent-reranking", "joint")],
+)
+def test_a_bundle_gives_the_checkpoints_texts_of_each_task_and_draw(
+    toy: "Toy", data: Path, whole: Path, flags: tuple[str, ...], tmp_path: Path
+) -> None:
+    made = ("--checkpoint", whole / "checkpoint_best.pt", "--data", data)
+    toy.mclas("export", *made, "--out", tmp_path / "bundle", "--max-len-b", 9, *flags)
+    asked = ("-i", data.parent / "test.jsonl", "--cpu")
+    found = toy.mclas("summarize", "--model", tmp_path / "bundle", *asked)
+    expected = toy.mclas("summarize", *made, *asked, "--max-len-b", 9, *flags)
+    assert found == expected
+    other = toy.mclas("summarize", "--model", tmp_path / "bundle", *asked, "--generate-task", "mt")
+    assert other != expected
+    assert "mt, ms, cls" in (tmp_path / "bundle" / "README.md").read_text(encoding="utf-8")
+
+
 def test_interactive_decoding_puts_the_tag_before_raw_text(
     toy: "Toy", data: Path, whole: Path
 ) -> None:
