@@ -150,8 +150,8 @@ class DataBin:
             raise DataError(
                 f"data-bin {self.folder}: several target languages in one decoder need a separator"
                 f" each, but its dictionary lacks {symbol}; prepare it again with mclas prepare"
-                " --target-lang naming them all (--like keeps an earlier dictionary as it is,"
-                " --extend adds the separators that are missing)"
+                " --target-lang naming them all (--like keeps an earlier dictionary as it is;"
+                " --extend, which adds a language to it, adds all separators as well)"
             )
         return int(self.dictionary.index(symbol))
 

@@ -335,7 +335,7 @@ def test_an_older_dictionary_is_kept_by_like_and_completed_by_extend(
     )
     message = str(many.fails("train", like, *many.recipe, "--save-dir", many.folder / "older"))
     assert "its dictionary lacks [LSEP:de]" in message
-    assert "--extend adds" in message
+    assert "--extend, which adds a language to it, adds all separators" in message
 
     extended = many.prepare(
         "extended",
