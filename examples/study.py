@@ -10,6 +10,7 @@ import os
 import re
 import subprocess
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -75,6 +76,29 @@ def data_bin(out: Path, *flags: object) -> Path:
         languages = ("--source-lang", "en", "--target-lang", "de")
         quietly("mclas", "prepare", *languages, "--out", out, *flags)
     return out
+
+
+def states(names: Sequence[str], cells: Path, out: Path) -> Iterator[str]:
+    """Name and state of each cell, and how many there are in each state.
+
+    Args:
+        names: of the cells.
+        cells: folder of their files; those of the test split are in test/.
+        out: folder of the trainings, NAME_lrRATE.
+    """
+    found = {name: _state(name, cells, out) for name in names}
+    for name, state in found.items():
+        yield f"{name}\t{state}"
+    counts = Counter(found.values())
+    yield f"{len(found)} cells: " + ", ".join(f"{count} {state}" for state, count in counts.items())
+
+
+def _state(name: str, cells: Path, out: Path) -> str:
+    if (cells / "test" / f"{name}.json").exists():
+        return "finished, test split scored"
+    if (cells / f"{name}.json").exists():
+        return "finished"
+    return "begun" if any(out.glob(f"{name}_lr*/")) else "missing"
 
 
 # -- training -------------------------------------------------------------------------------------

@@ -44,6 +44,7 @@ from study import (  # noqa: E402
     choose_trial,
     claimed,
     measure,
+    states,
     train_once,
 )
 
@@ -219,7 +220,12 @@ def main() -> None:
     )
     add_arguments(parser)
     parser.add_argument("--only", default="", metavar="REGEX", help="cells whose name matches")
+    parser.add_argument("--list", action="store_true", help="name and state of each cell, no more")
     args = parser.parse_args()
+    if args.list:
+        names = [cell.name for cell in cells(CORPORA[args.corpus])]
+        print(*states(names, CELLS, args.out / args.corpus), sep="\n")
+        return
     study = open_study(args)
     train_ms(study)
     keep_ms(study)

@@ -14,7 +14,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
 from keep_cell import keep  # noqa: E402
-from low_resource.grid import cells  # noqa: E402
+from low_resource.grid import CORPORA, cells  # noqa: E402
 from low_resource.run import (  # noqa: E402
     CELLS,
     add_arguments,
@@ -32,12 +32,12 @@ def main() -> None:
     )
     add_arguments(parser)
     args = parser.parse_args()
-    study = open_study(args)
-    corpus = study.material.corpus
+    corpus = CORPORA[args.corpus]
     chosen = list(cells(corpus))
     missing = [cell.name for cell in chosen if not (CELLS / f"{cell.name}.json").exists()]
     if missing:
         raise SystemExit(f"test split: opened when all cells are there, missing {missing}")
+    study = open_study(args)
     for cell in chosen:
         file = CELLS / "test" / f"{cell.name}.json"
         with claimed(study.out / f"{cell.name}.test") as mine:

@@ -1,9 +1,10 @@
 """What the VHM study trains: corpora, systems, sizes, and the settings that all share."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-RATES = ("1e-3", "2e-3")  # the trials of every system
+RATES = ("2e-3", "4e-3")  # the trials of every system: high ones, for so few updates
 SEEDS = (1, 2, 3)
 
 
@@ -14,12 +15,14 @@ class System:
     Attributes:
         label: as in Tables 2 to 5.
         flags: architecture, tasks and latent variables.
-        ablation: whether it is one of Table 5.
+        rate_of: the system whose trials decide its learning rate; "" for its own.
+        remedy: whether it only shows another remedy against a collapsed latent variable.
     """
 
     label: str
     flags: str
-    ablation: bool = False
+    rate_of: str = ""
+    remedy: bool = False
 
     @property
     def latent(self) -> bool:
@@ -27,19 +30,39 @@ class System:
         return "--arch vhm" in self.flags
 
 
+FREE_BITS = "vhm-free-bits"
 _VHM = "--arch vhm_tiny --train-tasks mt,ms,cls"
-SYSTEMS = {
+_FREE = f"{_VHM} --free-bits 4"  # nats, each latent variable of a sentence
+_PER_DIMENSION = f"{_VHM} --free-bits-per-dimension 0.125"  # nats: 4 by Z = 32
+
+
+def _ablation(without: str, flags: str) -> System:
+    return System(f"VHM with free bits, without {without}", f"{_FREE} {flags}", rate_of=FREE_BITS)
+
+
+def _remedy(how: str, flags: str) -> System:
+    return System(f"VHM with {how}", flags, rate_of="vhm", remedy=True)
+
+
+COMPARED = {
     "tncls": System("TNCLS", "--arch tncls_tiny --train-tasks cls"),
     "mt_ms_cls": System("MT-MS-CLS", "--arch mt_ms_cls_tiny --train-tasks mt,ms,cls"),
     "vhm": System("VHM", _VHM),
-    "vhm-no-mt": System("VHM without z_mt", f"{_VHM} --latents ms,cls", ablation=True),
-    "vhm-no-ms": System("VHM without z_ms", f"{_VHM} --latents mt,cls", ablation=True),
-    "vhm-no-local": System("VHM without both", f"{_VHM} --latents cls", ablation=True),
-    "vhm-no-cls": System("VHM without z_cls", f"{_VHM} --latents mt,ms", ablation=True),
-    "vhm-flat": System("VHM without hierarchy", f"{_VHM} --no-latent-hierarchy", ablation=True),
+    FREE_BITS: System("VHM with free bits", _FREE),
 }
-COMPARED = tuple(name for name, system in SYSTEMS.items() if not system.ablation)
-ABLATIONS = tuple(name for name, system in SYSTEMS.items() if system.ablation)
+VARIANTS = ("vhm", FREE_BITS)  # what is compared with MT-MS-CLS
+ABLATIONS = {
+    "vhm-no-mt": _ablation("z_mt", "--latents ms,cls"),
+    "vhm-no-ms": _ablation("z_ms", "--latents mt,cls"),
+    "vhm-no-local": _ablation("z_mt and z_ms", "--latents cls"),
+    "vhm-no-cls": _ablation("z_cls", "--latents mt,ms"),
+    "vhm-flat": _ablation("the hierarchy", "--no-latent-hierarchy"),
+}
+REMEDIES = {
+    "vhm-cyclical": _remedy("cyclical annealing", f"{_VHM} --kl-annealing cyclical"),
+    "vhm-free-bits-per-dimension": _remedy("free bits per dimension", _PER_DIMENSION),
+}
+SYSTEMS = {**COMPARED, **ABLATIONS, **REMEDIES}
 
 
 @dataclass(frozen=True)
@@ -54,8 +77,8 @@ class Corpus:
         validate: updates between two validations.
         flags: what `fairseq-train` gets beside what all corpora share.
         search: how all systems decode.
-        seconds: budget of a cell on one thread of this study's machine, training and decoding.
-        ablations: whether the ablations are trained on it.
+        seconds: budget of a cell's training on one thread of this study's machine.
+        ablations: whether ablations and remedies are trained on it.
     """
 
     name: str
@@ -73,12 +96,13 @@ NEWS = Corpus(
     name="news",
     sizes=(2, 20, 200, 1_000, 2_000),  # 0.1, 1, 10, 50 and 100 %
     tuned_at=200,
-    updates=300,
+    updates=200,
     validate=50,
     flags="--max-tokens 1024 --max-source-positions 192 --max-target-positions 192 "
-    "--warmup-updates 100",
-    search="--beam 4 --lenpen 0.6 --max-len-b 40 --no-repeat-ngram-size 3 --batch-size 50",
-    seconds=120,
+    "--warmup-updates 80",
+    search="--beam 4 --lenpen 0.6 --max-len-b 40 --no-repeat-ngram-size 3 --batch-size 50 "
+    "--length-penalty gnmt",
+    seconds=100,
     ablations=True,
 )
 XSCITLDR = Corpus(
@@ -89,7 +113,8 @@ XSCITLDR = Corpus(
     validate=100,
     flags="--max-tokens 1536 --max-source-positions 200 --max-target-positions 200 "
     "--warmup-updates 150",
-    search="--beam 4 --lenpen 0.6 --max-len-b 60 --no-repeat-ngram-size 3 --batch-size 32",
+    search="--beam 4 --lenpen 0.6 --max-len-b 60 --no-repeat-ngram-size 3 --batch-size 32 "
+    "--length-penalty gnmt",
     seconds=180,
     ablations=False,
 )
@@ -100,7 +125,7 @@ CORPORA = {corpus.name: corpus for corpus in (NEWS, XSCITLDR)}
 COMMON = (
     "--task multitask_summarization --criterion vhm_elbo --label-smoothing 0.1 --dropout 0.1 "
     "--copy-attention --optimizer adam --adam-betas (0.9,0.998) --adam-eps 1e-9 --clip-norm 1.0 "
-    "--lr-scheduler inverse_sqrt --num-workers 0 --cpu --bf16 --log-format simple "
+    "--lr-scheduler inverse_sqrt --num-workers 0 --cpu --log-format simple "
     "--log-interval 50 --no-epoch-checkpoints --keep-interval-updates 1 "
     "--validate-interval 1000000 --best-checkpoint-metric cls_bound"
 )
@@ -122,8 +147,8 @@ class Cell:
 
     @property
     def tuned(self) -> "Cell":
-        """The cell whose trials decide the rate of this one; ablations take VHM's."""
-        system = "vhm" if SYSTEMS[self.system].ablation else self.system
+        """The cell whose trials decide the rate of this one."""
+        system = SYSTEMS[self.system].rate_of or self.system
         return replace(self, size=self.corpus.tuned_at, system=system, seed=SEEDS[0])
 
 
@@ -134,6 +159,27 @@ def cells(corpus: Corpus) -> Iterator[Cell]:
             for system in COMPARED:
                 yield Cell(corpus, size, system, seed)
     if corpus.ablations:
-        for seed in SEEDS:
-            for system in ABLATIONS:
-                yield Cell(corpus, corpus.sizes[-1], system, seed)
+        yield from _on_all(corpus, ABLATIONS)
+
+
+def remedies(corpus: Corpus) -> Iterator[Cell]:
+    """Cells outside the comparison: what else the literature offers against a collapse."""
+    if corpus.ablations:
+        yield from _on_all(corpus, REMEDIES)
+
+
+def _on_all(corpus: Corpus, systems: Iterable[str]) -> Iterator[Cell]:
+    for seed in SEEDS:
+        for system in systems:
+            yield Cell(corpus, corpus.sizes[-1], system, seed)
+
+
+def choose(corpus: Corpus, regex: str) -> list[Cell]:
+    """The cells whose name matches; the remedies are asked only if none of the others does.
+
+    Ends the study when there is none at all.
+    """
+    for group in (cells, remedies):
+        if chosen := [cell for cell in group(corpus) if re.search(regex, cell.name)]:
+            return chosen
+    raise SystemExit(f"--only: no cell of {corpus.name} matches {regex}; --list shows their names")

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from vhm.grid import ABLATIONS, NEWS, SEEDS, SYSTEMS, Corpus
+from vhm.grid import ABLATIONS, FREE_BITS, NEWS, SEEDS, SYSTEMS, VARIANTS, Corpus
 
 from mclas_fairseq.evaluation.intervals import bootstrap_interval, paired_bootstrap
 from mclas_fairseq.evaluation.multiple_tests import holm
@@ -16,6 +16,7 @@ Floats = NDArray[np.float64]
 
 ALPHA = 0.05
 LEAST_KL = 0.01  # nats per sentence
+MISSING = "not judged: cells are missing"
 
 
 class Results(Protocol):
@@ -42,10 +43,9 @@ class Gap:
     def __str__(self) -> str:
         return f"{self.mean:+.2f} [{self.low:+.2f}, {self.high:+.2f}], p {self.p:.4f}"
 
-    @property
-    def verdict(self) -> str:
-        """Better, worse or undecided."""
-        if self.p >= ALPHA or self.low <= 0 <= self.high:
+    def verdict(self, p: float) -> str:
+        """Better, worse or undecided, by the interval and a p value that may be corrected."""
+        if p >= ALPHA or self.low <= 0 <= self.high:
             return "undecided"
         return "better" if self.low > 0 else "worse"
 
@@ -59,10 +59,10 @@ def gap(results: Results, size: int, first: str, second: str) -> Gap | None:
     return Gap(found.difference, found.low, found.high, paired_randomisation(a, b))
 
 
-def growth(results: Results, size: int) -> tuple[float, float, float] | None:
-    """VHM minus MT-MS-CLS on few records, minus the same on all: mean and interval, run by run."""
+def growth(results: Results, size: int, variant: str) -> tuple[float, float, float] | None:
+    """A VHM minus MT-MS-CLS on few records, minus the same on all: mean, interval, run by run."""
     sizes = (size, results.corpus.sizes[-1])
-    found = [results.scores(one, system) for one in sizes for system in ("vhm", "mt_ms_cls")]
+    found = [results.scores(one, system) for one in sizes for system in (variant, "mt_ms_cls")]
     if any(one is None for one in found):
         return None
     few_vhm, few_other, all_vhm, all_other = (one for one in found if one is not None)
@@ -76,41 +76,66 @@ def small_sizes(corpus: Corpus) -> tuple[int, ...]:
 
 
 def ablation_gaps(results: Results) -> dict[str, tuple[Gap, float]]:
-    """Each ablation minus VHM on all records, with p after Holm's correction."""
+    """Each ablation minus VHM with free bits on all records, with p after Holm's correction.
+
+    Empty while one of them is missing, as the correction is over all of them.
+    """
     size = results.corpus.sizes[-1]
-    found = {name: gap(results, size, name, "vhm") for name in ABLATIONS}
-    there = {name: one for name, one in found.items() if one is not None}
-    corrected = holm([one.p for one in there.values()])
-    return dict(zip(there, zip(there.values(), corrected, strict=True), strict=True))
+    found = {name: gap(results, size, name, FREE_BITS) for name in ABLATIONS}
+    return corrected({name: one for name, one in found.items() if one is not None}, len(found))
+
+
+def corrected(gaps: dict[str, Gap], count: int) -> dict[str, tuple[Gap, float]]:
+    """Differences with their p after Holm's correction; none while fewer than `count` are there."""
+    if len(gaps) < count:
+        return {}
+    p = holm([one.p for one in gaps.values()])
+    return dict(zip(gaps, zip(gaps.values(), p, strict=True), strict=True))
 
 
 def verdicts(results: Results) -> Iterator[str]:
     """The rules, one line each."""
     last = results.corpus.sizes[-1]
-    yield f"1. VHM beats MT-MS-CLS: {_beats(gap(results, last, 'vhm', 'mt_ms_cls'))}."
-    yield f"2. The gap grows as data shrink: {_grows(results)}."
-    yield f"3. The other tasks help: {_beats(gap(results, last, 'mt_ms_cls', 'tncls'))}."
+    for name, said in _better(results).items():
+        yield f"1. {SYSTEMS[name].label} beats MT-MS-CLS: {said}."
+    for name in VARIANTS:
+        yield f"2. The gap of {SYSTEMS[name].label} grows as data shrink: {_grows(results, name)}."
+    helped = gap(results, last, "mt_ms_cls", "tncls")
+    yield f"3. The other tasks help: {MISSING if helped is None else _beats(helped, helped.p)}."
     if results.corpus.ablations:
-        for name, (one, p) in ablation_gaps(results).items():
-            matters = one.high < 0 and p < ALPHA
-            said = "this part matters" if matters else "undecided"
-            yield f"4. {SYSTEMS[name].label} minus VHM: {one}, corrected {p:.4f}: {said}."
-    for size in results.corpus.sizes:
-        yield f"5. z_cls is used on {size}: {_used(results.health(size, 'vhm'))}."
+        yield from _parts(results)
+    for name in VARIANTS:
+        for size in results.corpus.sizes:
+            said = _used(results.health(size, name))
+            yield f"5. z_cls of {SYSTEMS[name].label} is used on {size}: {said}."
 
 
-def _beats(one: Gap | None) -> str:
-    if one is None:
-        return "not judged: cells are missing"
-    said = {"better": "yes", "worse": "no, it loses"}.get(one.verdict, one.verdict)
-    return f"{said} ({one})"
+def _better(results: Results) -> dict[str, str]:
+    last = results.corpus.sizes[-1]
+    found = {name: gap(results, last, name, "mt_ms_cls") for name in VARIANTS}
+    there = corrected({name: one for name, one in found.items() if one is not None}, len(found))
+    return {name: _beats(*there[name]) if name in there else MISSING for name in VARIANTS}
 
 
-def _grows(results: Results) -> str:
-    found = [growth(results, size) for size in small_sizes(results.corpus)]
+def _beats(one: Gap, p: float) -> str:
+    said = {"better": "yes", "worse": "no, it loses"}.get(one.verdict(p), "undecided")
+    return f"{said} ({one}, corrected {p:.4f})" if p != one.p else f"{said} ({one})"
+
+
+def _parts(results: Results) -> Iterator[str]:
+    whole, there = SYSTEMS[FREE_BITS].label, ablation_gaps(results)
+    if not there:
+        yield f"4. Parts of {whole}: {MISSING}."
+    for name, (one, p) in there.items():
+        said = "this part matters" if one.verdict(p) == "worse" else "undecided"
+        yield f"4. {SYSTEMS[name].label} minus {whole}: {one}, corrected {p:.4f}: {said}."
+
+
+def _grows(results: Results, variant: str) -> str:
+    found = [growth(results, size, variant) for size in small_sizes(results.corpus)]
     there = [one for one in found if one is not None]
     if len(there) < len(found):
-        return "not judged: cells are missing"
+        return MISSING
     said = ", ".join(f"{mean:+.2f} [{low:+.2f}, {high:+.2f}]" for mean, low, high in there)
     if all(low > 0 for _, low, _ in there):
         return f"yes ({said})"
@@ -119,7 +144,7 @@ def _grows(results: Results) -> str:
 
 def _used(found: Sequence[dict[str, Any]]) -> str:
     if len(found) < len(SEEDS):
-        return "not judged: cells are missing"
+        return MISSING
     used = [
         one["kl"] >= LEAST_KL and one["choices"]["another document's"]["nll_cost"][1] > 0
         for one in found
