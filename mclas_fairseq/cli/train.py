@@ -20,6 +20,8 @@ What the presets leave to you:
   --target-layout L    mclas (default): both summaries, for records that have both; ncls: the one in
                        the target language; ms: the one in the document's language;
                        ncls_ms: both, by two decoders (with --arch ncls_ms_tiny, ...)
+  --task multitask_summarization --arch vhm_tiny --criterion vhm_elbo
+                       translation and both summarizations, for a data-bin made with --task-tags
   --target-lang CODE   which one, if the data-bin has several
   --save-dir DIR       where checkpoints go (default: checkpoints)
   --cpu                train without a GPU, slowly

@@ -101,7 +101,9 @@ class VhmElbo(FairseqCriterion):
                 "--sentence-avg: the bound of an update is divided by its target tokens; leave "
                 "the flag out"
             )
-        updates = cfg.kl_annealing_updates or cfg.max_update // 2
+        # A trial of one update has an end as well.
+        half = max(cfg.max_update // 2, min(cfg.max_update, 1))
+        updates = cfg.kl_annealing_updates or half
         self.weight = KlWeight(
             str(cfg.kl_annealing), cfg.kl_weight, updates, cfg.kl_cycles, cfg.kl_cycle_rise
         )

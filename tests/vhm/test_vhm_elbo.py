@@ -235,6 +235,7 @@ def test_annealing_needs_an_end(vhm: Any) -> None:
     with pytest.raises(ConfigError, match="--kl-annealing-updates 0"):
         vhm.criterion(max_update=0)
     assert vhm.criterion(max_update=0, kl_annealing_updates=7).weight.updates == 7
+    assert [vhm.criterion(max_update=end).weight.updates for end in (1, 2, 5)] == [1, 1, 2]
 
 
 def test_sentence_average_is_refused(vhm: Any) -> None:
