@@ -132,7 +132,7 @@ def model_card(
         _front_matter(details, config),
         f"# {details.name}\n\n{_introduction(details, config)}",
         f"## How to use it\n\n{_usage(details, config)}",
-        f"## Model\n\n{_model(config, sizes)}",
+        f"## Model\n\n{_model(config, manifest, sizes)}",
         f"## Training data\n\n{_data(details, config, manifest)}",
         f"## How it was made\n\n{_making(config)}",
         f"## Scores\n\n{_scores(scores)}",
@@ -179,9 +179,11 @@ def _usage(details: CardDetails, config: BundleConfig) -> str:
     several = len(config.target_langs) > 1
     last = config.target_langs[0] if several else config.summary_langs[-1]
     whole = "summary.summary has all" if several else f"summary.best.summary has {_both(config)}"
+    pretrained = config.tokenizer == "pretrained" or config.model.get("pretrained_config")
+    extra = " with its extra (`pip install 'mclas-fairseq[pretrained]'`)" if pretrained else ""
     return f"""\
 This folder is a bundle of `mclas-fairseq` {config.versions["mclas-fairseq"]}, which is all that
-needs to be installed. Nothing in the folder is executed when it is loaded, and every file is
+needs to be installed{extra}. Nothing in the folder is executed when it is loaded, and every file is
 checked against `bundle.json` first.
 
 ```bash
@@ -205,8 +207,9 @@ def _folder(name: str) -> str:
     return "-".join(name.split()) or "model"
 
 
-def _model(config: BundleConfig, sizes: Mapping[str, int]) -> str:
+def _model(config: BundleConfig, manifest: Manifest, sizes: Mapping[str, int]) -> str:
     get = config.model.get
+    start = manifest.pretrained or {}
     rows = [
         ("architecture", f"`{config.architecture}`"),
         *(
@@ -214,6 +217,11 @@ def _model(config: BundleConfig, sizes: Mapping[str, int]) -> str:
              f" FFN {get(f'{side}_ffn_embed_dim')}, {get(f'{side}_attention_heads')} heads")
             for side in ("encoder", "decoder")
             if get(f"{side}_layers") is not None
+        ),
+        *(
+            [("pretrained", f"tokenizer{' and encoder' if get('pretrained_config') else ''} of"
+              f" `{start['name']}` ({start['kind']}), whose terms hold as well")]
+            if start else []
         ),
         ("copies words from the document", "yes" if get("copy_attention") else "no"),
         ("parameters", f"{sizes['parameters']:,} ({sizes['bytes'] / 1e6:.1f} MB)"),

@@ -127,6 +127,7 @@ def _training(state: dict[str, Any], subset: int) -> Settings:
         "label_smoothing": getattr(cfg.criterion, "label_smoothing", None),
         "optimizer": getattr(cfg.optimizer, "_name", None),
         "learning_rate": ", ".join(f"{rate:g}" for rate in cfg.optimization.lr),
+        "encoder_learning_rate": getattr(cfg.lr_scheduler, "encoder_lr", None),
         "schedule": getattr(cfg.lr_scheduler, "_name", None),
         "warmup_updates": getattr(cfg.lr_scheduler, "warmup_updates", None),
         "chosen_by": cfg.checkpoint.best_checkpoint_metric,

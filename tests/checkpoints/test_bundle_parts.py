@@ -3,6 +3,7 @@
 import io
 import json
 import pickle
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -211,6 +212,19 @@ def test_card_says_what_is_known_and_what_is_not() -> None:
     ):  # fmt: skip
         assert fact in text, fact
     assert "license:" not in text
+
+
+def test_card_of_a_pretrained_encoder_names_it_and_what_it_needs() -> None:
+    start = {"name": "bert-base", "kind": "bert", "pieces": 9}
+    manifest = Manifest("en", ("de",), "pretrained", True, {}, {}, "ab" * 32, pretrained=start)
+    sizes = {"parameters": 1500, "bytes": 6000}
+    config = replace(CONFIG, tokenizer="pretrained", model={"pretrained_config": "{}"})
+    text = model_card(CardDetails(name="News"), config, manifest, [], sizes)
+    assert "| pretrained | tokenizer and encoder of `bert-base` (bert), whose terms hold" in text
+    assert "pip install 'mclas-fairseq[pretrained]'" in text
+    text = model_card(CardDetails(name="News"), replace(config, model={}), manifest, [], sizes)
+    assert "| pretrained | tokenizer of `bert-base` (bert)" in text
+    assert "[pretrained]" not in card(CardDetails(name="News"), [])
 
 
 def test_card_has_what_the_maker_says() -> None:

@@ -77,6 +77,13 @@ def test_both_rates_are_logged_apart(toy: "Toy", uninterrupted: Path) -> None:
     assert [group["lr"] for group in groups] == pytest.approx([0.02 * 0.5**0.5, 0.004])
 
 
+def test_a_bundle_tells_both_rates(toy: "Toy", uninterrupted: Path, tmp_path: Path) -> None:
+    model = ("--checkpoint", uninterrupted / "checkpoint_last.pt", "--data", toy.data_bin)
+    toy.mclas("export", *model, "--out", tmp_path / "bundle")
+    card = (tmp_path / "bundle" / "README.md").read_text(encoding="utf-8")
+    assert "| learning rate | 0.02 |\n| encoder learning rate | 0.004 |" in card
+
+
 def test_resumed_training_ends_exactly_where_the_uninterrupted_one_ends(
     toy: "Toy", uninterrupted: Path
 ) -> None:
