@@ -109,13 +109,13 @@ XSCITLDR = Corpus(
     name="xscitldr",
     sizes=(200, 1_983),
     tuned_at=1_983,
-    updates=300,
-    validate=100,
+    updates=240,
+    validate=80,
     flags="--max-tokens 1536 --max-source-positions 200 --max-target-positions 200 "
-    "--warmup-updates 150",
+    "--warmup-updates 100",
     search="--beam 4 --lenpen 0.6 --max-len-b 60 --no-repeat-ngram-size 3 --batch-size 32 "
     "--length-penalty gnmt",
-    seconds=180,
+    seconds=240,
     ablations=False,
 )
 CORPORA = {corpus.name: corpus for corpus in (NEWS, XSCITLDR)}
