@@ -53,7 +53,9 @@ def synthetic_cells() -> list[Cell]:
     light = {**short, "dropout": "0.1"}
     tiny = [Cell("news", 500, "tiny-data", vocabulary, heavy) for vocabulary in (1000, 2000)]
     tiny += [Cell("news", 500, "tiny-data", 2000, light)]
-    tiny += [Cell("news", 500, "tiny-data", 2000, {**light, "lr": "1e-3"})]
+    others = [{"lr": "1e-3"}, {"warmup-updates": "400"}, {"max-tokens": "4096"}]
+    others += [{"max-update": "1200"}]
+    tiny += [Cell("news", 500, "tiny-data", 2000, {**light, **other}) for other in others]
     small = [Cell("news", 2000, "small-data", 2000, dropout) for dropout in (heavy, light)]
     small += [Cell("news", 2000, "small-data", 2000, {**light, "arch": "mclas_tiny", "lr": "2e-3"})]
     large = [Cell("news", 20000, "small-data", 2000, dropout) for dropout in (light, heavy)]
