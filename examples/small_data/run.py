@@ -57,7 +57,8 @@ def synthetic_cells() -> list[Cell]:
     others += [{"max-update": "1200"}]
     tiny += [Cell("news", 500, "tiny-data", 2000, {**light, **other}) for other in others]
     small = [Cell("news", 2000, "small-data", 2000, dropout) for dropout in (heavy, light)]
-    small += [Cell("news", 2000, "small-data", 2000, {**light, "arch": "mclas_tiny", "lr": "2e-3"})]
+    others = [{"arch": "mclas_tiny", "lr": "2e-3"}, {"max-tokens": "2048"}]
+    small += [Cell("news", 2000, "small-data", 2000, {**light, **other}) for other in others]
     large = [Cell("news", 20000, "small-data", 2000, dropout) for dropout in (light, heavy)]
     # As much processor time as the others: an update of mclas_base takes three times as long.
     brief = {"max-update": "175", "warmup-updates": "60", "dropout": "0.1"}
