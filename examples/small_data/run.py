@@ -108,7 +108,7 @@ def train(cell: Cell, data: Path, args: argparse.Namespace) -> dict[str, Any]:
         words += ["--arch", "mclas_small", "--max-source-positions", "256"]
         words += ["--train-subset-size", str(cell.triples)] if cell.triples < 1983 else []
         words += ["--finetune-from-model", str(args.ms)]
-    log = folder.with_suffix(".log")
+    log = args.out / f"{cell.name}.log"  # a name may hold a dot
     cost = call(words, log)
     text = log.read_text(encoding="utf-8", errors="replace")
     return {"updates": max(map(int, _UPDATES.findall(text)), default=0), **cost}
