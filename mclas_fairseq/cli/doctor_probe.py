@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import Any
 
 PLUGIN_NAMES: Mapping[str, tuple[str, ...]] = {
-    "task": ("cross_lingual_summarization",),
-    "criterion": ("summary_cross_entropy",),
-    "architecture": ("mclas_tiny", "mclas_small", "mclas_base"),
+    "task": ("cross_lingual_summarization", "multitask_summarization"),
+    "criterion": ("summary_cross_entropy", "vhm_elbo"),
+    "architecture": ("mclas_base", "mclas_mbert", "mclas_mbart", "ncls_ms_base", "vhm_base"),
+    "optimizer": ("grouped_adam",),
     "scorer": ("rouge",),
 }
 
@@ -49,7 +50,7 @@ def check_fairseq() -> str:
 
 def check_plugin() -> str:
     """Load the plugin as `--user-dir` does, and find its classes under their names."""
-    from fairseq import criterions, models, scoring, tasks, utils
+    from fairseq import criterions, models, optim, scoring, tasks, utils
 
     import mclas_fairseq
 
@@ -58,6 +59,7 @@ def check_plugin() -> str:
         "task": tasks.TASK_REGISTRY,
         "criterion": criterions.CRITERION_REGISTRY,
         "architecture": models.ARCH_MODEL_REGISTRY,
+        "optimizer": optim.OPTIMIZER_REGISTRY,
         "scorer": scoring.SCORER_REGISTRY,
     }
     for kind, names in PLUGIN_NAMES.items():

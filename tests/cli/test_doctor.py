@@ -213,7 +213,8 @@ def test_probe_gives_up_on_a_module_that_hangs(
 
 def test_plugin_check_finds_our_classes() -> None:
     said = doctor_probe.run_check("plugin")
-    assert said["detail"].startswith("task cross_lingual_summarization, criterion")
+    assert said["detail"].startswith("task cross_lingual_summarization multitask_summarization,")
+    assert "optimizer grouped_adam" in said["detail"]
 
 
 def test_plugin_check_sees_a_name_taken_by_another(monkeypatch: pytest.MonkeyPatch) -> None:
