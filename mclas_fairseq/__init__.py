@@ -50,6 +50,7 @@ def load(
     data: Union[str, PathLike[str], None] = None,
     device: Any = None,
     options: Optional["DecodingOptions"] = None,
+    precision: Optional[str] = None,
     target_langs: Optional[Sequence[str]] = None,
 ) -> "Summarizer":
     """Load a trained model that summarizes.
@@ -65,6 +66,7 @@ def load(
         options: how summaries are searched for
             (`mclas_fairseq.inference.options.DecodingOptions`); None: as the bundle says, or for a
             checkpoint the defaults.
+        precision: "float32" or "bfloat16"; None: that of the training.
         target_langs: of a model with several target languages those to write, as in ["de", "zh"]
             or "de,zh"; None: all.
 
@@ -72,7 +74,7 @@ def load(
         CheckpointError: the bundle or checkpoint is missing, unsafe, damaged, altered, or of a
             newer format.
         ConfigError: bundle and data-bin are given together, or a checkpoint without one; there is
-            no such device; the model was not trained to write one of `target_langs`.
+            no such device or precision; the model was not trained to write one of `target_langs`.
         DataError: `data` is no data-bin.
         SetupError: fairseq cannot be imported.
     """
@@ -87,5 +89,10 @@ def load(
     from mclas_fairseq.inference.opening import open_summarizer
 
     return open_summarizer(
-        path, data=data, device=device, options=options, target_langs=target_langs
+        path,
+        data=data,
+        device=device,
+        options=options,
+        precision=precision,
+        target_langs=target_langs,
     )

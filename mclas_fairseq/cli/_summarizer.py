@@ -42,6 +42,10 @@ def add_model_flags(parser: argparse.ArgumentParser) -> None:
         help="or a checkpoint; several of them are decoded as an ensemble",
     )  # fmt: skip
     parser.add_argument("--data", type=Path, metavar="DIR", help="the checkpoint's data-bin")
+    parser.add_argument(
+        "--precision", choices=("float32", "bfloat16"),
+        help="number format in which the model decodes (default: that of its training)",
+    )  # fmt: skip
 
 
 def add_stream_flags(parser: argparse.ArgumentParser) -> None:
@@ -79,7 +83,11 @@ def load_summarizer(
             )
         changes = given_search_flags(args)
         return Summarizer.from_bundle(
-            args.model, changes=changes, device=device, target_langs=targets
+            args.model,
+            changes=changes,
+            device=device,
+            precision=args.precision,
+            target_langs=targets,
         )
     if args.checkpoint is None or args.data is None:
         found = " and ".join(
@@ -91,7 +99,14 @@ def load_summarizer(
             f" (--checkpoint, --data), but {found}; give one or the other"
         )
     options = search_options(args)
-    return Summarizer.load(args.checkpoint, args.data, options, device=device, target_langs=targets)
+    return Summarizer.load(
+        args.checkpoint,
+        args.data,
+        options,
+        device=device,
+        precision=args.precision,
+        target_langs=targets,
+    )
 
 
 def read_documents(

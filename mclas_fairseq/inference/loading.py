@@ -31,6 +31,8 @@ from mclas_fairseq.tasks.multitask_summarization import MultitaskSummarizationTa
 
 logger = logging.getLogger(__name__)
 
+PRECISIONS = ("float32", "bfloat16")
+
 Device = Union[str, torch.device, None]
 
 # What building and filling a model raise for weights of another one; ours would send the user of a
@@ -53,6 +55,21 @@ class LoadedSystem:
     task: CrossLingualSummarizationTask
     precision: str
     options: DecodingOptions
+
+    def in_precision(self, precision: Optional[str]) -> "LoadedSystem":
+        """The same system that decodes in another precision; None: in its own.
+
+        Raises:
+            ConfigError: it is none of `PRECISIONS`.
+        """
+        if precision is None:
+            return self
+        if precision not in PRECISIONS:
+            raise ConfigError(
+                f"precision {precision}: must be one of {', '.join(PRECISIONS)}; leave it out for"
+                " that of the training"
+            )
+        return dataclasses.replace(self, precision=precision)
 
     def prepare(self, device: Device) -> None:
         """Make the models ready for decoding and move them.

@@ -17,12 +17,15 @@ def open_summarizer(
     data: Union[str, PathLike[str], None] = None,
     device: Device = None,
     options: Optional[DecodingOptions] = None,
+    precision: Optional[str] = None,
     target_langs: Optional[Sequence[str]] = None,
 ) -> Summarizer:
     """Load what `path` names; see `mclas_fairseq.load`."""
     place = Path(path)
     if data is None and not place.is_file():
-        return Summarizer.from_bundle(place, options, device=device, target_langs=target_langs)
+        return Summarizer.from_bundle(
+            place, options, device=device, precision=precision, target_langs=target_langs
+        )
     if data is None:
         raise ConfigError(
             f"{place}: a checkpoint needs the data-bin of its training, but none is given; add"
@@ -33,4 +36,11 @@ def open_summarizer(
             f"{place}: a bundle brings all it needs, but data={data} is given as well; leave it"
             " out, or give the file of a checkpoint"
         )
-    return Summarizer.load([place], Path(data), options, device=device, target_langs=target_langs)
+    return Summarizer.load(
+        [place],
+        Path(data),
+        options,
+        device=device,
+        precision=precision,
+        target_langs=target_langs,
+    )

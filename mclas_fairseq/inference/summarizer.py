@@ -67,6 +67,7 @@ class Summarizer:
         options: Optional[DecodingOptions] = None,
         *,
         device: Device = None,
+        precision: Optional[str] = None,
         target_langs: Optional[Sequence[str]] = None,
     ) -> "Summarizer":
         """Load one checkpoint, or several as an ensemble, with the data-bin of their training.
@@ -76,13 +77,15 @@ class Summarizer:
             data: the data-bin.
             options: how to decode.
             device: of torch's; None: a GPU if there is one.
+            precision: float32 or bfloat16; None: that of the training.
             target_langs: which target languages to write; None: all that the checkpoint has.
 
         Raises:
             CheckpointError: a checkpoint is missing, unsafe, of another task or dictionary.
-            ConfigError: the checkpoint was not trained to write one of `target_langs`.
+            ConfigError: the checkpoint was not trained to write one of `target_langs`, or there is
+                no such precision.
         """
-        system = load_checkpoints(checkpoints, data, options)
+        system = load_checkpoints(checkpoints, data, options).in_precision(precision)
         system.task.write_targets(target_langs)
         return cls._of(system, device)
 
@@ -94,6 +97,7 @@ class Summarizer:
         *,
         changes: Optional[Mapping[str, Any]] = None,
         device: Device = None,
+        precision: Optional[str] = None,
         target_langs: Optional[Sequence[str]] = None,
     ) -> "Summarizer":
         """Load a bundle that `mclas export` wrote.
@@ -103,13 +107,15 @@ class Summarizer:
             options: how to decode; None: as the bundle says.
             changes: single options, by their names, that differ from those.
             device: of torch's; None: a GPU if there is one.
+            precision: float32 or bfloat16; None: that of the training.
             target_langs: which target languages to write; None: all that the bundle has.
 
         Raises:
             CheckpointError: it is no bundle, not whole, altered, or of a newer format.
-            ConfigError: the bundle was not trained to write one of `target_langs`.
+            ConfigError: the bundle was not trained to write one of `target_langs`, or there is no
+                such precision.
         """
-        system = load_bundle(folder, options, changes=changes)
+        system = load_bundle(folder, options, changes=changes).in_precision(precision)
         system.task.write_targets(target_langs)
         return cls._of(system, device)
 

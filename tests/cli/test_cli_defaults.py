@@ -151,6 +151,7 @@ MCLAS: dict[str, dict[str, object]] = {
         "--model": None,
         "--checkpoint": None,
         "--data": None,
+        "--precision": None,
         "-i/--input": "-",
         "-o/--output": "-",
         "--format": "auto",

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from mclas_fairseq.errors import CheckpointError, ConfigError, DataError
-from mclas_fairseq.inference.loading import choose_device
+from mclas_fairseq.inference.loading import LoadedSystem, choose_device
 from mclas_fairseq.inference.options import DecodingOptions
 from mclas_fairseq.inference.results import Summary
 from mclas_fairseq.inference.summarizer import Summarizer
@@ -137,3 +137,11 @@ def test_more_hypotheses_than_the_beam_holds_are_refused() -> None:
 def test_missing_checkpoint_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r"none\.pt: the file does not exist"):
         Summarizer.load([tmp_path / "none.pt"], tmp_path)
+
+
+def test_an_unknown_precision_is_refused(summarizer: Summarizer) -> None:
+    system = LoadedSystem(summarizer.models, summarizer.task, "float32", summarizer.options)
+    assert system.in_precision(None) is system
+    assert system.in_precision("bfloat16").precision == "bfloat16"
+    with pytest.raises(ConfigError, match=r"precision half: must be one of float32, bfloat16; "):
+        system.in_precision("half")

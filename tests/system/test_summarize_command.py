@@ -79,3 +79,24 @@ def test_empty_line_is_refused_before_anything_is_written(toy: "Toy", tmp_path: 
     with pytest.raises(AssertionError, match=r"in.txt:2: a document must have text"):
         summarize(toy, "-i", source, "-o", target)
     assert list(tmp_path.iterdir()) == [source]
+
+
+def test_precision_is_that_of_fairseq_generate_with_bf16(
+    toy: "Toy", records: list[dict[str, Any]]
+) -> None:
+    reference = toy.summaries(toy.generate(toy.trained("mclas"), "--bf16"))
+    stdin = "".join(json.dumps(row) + "\n" for row in records)
+    rows = {
+        precision: [
+            json.loads(line)
+            for line in summarize(toy, "--precision", precision, stdin=stdin).splitlines()
+        ]
+        for precision in ("float32", "bfloat16")
+    }
+    expected = {row["id"]: row for row in reference}
+    for row in rows["bfloat16"]:
+        assert row["summary"] == expected[row["id"]]["summary"]
+        # Padding differs from batch to batch, and with it what is rounded.
+        assert row["score"] == pytest.approx(expected[row["id"]]["score"], abs=0.05)
+    scores = {name: [row["score"] for row in found] for name, found in rows.items()}
+    assert scores["float32"] != scores["bfloat16"]
