@@ -103,13 +103,15 @@ def timed(step: Callable[[], Any]) -> float:
     return time.perf_counter() - start
 
 
-def peak_memory_mib(arguments: argparse.Namespace, module: str) -> dict[str, float]:
-    """Peak resident memory of each system alone, in a process of its own."""
+def peak_memory_mib(
+    arguments: argparse.Namespace, module: str, flags: Sequence[str] = ()
+) -> dict[str, float]:
+    """Peak resident memory of each system alone, in a process of its own; flags of its own too."""
     found = {}
     for system in ("ours", "stock"):
         command = [sys.executable, "-m", module, "--work", str(arguments.work)]
         command += ["--memory-of", system, "--size", arguments.size]
-        command += ["--threads", str(arguments.threads)]
+        command += ["--threads", str(arguments.threads), *flags]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         found[f"peak_memory_{system}_mib"] = float(done.stdout.strip().splitlines()[-1])
     return found

@@ -1,0 +1,86 @@
+"""Training steps on a CPU with glibc's allocator told to keep memory, beside its defaults.
+
+    python -m benchmarks.allocator --work /tmp/bench --size tiny --vocab-size 8000
+
+The values of a batch's words times the vocabulary fill tens of MiB, which glibc by default takes
+from the kernel, page by page, and gives back, several times in each step. GLIBC_TUNABLES tells it
+not to. The setting is read when a process starts, so both are processes of their own, in turn; a
+step is the same as that of benchmarks.training, with `--copy-attention`'s part of it left out.
+"""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from argparse import Namespace
+from typing import Any
+
+import torch
+
+from benchmarks.common import build_models, load_task, parser
+from benchmarks.common import report as write_report
+from benchmarks.training import batches, trainer
+from mclas_fairseq.criterions.summary_cross_entropy import SummaryCrossEntropy
+
+KEEP = (
+    "glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=8589934592:"
+    "glibc.malloc.trim_threshold=17179869184"
+)
+_ROUNDS, _WARM_UP = 3, 3
+
+
+def measure(args: Namespace) -> list[float]:
+    """Processor seconds of each step, in this process."""
+    torch.set_num_threads(args.threads)
+    task = load_task(args.work, args.vocab_size)
+    model, _ = build_models(task, args.size)
+    update = trainer(model, SummaryCrossEntropy(task, False, 0.1))
+    seconds = []
+    for batch in batches(task, args.pairs // _ROUNDS + _WARM_UP):
+        start = time.process_time()
+        update(batch)
+        seconds.append(time.process_time() - start)
+    return seconds[_WARM_UP:]
+
+
+def in_a_process(args: Namespace, tunables: str) -> list[float]:
+    """What `measure` gives in a fresh process with these tunables."""
+    command = [sys.executable, "-m", "benchmarks.allocator", "--work", str(args.work), "--one"]
+    command += ["--size", args.size, "--vocab-size", str(args.vocab_size)]
+    command += ["--threads", str(args.threads), "--pairs", str(args.pairs)]
+    environment = {**os.environ, "GLIBC_TUNABLES": tunables}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    found: list[float] = json.loads(done.stdout.strip().splitlines()[-1])
+    return found
+
+
+def main() -> None:
+    """Report how many times faster a step is with memory kept."""
+    options = parser(__doc__ or "")
+    options.add_argument("--one", action="store_true", help="print this process' seconds, no more")
+    args = options.parse_args()
+    if args.one:
+        print(json.dumps(measure(args)))
+        return
+    load_task(args.work, args.vocab_size)
+    ratios: list[float] = []
+    for _ in range(_ROUNDS):
+        default, kept = in_a_process(args, ""), in_a_process(args, KEEP)
+        ratios += [a / b for a, b in zip(default, kept, strict=True)]
+    low, middle, high = statistics.quantiles(ratios, n=4)
+    result: dict[str, Any] = {
+        "benchmark": "allocator",
+        "speed_kept_over_default": round(middle, 3),
+        "quartile_low": round(low, 3),
+        "quartile_high": round(high, 3),
+        "pairs": len(ratios),
+        "vocabulary": args.vocab_size,
+        "tunables": KEEP,
+    }
+    write_report(args, result)
+
+
+if __name__ == "__main__":
+    main()
