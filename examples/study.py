@@ -27,6 +27,12 @@ from mclas_fairseq.evaluation.rouge import score_rouge
 PLUGIN = mclas_fairseq.__path__[0]
 METRICS = ("rouge1", "rouge2", "rougeL")
 KINDS = ("precision", "recall", "f1")
+# Read when a process of glibc starts: memory of large tensors is kept, not taken from the kernel
+# page by page in each step (benchmarks/allocator.py). What is set already wins.
+_KEEP_MEMORY = {
+    "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=8589934592:"
+    "glibc.malloc.trim_threshold=17179869184"
+}
 _UNIT = 10_000  # values by document are kept as whole numbers of this part
 _VALUE = re.compile(r"\| (\w+) (-?[\d.]+(?:e-?\d+)?)")
 
@@ -52,7 +58,8 @@ def call(words: Sequence[str], log: Path) -> dict[str, Any]:
     log.parent.mkdir(parents=True, exist_ok=True)
     start = time.monotonic()
     with log.open("a", encoding="utf-8") as stream:
-        process = subprocess.Popen(words, stdout=stream, stderr=subprocess.STDOUT)
+        environment = {**_KEEP_MEMORY, **os.environ}
+        process = subprocess.Popen(words, stdout=stream, stderr=subprocess.STDOUT, env=environment)
         _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode != 0:
