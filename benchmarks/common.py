@@ -72,10 +72,10 @@ def parser(description: str) -> argparse.ArgumentParser:
 def load_task(work: Path, vocab_size: int) -> CrossLingualSummarizationTask:
     """Task with a data-bin of synthetic news (hard), made on the first call."""
     if not (work / "data-bin" / "manifest.json").exists():
-        _quiet(["synthetic", "--setting", "hard", "--train", "4000", "--valid", "10", "--test",
-                "200", "--out", str(work / "news"), "--overwrite"])  # fmt: skip
+        sizes = "--setting hard --train 4000 --valid 10 --test 200 --overwrite"
+        mclas_command(["synthetic", *sizes.split(), "--out", str(work / "news")])
         files = [f"{work}/news/{split}.jsonl" for split in ("train", "valid", "test")]
-        _quiet(["prepare", "--source-lang", "en", "--target-lang", "de", "--train", files[0],
+        mclas_command(["prepare", "--source-lang", "en", "--target-lang", "de", "--train", files[0],
                 "--valid", files[1], "--test", files[2], "--vocab-size", str(vocab_size),
                 "--tokenizer", "words", "--out", f"{work}/data-bin", "--overwrite"])  # fmt: skip
     config = CrossLingualSummarizationConfig(data=str(work / "data-bin"), target_layout="mclas")
@@ -144,6 +144,7 @@ def report(arguments: argparse.Namespace, result: dict[str, Any]) -> None:
         arguments.json.write_text(text + "\n", encoding="utf-8")
 
 
-def _quiet(command: Sequence[str]) -> None:
+def mclas_command(command: Sequence[str]) -> None:
+    """Run `mclas`; ends the benchmark when it fails."""
     if mclas(list(command)) != 0:
         raise SystemExit(f"mclas {command[0]} failed")

@@ -21,10 +21,9 @@ import torch
 from fairseq.models import ARCH_CONFIG_REGISTRY
 
 from benchmarks import paper_lengths
-from benchmarks.common import Ratio, own_peak_mib, parser, peak_memory_mib, timed
+from benchmarks.common import Ratio, mclas_command, own_peak_mib, parser, peak_memory_mib, timed
 from benchmarks.common import report as write_report
 from benchmarks.training import trainer
-from mclas_fairseq.cli import main as mclas
 from mclas_fairseq.criterions.vhm_elbo import VhmElbo, VhmElboConfig
 from mclas_fairseq.tasks.multitask_summarization import (
     MultitaskSummarizationConfig,
@@ -40,7 +39,7 @@ SYSTEMS = {"ours": "vhm", "stock": "mt_ms_cls"}
 def load(work: Path, texts: str, vocab_size: int) -> MultitaskSummarizationTask:
     """Task with data-bins of either kind of texts, all with MT, MS, CLS and tags."""
     if texts == "zh2en":
-        cls, mt = paper_lengths.prepare(work / "zh2en", _quiet)
+        cls, mt = paper_lengths.prepare(work / "zh2en", mclas_command)
         return _task(cls, mt)
     return _task(_news(work, vocab_size))
 
@@ -61,8 +60,8 @@ def _news(work: Path, vocab_size: int) -> Path:
         size = f"--setting hard --train 2000 --valid 10 --test 300 --out {news} --overwrite"
         files = f"--train {news}/train.jsonl --valid {news}/valid.jsonl --test {news}/test.jsonl"
         flags = "--source-lang en --target-lang de --tokenizer words --task-tags --overwrite"
-        _quiet(["synthetic", *size.split()])
-        _quiet(["prepare", *files.split(), *flags.split(), f"--vocab-size={vocab_size}",
+        mclas_command(["synthetic", *size.split()])
+        mclas_command(["prepare", *files.split(), *flags.split(), f"--vocab-size={vocab_size}",
                 "--out", str(folder)])  # fmt: skip
     return folder
 
@@ -163,11 +162,6 @@ def main() -> None:
         **peak_memory_mib(args, "benchmarks.vhm", same),
     }
     write_report(args, result)
-
-
-def _quiet(command: Sequence[str]) -> None:
-    if mclas(list(command)) != 0:
-        raise SystemExit(f"mclas {command[0]} failed")
 
 
 if __name__ == "__main__":
