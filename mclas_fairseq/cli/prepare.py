@@ -176,6 +176,14 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+# As in docs/training.md, "VHM and its baselines"; sizes and lengths of a first trial.
+_MULTITASK_FLAGS = (
+    "--task multitask_summarization --train-tasks mt,ms,cls --arch vhm_small --criterion vhm_elbo"
+    " --best-checkpoint-metric cls_bound --optimizer adam --lr 5e-4 --lr-scheduler inverse_sqrt"
+    " --warmup-updates 400 --max-tokens 4096 --max-update 20000 --save-dir CHECKPOINTS"
+)
+
+
 def _next_command(args: argparse.Namespace, kinds: Mapping[str, Mapping[str, int]]) -> str:
     """A training that the documents serve: of the joint layout where there are triples.
 
@@ -184,6 +192,9 @@ def _next_command(args: argparse.Namespace, kinds: Mapping[str, Mapping[str, int
     """
     from mclas_fairseq.binarize.spool import MS_ONLY, NCLS_ONLY, TRIPLE
 
+    if args.task_tags:
+        plugin = Path(__file__).parent.parent
+        return f"fairseq-train {args.out} --user-dir {plugin} {_MULTITASK_FLAGS}"
     target = max(kinds, key=lambda code: (kinds[code][TRIPLE], kinds[code][NCLS_ONLY]))
     layouts = {"mclas": TRIPLE, "ncls": NCLS_ONLY, "ms": MS_ONLY}
     layout = next((name for name, kind in layouts.items() if kinds[target][kind]), "...")

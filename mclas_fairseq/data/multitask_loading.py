@@ -106,7 +106,10 @@ def open_corpus(first: DataBin, folder: Path, flag: str, languages: tuple[str, s
         DataError: it is none, or its dictionary differs.
         ConfigError: it has other languages.
     """
-    data_bin = DataBin.open(folder)
+    try:
+        data_bin = DataBin.open(folder)
+    except DataError as error:
+        raise DataError(f"{flag}: {error}") from error
     if data_bin.manifest.dictionary_sha256 != first.manifest.dictionary_sha256:
         pairs = zip_longest(first.dictionary.symbols, data_bin.dictionary.symbols)
         number, (own, other) = next(

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
+from fairseq import options as fairseq_options
 
 from mclas_fairseq.binarize.options import PrepareOptions
 from mclas_fairseq.cli import prepare as command
@@ -183,6 +184,18 @@ def test_summaries_of_the_target_language_alone_point_to_their_layout(
         f"next: mclas train {options.out} --preset small-data --target-layout ncls"
     )
     assert "--target-lang de --save-dir" in last
+
+
+def test_task_tags_point_to_a_training_of_several_tasks(
+    options: PrepareOptions, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command.run(parse([*base(options), "--tokenizer", "words", "--task-tags"])) == 0
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last.startswith(f"next: fairseq-train {options.out} --user-dir ")
+    words = last.removeprefix("next: fairseq-train ").split()
+    parsed = fairseq_options.parse_args_and_arch(fairseq_options.get_training_parser(), words)
+    assert (parsed.task, parsed.arch) == ("multitask_summarization", "vhm_small")
+    assert parsed.criterion == "vhm_elbo"
 
 
 def test_a_pretrained_tokenizer_points_to_its_encoder_and_two_rates(

@@ -272,6 +272,11 @@ def test_a_corpus_with_another_dictionary_is_refused_naming_the_first_difference
     )
 
 
+def test_a_folder_that_is_no_data_bin_is_named_with_its_flag(bins: Bins, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=rf"--mt-data: data-bin {tmp_path / 'none'}: "):
+        train_set(task_of(bins.whole, mt_data=str(tmp_path / "none")))
+
+
 def test_a_task_without_data_is_refused(bins: Bins) -> None:
     with pytest.raises(DataError) as caught:
         train_set(task_of(bins.whole, ms_data=str(bins.pairs)))
