@@ -79,6 +79,8 @@ def run_roundtrip(asked: RoundTrip, progress: Progress) -> Report:
         collection = Collection(folder, settings, asked.filter, asked.outputs, asked.cleaning)
         report = collection.collect()
         shutil.rmtree(folder.shards, ignore_errors=True)
+        # Of a worker that was killed while it wrote, and whose shard another one translated.
+        folder.remove_unfinished()
         return report
 
 
