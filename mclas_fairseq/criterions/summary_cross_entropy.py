@@ -22,6 +22,7 @@ from fairseq.logging import metrics
 from torch import Tensor, nn
 
 from mclas_fairseq.errors import ConfigError
+from mclas_fairseq.modules.copy_loss import Smoothing
 
 
 @dataclass
@@ -94,17 +95,31 @@ class SummaryCrossEntropy(LabelSmoothedCrossEntropyCriterion):
         masks: Callable[[Tensor], dict[str, Tensor]],
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Loss (B * T_tgt,) of one decoder's output, and the sums of it that are logged."""
-        lprobs, target = self.get_lprobs_and_target(model, net_output, sample)
-        loss, nll = label_smoothed_nll_loss(
-            lprobs, target, self.eps, ignore_index=self.padding_idx, reduce=False
-        )
-        loss, nll = loss.squeeze(-1), nll.squeeze(-1)
+        loss, nll = self._by_token(model, net_output, sample)
         sums = {"loss": loss.detach().sum(), "nll_loss": nll.detach().sum()}
         sums.update(self._parts(nll.detach(), sample["target"], masks))
         if self.report_accuracy:
             n_correct, total = self.compute_accuracy(model, net_output, sample)
             sums.update(n_correct=n_correct.detach(), total=total.detach())
         return loss, sums
+
+    def _by_token(
+        self, model: nn.Module, net_output: Any, sample: dict[str, Any]
+    ) -> tuple[Tensor, Tensor]:
+        """Loss and NLL of each target token, (B * T_tgt,); the model's own way where it has one."""
+        smoothed_loss: Any = getattr(model, "smoothed_loss", None)
+        if smoothed_loss is not None and self.ignore_prefix_size == 0:
+            smoothing = Smoothing(self.eps, self.padding_idx)
+            found: tuple[Tensor, Tensor] | None = smoothed_loss(
+                net_output, sample["target"], smoothing
+            )
+            if found is not None:
+                return found
+        lprobs, target = self.get_lprobs_and_target(model, net_output, sample)
+        loss, nll = label_smoothed_nll_loss(
+            lprobs, target, self.eps, ignore_index=self.padding_idx, reduce=False
+        )
+        return loss.squeeze(-1), nll.squeeze(-1)
 
     def _parts(
         self, nll: Tensor, target: Tensor, masks: Callable[[Tensor], dict[str, Tensor]]

@@ -36,6 +36,7 @@ from mclas_fairseq.models._encoders import (
 )
 from mclas_fairseq.models._fit import check_fit
 from mclas_fairseq.modules.copy_attention import CopyGate, mixture_log_probs
+from mclas_fairseq.modules.copy_loss import Smoothing, smoothed_mixture_loss
 from mclas_fairseq.modules.fingerprint import Fingerprinted
 
 __all__ = ["CopiedEncoder", "MclasModel", "SummaryDecoder"]
@@ -203,6 +204,31 @@ class MclasModel(TransformerModel, Fingerprinted):
             extra["src_tokens"],
         )
         return mixed if log_probs else mixed.exp()
+
+    def smoothed_loss(
+        self,
+        net_output: tuple[Tensor, Optional[dict[str, Any]]],
+        target: Tensor,
+        smoothing: Smoothing,
+    ) -> Optional[tuple[Tensor, Tensor]]:
+        """Label-smoothed loss and NLL of each target token, without a table of probabilities.
+
+        Args:
+            net_output: of this model, logits of shape (B, T_tgt, V).
+            target: wanted ids, shape (B, T_tgt).
+            smoothing: epsilon, and the id of padding.
+
+        Returns:
+            Loss and NLL in nats, each of shape (B * T_tgt,), 0 on padding; None without copying,
+            where the softmax has no such need.
+        """
+        logits, extra = net_output
+        if extra is None or "copy_gate" not in extra:
+            return None
+        attention, gate = extra["attn"][0], extra["copy_gate"]
+        return smoothed_mixture_loss(
+            logits, attention, gate, extra["src_tokens"], target, smoothing
+        )
 
     def load_state_dict(
         self,
