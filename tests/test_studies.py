@@ -331,3 +331,32 @@ def test_the_report_takes_scores_of_the_split_and_health_of_the_training(tmp_pat
     assert len(list(report.table_4(valid))) == 2 + 5 * 4
     report.plot(valid, tmp_path / "figure.png")
     assert (tmp_path / "figure.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_rate_is_taken_from_a_finished_cell_wherever_it_was_trained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, grid = module("low_resource.run"), module("low_resource.grid")
+    cell = grid.Cell(grid.XSCITLDR, 1983, "mclas-shuffled", "ms", 3)
+    tried: list[tuple[str, str]] = []
+
+    def train(study: Any, trial: Any, rate: str) -> tuple[str, dict[str, Any]]:
+        tried.append((trial.name, rate))
+        return f"{trial.name}_lr{rate}", {}
+
+    nll = {"1e-3": 7.0, "2e-3": 6.0}
+    monkeypatch.setattr(run, "CELLS", tmp_path)
+    monkeypatch.setattr(run, "train", train)
+    monkeypatch.setattr(
+        run, "best", lambda study, name: {"cls_nll_bits_per_token": nll[name.split("_lr")[1]]}
+    )
+    study = run.Study(tmp_path, None)
+    tuned = "xscitldr_1983_mclas_from-ms_seed1"
+    assert run.choose_rate(study, cell).rate == "2e-3"
+    assert tried == [(tuned, "1e-3"), (tuned, "2e-3")]
+
+    trials = {rate: {"cls_nll_bits_per_token": 1.0, "update": 400} for rate in nll}
+    kept = {"rate": "1e-3", "trials": trials}
+    (tmp_path / f"{tuned}.json").write_text(json.dumps(kept), encoding="utf-8")
+    assert run.choose_rate(study, cell) == run.Choice("1e-3", trials)
+    assert len(tried) == 2

@@ -68,7 +68,7 @@ CORPORA = {corpus.name: corpus for corpus in (NEWS, XSCITLDR)}
 COMMON = (
     "--copy-attention --criterion summary_cross_entropy --label-smoothing 0.1 "
     "--optimizer adam --adam-betas (0.9,0.98) --clip-norm 1.0 --lr-scheduler inverse_sqrt "
-    "--num-workers 0 --cpu --bf16 --log-format simple --log-interval 50 --no-epoch-checkpoints "
+    "--num-workers 0 --cpu --log-format simple --log-interval 50 --no-epoch-checkpoints "
     "--keep-interval-updates 1 --validate-interval 1000000"
 )
 FINE_TUNING = "--warmup-updates 100 --dropout 0.1 --best-checkpoint-metric cls_nll_loss"

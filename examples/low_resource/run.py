@@ -111,15 +111,33 @@ def best(study: Study, name: str) -> dict[str, float]:
     }
 
 
-def choose_rate(study: Study, cell: Cell) -> str | None:
-    """The rate with the lowest validation NLL of the cell's trials; None: they are being made."""
+@dataclass(frozen=True)
+class Choice:
+    """The rate of a cell, and the best validation of each trial that decided it."""
+
+    rate: str
+    trials: dict[str, dict[str, float]]
+
+
+def choose_rate(study: Study, cell: Cell) -> Choice | None:
+    """The rate with the lowest validation NLL of the cell's trials; None: they are being made.
+
+    A finished cell that has the trials tells what was chosen, wherever it was trained.
+    """
+    file = CELLS / f"{cell.tuned.name}.json"
+    if file.exists():
+        kept = json.loads(file.read_text(encoding="utf-8"))
+        return Choice(kept["rate"], kept["trials"])
 
     def try_one(rate: str) -> float:
         name, _ = train(study, cell.tuned, rate)
         return best(study, name)["cls_nll_bits_per_token"]
 
-    trials = {rate: f"{cell.tuned.name}_lr{rate}" for rate in RATES}
-    return choose_trial(trials, study.out, try_one)
+    names = {rate: f"{cell.tuned.name}_lr{rate}" for rate in RATES}
+    rate = choose_trial(names, study.out, try_one)
+    if rate is None:
+        return None
+    return Choice(rate, {trial: best(study, name) for trial, name in names.items()})
 
 
 def summarize(study: Study, name: str, cell: Cell, split: str) -> Path:
@@ -150,17 +168,16 @@ def run(study: Study, cell: Cell) -> bool:
     file = CELLS / f"{cell.name}.json"
     if file.exists():
         return True
-    rate = choose_rate(study, cell)
-    if rate is None:
+    choice = choose_rate(study, cell)
+    if choice is None:
         return False
     with claimed(study.out / f"{cell.name}.cell") as mine:
         if not mine or file.exists():
             return mine
-        name, cost = train(study, cell, rate)
+        name, cost = train(study, cell, choice.rate)
         scores = evaluate(study, name, cell, "valid")
-        trials = {trial: best(study, f"{cell.tuned.name}_lr{trial}") for trial in RATES}
-        setting = {**asdict(cell), "corpus": cell.corpus.name}
-        report = {"rate": rate, "trials": trials, "best": best(study, name), "training": cost}
+        setting = {**asdict(cell), "corpus": cell.corpus.name, "precision": "fp32"}
+        report = {**asdict(choice), "best": best(study, name), "training": cost}
         keep({"cell": setting, **report, "updates": cell.corpus.updates, "valid": scores}, file)
     print(f"== {cell.name}: German ROUGE-1 {scores['de']['means']['rouge1']['f']:.2f}", flush=True)
     return True

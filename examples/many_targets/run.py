@@ -37,7 +37,7 @@ TRAIN = (
     "--target-layout mclas --arch mclas_tiny --copy-attention --dropout 0.1 "
     "--criterion summary_cross_entropy --label-smoothing 0.1 --optimizer adam --clip-norm 1.0 "
     "--lr 2e-3 --lr-scheduler inverse_sqrt --warmup-updates 100 --max-source-positions 256 "
-    "--max-tokens 3000 --disable-validation --no-epoch-checkpoints --bf16 --cpu --num-workers 0 "
+    "--max-tokens 3000 --disable-validation --no-epoch-checkpoints --cpu --num-workers 0 "
     "--log-format simple --log-interval 50"
 ).split()
 BETAS = ["--adam-betas", "(0.9, 0.98)"]
