@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 import mclas_fairseq
 from mclas_fairseq.corpus.records import read_records
+from mclas_fairseq.corpus.text_files import read_lines
 from mclas_fairseq.evaluation.rouge import score_rouge
 
 PLUGIN = mclas_fairseq.__path__[0]
@@ -197,7 +198,7 @@ def measure(summaries: Path, references: Path, language: str) -> dict[str, Any]:
         distinct summaries, and by document, in the records' order: F1 in 1/10,000 and lengths.
     """
     texts = {}
-    for line in summaries.read_text(encoding="utf-8").splitlines():
+    for _, line in read_lines(summaries):
         row = json.loads(line)
         texts[row["id"]] = row["summary"][language]
     records = [record for record in read_records(references) if language in record.summary]

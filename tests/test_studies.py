@@ -115,6 +115,7 @@ def opening(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str], 
         monkeypatch.setattr(script, "open_study", study)
         monkeypatch.setattr(script, "evaluate", evaluate)
         monkeypatch.setattr(script, "evaluate_ms", lambda *_: {}, raising=False)
+        monkeypatch.setattr(script, "summarize", lambda *_: None, raising=False)
         monkeypatch.setattr("sys.argv", ["test.py", str(tmp_path), "--corpus", "xscitldr"])
         script.main()
         return decoded
@@ -360,3 +361,23 @@ def test_rate_is_taken_from_a_finished_cell_wherever_it_was_trained(
     (tmp_path / f"{tuned}.json").write_text(json.dumps(kept), encoding="utf-8")
     assert run.choose_rate(study, cell) == run.Choice("1e-3", trials)
     assert len(tried) == 2
+
+
+def test_nothing_of_the_test_split_is_scored_while_a_cell_has_neither_summaries_nor_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, script = module("low_resource.run"), module("low_resource.test")
+    last = write_cells("low_resource", tmp_path / "cells")[-1]
+    summaries = tmp_path / "cells" / "test" / "summaries"
+    summaries.mkdir(parents=True)
+    for file in (tmp_path / "cells").glob("*.json"):
+        if file != last:
+            (summaries / f"{file.stem}.jsonl.gz").touch()
+    for place in (run, script):
+        monkeypatch.setattr(place, "CELLS", tmp_path / "cells")
+    monkeypatch.setattr(script, "open_study", lambda _: run.Study(tmp_path, None))
+    monkeypatch.setattr("sys.argv", ["test.py", str(tmp_path), "--corpus", "xscitldr"])
+    expected = rf"{last.stem}: neither its test summaries .* nor its checkpoint is there"
+    with pytest.raises(SystemExit, match=expected):
+        script.main()
+    assert not list((tmp_path / "cells" / "test").glob("*.json"))

@@ -50,7 +50,7 @@ NEWS = Corpus(
     tuned_at=1600,
     updates=200,
     validate=50,
-    flags="--max-tokens 4096",
+    flags="--max-tokens 2048",
     search="--beam 5 --max-len-b 40 --no-repeat-ngram-size 3 --batch-size 50",
 )
 XSCITLDR = Corpus(

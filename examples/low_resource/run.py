@@ -140,13 +140,30 @@ def choose_rate(study: Study, cell: Cell) -> Choice | None:
     return Choice(rate, {trial: best(study, name) for trial, name in names.items()})
 
 
+def summaries_of(study: Study, name: str, split: str) -> Path:
+    """Where summaries stand: those of the test split beside the cells, in the repository.
+
+    They are written when a cell is trained and scored by test.py when all cells are there, which
+    may be on another machine: nothing but them is needed of a training.
+    """
+    if split == "test":
+        return CELLS / "test" / "summaries" / f"{name}.jsonl.gz"
+    return study.out / "summaries" / f"{name}.{split}.jsonl"
+
+
 def summarize(study: Study, name: str, cell: Cell, split: str) -> Path:
-    """Summaries of a split, in all languages that the system writes."""
-    out = study.out / "summaries" / f"{name}.{split}.jsonl"
+    """Summaries of a split by the training `name`, in all languages that the system writes."""
+    out = summaries_of(study, cell.name, split)
     if not out.exists():
+        checkpoint = study.out / name / "checkpoint_best.pt"
+        if not checkpoint.exists():
+            raise SystemExit(
+                f"{cell.name}: neither its {split} summaries ({out.name}) nor its checkpoint is "
+                "there; delete its cell and let run.py train it again"
+            )
         both = ["--summary-decoder", "both"] if cell.system.startswith("ncls_ms") else []
         decoding = Decoding(
-            checkpoint=study.out / name / "checkpoint_best.pt",
+            checkpoint=checkpoint,
             data=study.material.triples,
             records=study.material.records[split],
             flags=[*cell.corpus.search.split(), *both],
@@ -176,6 +193,7 @@ def run(study: Study, cell: Cell) -> bool:
             return mine
         name, cost = train(study, cell, choice.rate)
         scores = evaluate(study, name, cell, "valid")
+        summarize(study, name, cell, "test")
         setting = {**asdict(cell), "corpus": cell.corpus.name, "precision": "fp32"}
         report = {**asdict(choice), "best": best(study, name), "training": cost}
         keep({"cell": setting, **report, "updates": cell.corpus.updates, "valid": scores}, file)
@@ -183,17 +201,23 @@ def run(study: Study, cell: Cell) -> bool:
     return True
 
 
+def summarize_ms(study: Study, split: str) -> Path:
+    """Summaries of a split by the monolingual summarizer."""
+    out = summaries_of(study, f"{study.material.corpus.name}_ms", split)
+    if not out.exists():
+        decoding = Decoding(
+            checkpoint=study.out / "ms" / "checkpoint_best.pt",
+            data=study.material.pretraining,
+            records=study.material.records[split],
+            flags=study.material.corpus.search.split(),
+        )
+        decoding.write(out, study.log(f"ms.{split}"))
+    return out
+
+
 def evaluate_ms(study: Study, split: str) -> dict[str, Any]:
     """Scores of the monolingual summarizer on a split: what is left of it is Table 6."""
-    out = study.out / "summaries" / f"ms.{split}.jsonl"
-    decoding = Decoding(
-        checkpoint=study.out / "ms" / "checkpoint_best.pt",
-        data=study.material.pretraining,
-        records=study.material.records[split],
-        flags=study.material.corpus.search.split(),
-    )
-    decoding.write(out, study.log(f"ms.{split}"))
-    return {"en": measure(out, study.material.records[split], "en")}
+    return {"en": measure(summarize_ms(study, split), study.material.records[split], "en")}
 
 
 def keep_ms(study: Study) -> None:
@@ -205,6 +229,7 @@ def keep_ms(study: Study) -> None:
             return
         cost = json.loads((study.out / "ms" / "done.json").read_text(encoding="utf-8"))
         valid = evaluate_ms(study, "valid")
+        summarize_ms(study, "test")
         keep(
             {"cell": {"corpus": corpus.name, "system": "ms"}, "training": cost, "valid": valid},
             file,

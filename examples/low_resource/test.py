@@ -2,8 +2,9 @@
 
     python examples/low_resource/test.py OUT --corpus xscitldr --data DATA
 
-Needs every cell of the corpus; writes cells/test/NAME.json beside them, and never again one that
-is there. report.py --split test makes the tables.
+Needs every cell of the corpus, and its summaries of the test split (cells/test/summaries/, written
+by run.py and not scored there) or its checkpoint in OUT; writes cells/test/NAME.json, and never
+again one that is there. report.py --split test makes the tables.
 """
 
 import argparse
@@ -14,19 +15,25 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
 from keep_cell import keep  # noqa: E402
-from low_resource.grid import CORPORA, cells  # noqa: E402
+from low_resource.grid import CORPORA, Cell, cells  # noqa: E402
 from low_resource.run import (  # noqa: E402
     CELLS,
     add_arguments,
     evaluate,
     evaluate_ms,
     open_study,
+    summarize,
 )
 from study import claimed  # noqa: E402
 
 
+def rate_of(cell: Cell) -> str:
+    """The learning rate that a finished cell was trained with."""
+    return str(json.loads((CELLS / f"{cell.name}.json").read_text(encoding="utf-8"))["rate"])
+
+
 def main() -> None:
-    """Summarize and score the test split with every cell's checkpoint."""
+    """Score every cell's summaries of the test split; its checkpoint writes those that lack."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -38,13 +45,15 @@ def main() -> None:
     if missing:
         raise SystemExit(f"test split: opened when all cells are there, missing {missing}")
     study = open_study(args)
-    for cell in chosen:
+    trainings = {cell: f"{cell.name}_lr{rate_of(cell)}" for cell in chosen}
+    for cell, training in trainings.items():  # nothing is scored before all summaries are there
+        summarize(study, training, cell, "test")
+    for cell, training in trainings.items():
         file = CELLS / "test" / f"{cell.name}.json"
         with claimed(study.out / f"{cell.name}.test") as mine:
             if not mine or file.exists():
                 continue
-            rate = json.loads((CELLS / f"{cell.name}.json").read_text(encoding="utf-8"))["rate"]
-            scores = evaluate(study, f"{cell.name}_lr{rate}", cell, "test")
+            scores = evaluate(study, training, cell, "test")
             keep({"cell": cell.name, "test": scores}, file)
     file = CELLS / "test" / f"{corpus.name}_ms.json"
     if not file.exists():
