@@ -35,7 +35,9 @@ def check_torch() -> str:
     if torch.cuda.is_available():
         device = f"{torch.cuda.device_count()} x {torch.cuda.get_device_name(0)}"
     build = f"CUDA {torch.version.cuda}" if torch.version.cuda else "CPU build"
-    return f"{build}, {device}, threads {torch.get_num_threads()}"
+    has_bf16 = torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    bf16 = "" if has_bf16 or torch.cuda.is_available() else ", bf16 emulated: do not use it"
+    return f"{build}, {device}, threads {torch.get_num_threads()}{bf16}"
 
 
 def check_fairseq() -> str:

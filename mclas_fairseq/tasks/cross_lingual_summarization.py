@@ -23,6 +23,7 @@ from mclas_fairseq.data.summary_text import SummaryText
 from mclas_fairseq.errors import ConfigError
 from mclas_fairseq.evaluation.feed import ScoringFeed
 from mclas_fairseq.evaluation.validation import ValidationRouge, reduce_rouge
+from mclas_fairseq.modules.emulated_bf16 import warn_of_emulated_bf16
 from mclas_fairseq.modules.frozen_updates import drop_frozen_gradients
 from mclas_fairseq.modules.parameter_groups import mark_groups
 from mclas_fairseq.tasks._decoders import check_decoder
@@ -197,6 +198,8 @@ class CrossLingualSummarizationTask(FairseqTask):
     ) -> Any:
         """Build the restricted search, or with --score-reference the scorer of given summaries."""
         check_decoder(self.layout, self.decoder_choice)
+        for model in models:
+            warn_of_emulated_bf16(model.parameters())
         return self._search.build(models, args, self.decoder_choice, extra_gen_cls_kwargs or {})
 
     @property
@@ -234,6 +237,11 @@ class CrossLingualSummarizationTask(FairseqTask):
         mark_groups(model)
         self._validation = validation_rouge(self.cfg, self.summary_languages)
         return model
+
+    def begin_epoch(self, epoch: int, model: Any) -> None:
+        """Look at the model about to be trained: its precision may not suit the processor."""
+        super().begin_epoch(epoch, model)
+        warn_of_emulated_bf16(model.parameters())
 
     def optimizer_step(self, optimizer: Any, model: torch.nn.Module, update_num: int) -> None:
         """Update the parameters, but those that are still frozen (--freeze-encoder-updates)."""

@@ -15,6 +15,7 @@ from mclas_fairseq.data.data_bin import DataBin
 from mclas_fairseq.data.language_vocabulary import language_neutral
 from mclas_fairseq.errors import ConfigError, DataError
 from mclas_fairseq.evaluation.rouge import score_rouge
+from mclas_fairseq.modules import emulated_bf16
 
 if TYPE_CHECKING:
     from tests.system.conftest import Toy
@@ -185,6 +186,20 @@ def test_bf16_trains_and_decodes_on_cpu(toy: "Toy") -> None:
     scores = [re.findall(r"^D-\d+\t(\S+)", log, re.MULTILINE) for log in (bf16, fp32)]
     assert len(scores[0]) == 14
     assert scores[0] != scores[1], "decoded in bf16"
+
+
+def test_training_and_decoding_warn_where_bf16_is_emulated(
+    toy: "Toy", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(emulated_bf16, "processor_has_bf16", lambda: False)
+    said = "bf16 on a CPU: it wants a processor with bf16 arithmetic"
+    emulated_bf16._warn.cache_clear()
+    checkpoint = toy.train("bf16-emulated", "--bf16", "--disable-validation")
+    assert toy.logs["bf16-emulated"].count(said) == 1
+    emulated_bf16._warn.cache_clear()
+    assert said in toy.generate(checkpoint / "checkpoint_last.pt", "--bf16")
+    emulated_bf16._warn.cache_clear()
+    assert said not in toy.generate(checkpoint / "checkpoint_last.pt")
 
 
 def test_fp16_trains_on_cpu_without_flattened_gradients(toy: "Toy") -> None:
