@@ -16,11 +16,11 @@ from fairseq.criterions import register_criterion
 from fairseq.criterions.label_smoothed_cross_entropy import (
     LabelSmoothedCrossEntropyCriterion,
     LabelSmoothedCrossEntropyCriterionConfig,
-    label_smoothed_nll_loss,
 )
 from fairseq.logging import metrics
 from torch import Tensor, nn
 
+from mclas_fairseq.criterions._smoothed import of_log_probs, smoothed_loss_by_token
 from mclas_fairseq.errors import ConfigError
 from mclas_fairseq.modules.copy_loss import Smoothing
 
@@ -106,20 +106,12 @@ class SummaryCrossEntropy(LabelSmoothedCrossEntropyCriterion):
     def _by_token(
         self, model: nn.Module, net_output: Any, sample: dict[str, Any]
     ) -> tuple[Tensor, Tensor]:
-        """Loss and NLL of each target token, (B * T_tgt,); the model's own way where it has one."""
-        smoothed_loss: Any = getattr(model, "smoothed_loss", None)
-        if smoothed_loss is not None and self.ignore_prefix_size == 0:
-            smoothing = Smoothing(self.eps, self.padding_idx)
-            found: tuple[Tensor, Tensor] | None = smoothed_loss(
-                net_output, sample["target"], smoothing
-            )
-            if found is not None:
-                return found
-        lprobs, target = self.get_lprobs_and_target(model, net_output, sample)
-        loss, nll = label_smoothed_nll_loss(
-            lprobs, target, self.eps, ignore_index=self.padding_idx, reduce=False
-        )
-        return loss.squeeze(-1), nll.squeeze(-1)
+        """Loss and NLL of each target token, (B * T_tgt,), less the prefix that is ignored."""
+        smoothing = Smoothing(self.eps, self.padding_idx)
+        if self.ignore_prefix_size == 0:
+            return smoothed_loss_by_token(model, net_output, sample["target"], smoothing)
+        log_probs, target = self.get_lprobs_and_target(model, net_output, sample)
+        return of_log_probs(log_probs, target, smoothing)
 
     def _parts(
         self, nll: Tensor, target: Tensor, masks: Callable[[Tensor], dict[str, Tensor]]

@@ -17,13 +17,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fairseq.criterions import FairseqCriterion, register_criterion
-from fairseq.criterions.label_smoothed_cross_entropy import label_smoothed_nll_loss
 from fairseq.dataclass import ChoiceEnum, FairseqDataclass
 from fairseq.logging import metrics
 from omegaconf import II
 from torch import Tensor, nn
 
+from mclas_fairseq.criterions._smoothed import smoothed_loss_by_token
 from mclas_fairseq.errors import ConfigError
+from mclas_fairseq.modules.copy_loss import Smoothing
 from mclas_fairseq.modules.kl_weight import ANNEALINGS, FreeBits, KlWeight
 from mclas_fairseq.modules.latent_noise import LatentNoise
 from mclas_fairseq.modules.latents import TASKS, LatentOutput
@@ -151,13 +152,9 @@ class VhmElbo(FairseqCriterion):
         self, model: Any, net_output: Any, batch: Mapping[str, Any], weight: float
     ) -> tuple[Tensor, dict[str, Any]]:
         """Loss of one task, and the sums of it that are logged."""
-        log_probs = model.get_normalized_probs(net_output, log_probs=True)
-        loss, nll = label_smoothed_nll_loss(
-            log_probs.view(-1, log_probs.size(-1)),
-            batch["target"].view(-1),
-            self.eps,
-            ignore_index=self.padding_idx,
-        )
+        smoothing = Smoothing(self.eps, self.padding_idx)
+        by_token = smoothed_loss_by_token(model, net_output, batch["target"], smoothing)
+        loss, nll = (each.sum() for each in by_token)
         latents: LatentOutput = net_output[1]["latents"]
         sentences, tokens = len(batch["target"]), batch["ntokens"]
         sums: dict[str, Any] = {"nll_loss": nll.detach(), "ntokens": tokens}

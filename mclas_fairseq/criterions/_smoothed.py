@@ -1,0 +1,41 @@
+"""Label-smoothed loss by token, in the way that suits the model."""
+
+from typing import Any
+
+from fairseq.criterions.label_smoothed_cross_entropy import label_smoothed_nll_loss
+from torch import Tensor
+
+from mclas_fairseq.modules.copy_loss import Smoothing
+
+
+def smoothed_loss_by_token(
+    model: Any, net_output: Any, target: Tensor, smoothing: Smoothing
+) -> tuple[Tensor, Tensor]:
+    """Loss of each target token, label smoothed as in fairseq, and its NLL, in nats.
+
+    A model may have a way of its own that holds no table of probabilities (`smoothed_loss`, as
+    `mclas` with copying); otherwise its log-probabilities are looked up.
+
+    Args:
+        model: made `net_output`; perhaps wrapped for several processes.
+        net_output: logits (B, T_tgt, V) and fairseq's extra dictionary.
+        target: wanted ids, shape (B, T_tgt).
+        smoothing: epsilon, and the id of padding.
+
+    Returns:
+        Loss and NLL, each of shape (B * T_tgt,), 0 on padding.
+    """
+    own: Any = getattr(model, "smoothed_loss", None)
+    found: tuple[Tensor, Tensor] | None = own and own(net_output, target, smoothing)
+    if found is not None:
+        return found
+    log_probs = model.get_normalized_probs(net_output, log_probs=True)
+    return of_log_probs(log_probs.view(-1, log_probs.size(-1)), target.view(-1), smoothing)
+
+
+def of_log_probs(log_probs: Tensor, target: Tensor, smoothing: Smoothing) -> tuple[Tensor, Tensor]:
+    """Loss and NLL, each (N,), of log-probabilities (N, V) and wanted ids (N,), by fairseq."""
+    loss, nll = label_smoothed_nll_loss(
+        log_probs, target, smoothing.epsilon, ignore_index=smoothing.padding, reduce=False
+    )
+    return loss.squeeze(-1), nll.squeeze(-1)
