@@ -36,6 +36,7 @@ from benchmarks.common import Ratio, own_peak_mib
 from benchmarks.paper_size import Sizes, StoredEncoder, World
 from mclas_fairseq import __version__
 from mclas_fairseq.criterions.summary_cross_entropy import SummaryCrossEntropy
+from mclas_fairseq.modules.emulated_bf16 import processor_has_bf16
 
 Run = Callable[[dict[str, Any]], Any]
 
@@ -55,7 +56,11 @@ def arguments() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     made.add_argument("what", choices=list(SYSTEMS))
-    made.add_argument("--systems", nargs="+", help="only these (default: all)")
+    made.add_argument(
+        "--systems",
+        nargs="+",
+        help="only these (default: all; those in bf16 if the processor has it)",
+    )
     made.add_argument("--pairs", type=int, default=3, help="rounds of all systems (default: 3)")
     made.add_argument("--steps", type=int, default=40, help="steps of a search (default: 40)")
     made.add_argument("--batch", type=int, help="documents (default: 16, training 2)")
@@ -64,6 +69,11 @@ def arguments() -> argparse.Namespace:
     made.add_argument("--json", type=Path, help="write the result there as well")
     made.add_argument("--memory-of", help=argparse.SUPPRESS)
     return made.parse_args()
+
+
+def default_systems(what: str) -> list[str]:
+    """All systems, without those in bf16 where the processor has none."""
+    return [name for name in SYSTEMS[what] if processor_has_bf16() or not name.endswith("_bf16")]
 
 
 def searching(world: World, system: str, *, stored: bool) -> Run:
@@ -222,7 +232,7 @@ def main() -> None:
         build(world, args.what, args.memory_of)(batches(world, 1)[0])
         print(own_peak_mib())
         return
-    systems = args.systems or SYSTEMS[args.what]
+    systems = args.systems or default_systems(args.what)
     memory = {} if args.no_memory else {name: peak_memory(args, name) for name in systems}
     runs = {name: build(world, args.what, name) for name in systems}
     warm_up = _WARM_UP[args.what]

@@ -18,6 +18,7 @@ import torch
 
 import mclas_fairseq
 from mclas_fairseq.corpus.text_files import write_beside
+from mclas_fairseq.modules.emulated_bf16 import processor_has_bf16
 
 _FOLDERS = re.compile(r"(?<![\w.])/(?:[\w.+-]+/)+")
 
@@ -34,7 +35,7 @@ def without_folders(value: Any) -> Any:
 
 
 def origin() -> dict[str, str]:
-    """Version, commit and hardware."""
+    """Version, commit and hardware, with whether it computes in bf16."""
     names = re.findall(r"model name\s*:\s*(.+)", Path("/proc/cpuinfo").read_text("utf-8"))
     done = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"],
@@ -49,6 +50,7 @@ def origin() -> dict[str, str]:
         "version": mclas_fairseq.__version__,
         "torch": str(torch.__version__),
         "hardware": f"{cores} x {names[0] if names else platform.processor()}",
+        "bf16": "yes" if processor_has_bf16() else "emulated",
         "threads": os.environ.get("OMP_NUM_THREADS", "all"),
     }
 

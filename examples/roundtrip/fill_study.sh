@@ -46,10 +46,11 @@ prepare ncls "$out/hidden.jsonl"
 prepare mclas-filled "$out/filled/corpus.jsonl"
 prepare mclas-true "$out/true.jsonl"
 
+. "$here/../bf16.sh"
 common=(--user-dir "$plugin" --task cross_lingual_summarization --arch mclas_small
     --copy-attention --max-source-positions 256 --criterion summary_cross_entropy
     --label-smoothing 0.1 --optimizer adam --adam-betas '(0.9,0.98)' --clip-norm 1.0
-    --lr-scheduler inverse_sqrt --max-tokens 4096 --seed 1 --num-workers 0 --cpu --bf16
+    --lr-scheduler inverse_sqrt --max-tokens 4096 --seed 1 --num-workers 0 --cpu "${bf16[@]}"
     --log-format simple --log-interval 50 --no-epoch-checkpoints)
 greedy='{"beam": 1, "max_len_b": 50, "no_repeat_ngram_size": 3}'
 

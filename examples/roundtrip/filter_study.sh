@@ -38,6 +38,7 @@ if [ ! -e "$out/bin-all" ]; then
     mclas prepare --source-lang en --target-lang de --train "$out/all.jsonl" \
         --valid "$out/news/valid.jsonl" --vocab-size 2000 --out "$out/bin-all" > "$out/bin.log" 2>&1
 fi
+. "$here/../bf16.sh"
 for corpus in kept random; do
     [ -e "$out/bin-$corpus" ] || mclas prepare --source-lang en --target-lang de \
         --train "$out/$corpus.jsonl" --valid "$out/news/valid.jsonl" --like "$out/bin-all" \
@@ -52,7 +53,7 @@ for corpus in kept random; do
             --label-smoothing 0.1 --optimizer adam --adam-betas '(0.9, 0.98)' --clip-norm 1.0 \
             --lr 3e-3 --lr-scheduler inverse_sqrt --warmup-updates 50 --max-tokens 3000 \
             --max-update 350 --seed "$seed" --num-workers 0 --save-dir "$out/$name" \
-            --no-epoch-checkpoints --validate-interval 100 --disable-validation --bf16 --cpu \
+            --no-epoch-checkpoints --validate-interval 100 --disable-validation "${bf16[@]}" --cpu \
             --log-format simple --log-interval 50 > "$out/$name.log" 2>&1
         mclas summarize --checkpoint "$out/$name/checkpoint_last.pt" --data "$out/bin-$corpus" \
             --cpu --beam 4 --max-len-b 40 -i "$out/news/valid.jsonl" -o "$out/$name.jsonl" \

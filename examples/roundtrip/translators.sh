@@ -27,6 +27,7 @@ if [ ! -e "$out/bin/done" ]; then
     touch "$out/bin/done"
 fi
 
+. "$here/../bf16.sh"
 for direction in $directions; do
     [ -e "$out/$direction/model.pt" ] && continue
     python "$here/train_translator.py" "$out/bin" -s "${direction%-*}" -t "${direction#*-}" \
@@ -37,7 +38,7 @@ for direction in $directions; do
         --criterion label_smoothed_cross_entropy --label-smoothing 0.1 --optimizer adam \
         --adam-betas '(0.9,0.98)' --clip-norm 1.0 --lr 2e-3 --lr-scheduler inverse_sqrt \
         --warmup-updates 300 --max-tokens 4096 --max-update "$updates" --seed 1 --num-workers 0 \
-        --cpu --bf16 --save-dir "$out/$direction" --no-epoch-checkpoints \
+        --cpu "${bf16[@]}" --save-dir "$out/$direction" --no-epoch-checkpoints \
         --save-interval-updates 250 --keep-interval-updates 3 --validate-interval-updates 250 \
         --log-format simple --log-interval 50 >> "$out/$direction.log" 2>&1
     cp "$out/bin/dict.en.txt" "$out/bin/dict.de.txt" "$out/text/bpecodes" "$out/$direction/"

@@ -23,6 +23,8 @@ sys.path.insert(0, str(HERE.parent))
 from keep_cell import keep  # noqa: E402
 from study import call  # noqa: E402
 
+from mclas_fairseq.modules.emulated_bf16 import processor_has_bf16  # noqa: E402
+
 SYNTHETIC_SIZE = 20000
 GREEDY = ["--beam", "1", "--no-repeat-ngram-size", "3", "--max-len-b", "60"]
 _UPDATES = re.compile(r"num_updates (\d+)")
@@ -102,7 +104,8 @@ def train(cell: Cell, data: Path, args: argparse.Namespace) -> dict[str, Any]:
     folder = args.out / cell.name
     words = ["mclas", "train", str(data), "--preset", cell.preset, "--save-dir", str(folder)]
     words += [word for key, value in cell.changed.items() for word in (f"--{key}", value)]
-    words += ["--target-layout", "mclas", "--seed", "1", "--num-workers", "0", "--cpu", "--bf16"]
+    words += ["--target-layout", "mclas", "--seed", "1", "--num-workers", "0", "--cpu"]
+    words += ["--bf16"] if processor_has_bf16() else []
     words += ["--log-format", "simple", "--log-interval", "50"]
     if cell.corpus == "xscitldr":
         words += ["--arch", "mclas_small", "--max-source-positions", "256"]

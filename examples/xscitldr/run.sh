@@ -25,11 +25,12 @@ threads=${OMP_NUM_THREADS:-$(python -c 'import os; print(os.cpu_count())')}
 export OMP_NUM_THREADS=$threads
 mkdir -p "$out/log" "$cells"
 
+. "$here/../bf16.sh"
 # What all systems share. Lower-cased text: titles, abstracts and TLDRs differ in case only.
 common=(--user-dir "$plugin" --task cross_lingual_summarization --arch mclas_small
     --copy-attention --max-source-positions 256 --criterion summary_cross_entropy
     --label-smoothing 0.1 --optimizer adam --adam-betas '(0.9,0.98)' --clip-norm 1.0
-    --lr-scheduler inverse_sqrt --max-tokens 4096 --seed "$seed" --num-workers 0 --cpu --bf16
+    --lr-scheduler inverse_sqrt --max-tokens 4096 --seed "$seed" --num-workers 0 --cpu "${bf16[@]}"
     --log-format simple --log-interval 50 --no-epoch-checkpoints --eval-rouge
     --best-checkpoint-metric rouge1 --maximize-best-checkpoint-metric)
 greedy='{"beam": 1, "max_len_b": 50, "no_repeat_ngram_size": 3}'
