@@ -31,7 +31,7 @@ from study import PLUGIN, call  # noqa: E402
 
 CELLS = HERE / "cells"
 LANGUAGES = ("de", "zh")
-UPDATES = 300  # of a single system
+UPDATES = 200  # of a single system
 PREPARE = ["--vocab-size", "8000", "--lowercase"]
 TRAIN = (
     "--target-layout mclas --arch mclas_tiny --copy-attention --dropout 0.1 "
