@@ -11,13 +11,14 @@ import re
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import numpy as np
+from keep_cell import keep
 from numpy.typing import NDArray
 
 import mclas_fairseq
@@ -99,6 +100,49 @@ def states(names: Sequence[str], cells: Path, out: Path) -> Iterator[str]:
         yield f"{name}\t{state}"
     counts = Counter(found.values())
     yield f"{len(found)} cells: " + ", ".join(f"{count} {state}" for state, count in counts.items())
+
+
+class NamedCell(Protocol):
+    """A cell of any study."""
+
+    @property
+    def name(self) -> str:
+        """What its file is called."""
+
+
+CellT = TypeVar("CellT", bound=NamedCell)
+
+
+class Finished(NamedTuple, Generic[CellT]):
+    """A finished cell, the rate that was chosen for it, and the name of its training."""
+
+    cell: CellT
+    rate: str
+    training: str
+
+
+def all_finished(chosen: Iterable[CellT], cells: Path) -> list[Finished[CellT]]:
+    """The cells of a corpus, whose test split is to be opened; ends the study if one is missing."""
+    chosen = list(chosen)
+    files = {cell.name: cells / f"{cell.name}.json" for cell in chosen}
+    missing = [name for name, file in files.items() if not file.exists()]
+    if missing:
+        raise SystemExit(f"test split: opened when all cells are there, missing {missing}")
+    rates = {
+        name: str(json.loads(file.read_text(encoding="utf-8"))["rate"])
+        for name, file in files.items()
+    }
+    return [
+        Finished(cell, rates[cell.name], f"{cell.name}_lr{rates[cell.name]}") for cell in chosen
+    ]
+
+
+def score_once(name: str, cells: Path, out: Path, score: Callable[[], dict[str, Any]]) -> None:
+    """Keep a cell's scores of the test split, unless they are there or another process is at it."""
+    file = cells / "test" / f"{name}.json"
+    with claimed(out / f"{name}.test") as mine:
+        if mine and not file.exists():
+            keep({"cell": name, **score()}, file)
 
 
 def _state(name: str, cells: Path, out: Path) -> str:

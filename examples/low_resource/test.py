@@ -8,13 +8,13 @@ again one that is there. report.py --split test makes the tables.
 """
 
 import argparse
-import json
 import sys
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
-from keep_cell import keep  # noqa: E402
 from low_resource.grid import CORPORA, Cell, cells  # noqa: E402
 from low_resource.run import (  # noqa: E402
     CELLS,
@@ -24,12 +24,7 @@ from low_resource.run import (  # noqa: E402
     open_study,
     summarize,
 )
-from study import claimed  # noqa: E402
-
-
-def rate_of(cell: Cell) -> str:
-    """The learning rate that a finished cell was trained with."""
-    return str(json.loads((CELLS / f"{cell.name}.json").read_text(encoding="utf-8"))["rate"])
+from study import all_finished, score_once  # noqa: E402
 
 
 def main() -> None:
@@ -39,25 +34,18 @@ def main() -> None:
     )
     add_arguments(parser)
     args = parser.parse_args()
-    corpus = CORPORA[args.corpus]
-    chosen = list(cells(corpus))
-    missing = [cell.name for cell in chosen if not (CELLS / f"{cell.name}.json").exists()]
-    if missing:
-        raise SystemExit(f"test split: opened when all cells are there, missing {missing}")
+    finished = all_finished(cells(CORPORA[args.corpus]), CELLS)
     study = open_study(args)
-    trainings = {cell: f"{cell.name}_lr{rate_of(cell)}" for cell in chosen}
-    for cell, training in trainings.items():  # nothing is scored before all summaries are there
+    for cell, _, training in finished:  # nothing is scored before all summaries are there
         summarize(study, training, cell, "test")
-    for cell, training in trainings.items():
-        file = CELLS / "test" / f"{cell.name}.json"
-        with claimed(study.out / f"{cell.name}.test") as mine:
-            if not mine or file.exists():
-                continue
-            scores = evaluate(study, training, cell, "test")
-            keep({"cell": cell.name, "test": scores}, file)
-    file = CELLS / "test" / f"{corpus.name}_ms.json"
-    if not file.exists():
-        keep({"test": evaluate_ms(study, "test")}, file)
+
+    def scores(training: str, cell: Cell) -> dict[str, Any]:
+        return {"test": evaluate(study, training, cell, "test")}
+
+    for cell, _, training in finished:
+        score_once(cell.name, CELLS, study.out, partial(scores, training, cell))
+    name = f"{args.corpus}_ms"
+    score_once(name, CELLS, study.out, lambda: {"test": evaluate_ms(study, "test")})
 
 
 if __name__ == "__main__":

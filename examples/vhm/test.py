@@ -7,15 +7,15 @@ is there. report.py --split test makes the tables.
 """
 
 import argparse
-import json
 import sys
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
-from keep_cell import keep  # noqa: E402
-from study import claimed  # noqa: E402
-from vhm.grid import CORPORA, cells  # noqa: E402
+from study import all_finished, score_once  # noqa: E402
+from vhm.grid import CORPORA, Cell, cells  # noqa: E402
 from vhm.run import CELLS, add_arguments, evaluate, open_study  # noqa: E402
 
 
@@ -26,20 +26,14 @@ def main() -> None:
     )
     add_arguments(parser)
     args = parser.parse_args()
-    corpus = CORPORA[args.corpus]
-    chosen = list(cells(corpus))
-    missing = [cell.name for cell in chosen if not (CELLS / f"{cell.name}.json").exists()]
-    if missing:
-        raise SystemExit(f"test split: opened when all cells are there, missing {missing}")
+    finished = all_finished(cells(CORPORA[args.corpus]), CELLS)
     study = open_study(args)
-    for cell in chosen:
-        file = CELLS / "test" / f"{cell.name}.json"
-        with claimed(study.out / f"{cell.name}.test") as mine:
-            if not mine or file.exists():
-                continue
-            rate = json.loads((CELLS / f"{cell.name}.json").read_text(encoding="utf-8"))["rate"]
-            scores = evaluate(study, f"{cell.name}_lr{rate}", cell, "test")
-            keep({"cell": cell.name, "rate": rate, **scores}, file)
+
+    def scores(training: str, rate: str, cell: Cell) -> dict[str, Any]:
+        return {"rate": rate, **evaluate(study, training, cell, "test")}
+
+    for cell, rate, training in finished:
+        score_once(cell.name, CELLS, study.out, partial(scores, training, rate, cell))
 
 
 if __name__ == "__main__":
