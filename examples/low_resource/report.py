@@ -19,7 +19,16 @@ from numpy.typing import NDArray
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
-from low_resource.grid import CORPORA, SEEDS, STARTS, SYSTEMS, Corpus, cells  # noqa: E402
+from low_resource.grid import (  # noqa: E402
+    AGAIN,
+    CONTROLS,
+    CORPORA,
+    SEEDS,
+    STARTS,
+    SYSTEMS,
+    Corpus,
+    cells,
+)
 from low_resource.verdicts import Runs, verdicts  # noqa: E402
 from study import METRICS  # noqa: E402
 
@@ -33,6 +42,8 @@ NAMES = {
     "mclas": "MCLAS",
     "mclas-shuffled": "MCLAS, `S^A` of other documents",
     "ncls_ms-half": "NCLS+MS, decoder of `S^B` at random",
+    "mclas-fp32": "MCLAS, trained beside the controls",
+    "ncls_ms-fp32": "NCLS+MS, trained beside the controls",
 }
 
 
@@ -152,15 +163,21 @@ def starts(results: Results) -> Iterator[str]:
 
 
 def controls(results: Results) -> Iterator[str]:
-    """The two controls, on all triples."""
-    yield "| control | R-1 | the system itself minus it |"
-    yield "|---|---|---|"
+    """The two controls, on all triples, and the systems that were trained again beside them."""
+    yield "| trained | R-1 | the system itself minus it | the one trained beside it minus it |"
+    yield "|---|---|---|---|"
     size = results.corpus.sizes[-1]
-    for control, system in (("mclas-shuffled", "mclas"), ("ncls_ms-half", "ncls_ms")):
-        runs, itself = results.runs(size, control, "ms"), results.runs(size, system, "ms")
-        if runs is not None and itself is not None:
-            gap = against(itself.values("rouge1"), runs.values("rouge1"))
-            yield f"| {NAMES[control]} | {interval(runs.values('rouge1'))} | {gap} |"
+    beside = {system: again for again, system in AGAIN.items()}
+    for other, system in (CONTROLS | AGAIN).items():
+        runs = results.runs(size, other, "ms")
+        if runs is None:
+            continue
+        values = runs.values("rouge1")
+        partners = [system] if other in AGAIN else [system, beside[system]]
+        found = [results.runs(size, partner, "ms") for partner in partners]
+        gaps = [against(one.values("rouge1"), values) if one else "" for one in found]
+        columns = " | ".join([*gaps, ""][:2])
+        yield f"| {NAMES[other]} | {interval(values)} | {columns} |"
 
 
 def plot(results: Results, path: Path) -> None:
