@@ -207,9 +207,14 @@ def plot(results: Results, path: Path) -> None:
                 axes.bar(shift, mean, 0.22, color=colour, alpha=0.35, label=label, **style)
     axes.set_xticks(places, [f"{size:,}" for size in sizes])
     axes.set_xlabel("training triples")
-    axes.set_ylabel("German ROUGE-1 F1, 95 % intervals over documents and seeds")
-    axes.set_title(f"{results.corpus.name}, {results.split}")
-    axes.legend(fontsize="small")
+    axes.set_ylabel("German ROUGE-1 F1")
+    axes.set_ylim(top=1.3 * axes.get_ylim()[1])  # room for the legend
+    split = {"valid": "validation", "test": "test"}[results.split]
+    axes.set_title(
+        f"{results.corpus.name}, {split} split; 95 % intervals over documents and seeds",
+        fontsize="medium",
+    )
+    axes.legend(fontsize="small", ncols=3, loc="upper left")
     figure.savefig(path, dpi=120)
 
 
