@@ -7,7 +7,6 @@ where the limit of length strikes: fairseq ends the sentence there, CTranslate2 
 """
 
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -31,10 +30,6 @@ PRECISIONS = (
     "int8", "int8_float32", "int8_float16", "int8_bfloat16", "int16", "float16", "bfloat16",
     "float32",
 )  # fmt: skip
-# On processors not by Intel CTranslate2 leaves 8 bits to oneDNN, which is less exact without VNNI (56
-# instead of 85 and more of 100 translations as in fairseq); MKL is not. What is set already wins.
-os.environ.setdefault("CT2_USE_MKL", "1")
-
 _DEFAULT_PRECISION = {"cpu": "int8", "cuda": "float16"}
 
 
