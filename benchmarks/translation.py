@@ -18,7 +18,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import ctranslate2
 import torch
 from sacrebleu.metrics.bleu import BLEU
 
@@ -26,6 +25,7 @@ from benchmarks.common import Ratio
 from mclas_fairseq import __version__
 from mclas_fairseq.corpus.text_files import read_lines
 from mclas_fairseq.roundtrip.translators import Translator, TranslatorOptions, open_translator
+from mclas_fairseq.roundtrip.translators.ct2_library import ctranslate2
 
 # Name, kind of translator, precision; the first is what the others are compared with.
 SYSTEMS = (
@@ -135,7 +135,7 @@ def main() -> None:
         "benchmark": "translation",
         "version": __version__,
         "torch": torch.__version__,
-        "ctranslate2": ctranslate2.__version__,
+        "ctranslate2": ctranslate2().__version__,
         "processor": platform.processor() or platform.machine(),
         "cores": os.cpu_count(),
         "threads": args.threads,

@@ -10,7 +10,6 @@ From Python, `load` opens a trained model that summarizes.
 """
 
 import logging
-import os
 import sys
 from collections.abc import Sequence
 from os import PathLike
@@ -97,8 +96,3 @@ def load(
         precision=precision,
         target_langs=target_langs,
     )
-
-
-# Read when CTranslate2 is loaded: elsewhere than on Intel it leaves 8 bits to oneDNN, which is less
-# exact without VNNI; MKL is not. What is set already wins.
-os.environ.setdefault("CT2_USE_MKL", "1")

@@ -21,7 +21,7 @@ import torch
 from fairseq.models.transformer import TransformerModel, TransformerModelBase
 
 from mclas_fairseq.errors import CheckpointError, ConfigError
-from mclas_fairseq.extras import require
+from mclas_fairseq.roundtrip.translators.ct2_library import ctranslate2
 from mclas_fairseq.roundtrip.translators.fairseq_models import LoadedModel, load_model, model_files
 from mclas_fairseq.roundtrip.translators.fingerprints import hash_files
 from mclas_fairseq.roundtrip.translators.options import TranslatorOptions
@@ -96,8 +96,8 @@ def _limits(loaded: LoadedModel) -> dict[str, object]:
 
 def _save(checkpoint: Path, loaded: LoadedModel, folder: Path) -> None:
     """Write the weights and vocabularies of a model into a new folder."""
-    converter = require("ctranslate2.converters.fairseq", extra="roundtrip", purpose="ct2:")
-    specs = require("ctranslate2.specs", extra="roundtrip", purpose="ct2:")
+    converter = ctranslate2("converters.fairseq")
+    specs = ctranslate2("specs")
     model: Any = loaded.models[0]
     reason = _unsupported(model, converter._SUPPORTED_ACTIVATIONS)
     if reason:
@@ -157,8 +157,7 @@ def _unsupported(model: Any, activations: Container[str]) -> str:
 
 def _check_scores(checkpoint: Path, loaded: LoadedModel, folder: Path) -> None:
     """Refuse a conversion that scores words differently from the model itself."""
-    ctranslate2 = require("ctranslate2", extra="roundtrip", purpose="ct2:")
-    converted = ctranslate2.Translator(str(folder), compute_type="float32", intra_threads=1)
+    converted = ctranslate2().Translator(str(folder), compute_type="float32", intra_threads=1)
     dictionaries = (loaded.task.source_dictionary, loaded.task.target_dictionary)
     source, target = (_some_symbols(dictionary) for dictionary in dictionaries)
     found = converted.score_batch(

@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 
 from mclas_fairseq.checkpoints.load_errors import check_file
 from mclas_fairseq.errors import ConfigError, TranslatorError
-from mclas_fairseq.extras import require
 from mclas_fairseq.roundtrip.translators.base import Translation, Translator
 from mclas_fairseq.roundtrip.translators.batching import Batches, is_out_of_memory
 from mclas_fairseq.roundtrip.translators.ct2_conversion import (
@@ -21,6 +20,7 @@ from mclas_fairseq.roundtrip.translators.ct2_conversion import (
     MODEL_FILE,
     converted_folder,
 )
+from mclas_fairseq.roundtrip.translators.ct2_library import ctranslate2
 from mclas_fairseq.roundtrip.translators.fairseq_models import check_languages
 from mclas_fairseq.roundtrip.translators.fingerprints import describe, hash_files
 from mclas_fairseq.roundtrip.translators.options import TranslatorOptions, TranslatorSpec
@@ -58,7 +58,7 @@ class Ct2Translator(Translator):
 
     def __init__(self, spec: TranslatorSpec, options: TranslatorOptions) -> None:
         super().__init__(spec, options)
-        ctranslate2 = require("ctranslate2", extra="roundtrip", purpose="ct2:")
+        library = ctranslate2()
         device, _, index = options.device.partition(":")
         self._precision = self._choose_precision(PRECISIONS, _DEFAULT_PRECISION.get(device, "int8"))
         self._folder = _find(spec, options)
@@ -68,7 +68,7 @@ class Ct2Translator(Translator):
         subwords = find_subwords(self._folder)
         self._pieces = Pieces.load(subwords, options.source_lang, options.target_lang)
         try:
-            self._model: Any = ctranslate2.Translator(
+            self._model: Any = library.Translator(
                 str(self._folder),
                 device=device,
                 device_index=int(index or 0),

@@ -4,13 +4,12 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import ctranslate2
 import pytest
 import torch
-from ctranslate2.converters import fairseq as converter
 
 from mclas_fairseq.errors import CheckpointError, ConfigError, MclasError, TranslatorError
 from mclas_fairseq.roundtrip.translators import ct2_conversion, open_translator
+from mclas_fairseq.roundtrip.translators.ct2_library import ctranslate2
 
 if TYPE_CHECKING:
     from tests.roundtrip.translators.conftest import Model
@@ -181,6 +180,7 @@ def test_a_model_that_ctranslate2_does_not_know_is_refused_with_the_reason(
 def test_a_conversion_that_changes_the_model_is_found_out(
     model: "Model", monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    converter = ctranslate2("converters.fairseq")
     activations = dict(converter._SUPPORTED_ACTIVATIONS)
     monkeypatch.setattr(
         converter, "_SUPPORTED_ACTIVATIONS", {**activations, "relu": activations["gelu"]}
@@ -223,7 +223,7 @@ def test_a_broken_model_is_refused(model: "Model") -> None:
 
 
 def test_a_device_that_is_not_there_is_refused(trained: "Model") -> None:
-    if ctranslate2.get_cuda_device_count():
+    if ctranslate2().get_cuda_device_count():
         pytest.skip("there is a GPU")
     assert "opened on --device cuda with --precision float16, but CTranslate2 says" in error(
         trained, device="cuda"
