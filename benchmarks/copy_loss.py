@@ -3,9 +3,9 @@
     python -m benchmarks.copy_loss --work /tmp/bench --size tiny --pairs 12 --json copy_loss.json
 
 The same model, weights and batches (random texts in a vocabulary of 50,000, paper_lengths.py),
-in turn, in one run: once with `modules/copy_loss.py`, once with the mixture's log-probabilities
-and fairseq's label-smoothed loss of them. Seconds are of processor time; peak memory is that of
-each alone, in a process of its own.
+in turn, in one run: once with `modules/copy_loss.py` on target tokens, once with the mixture's
+log-probabilities at all positions, padding included, and fairseq's label-smoothed loss of them.
+Seconds are of processor time; peak memory is that of each alone, in a process of its own.
 """
 
 import time
@@ -14,24 +14,36 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from benchmarks.allocator import load
 from benchmarks.common import ARCHITECTURES, Ratio, own_peak_mib, parser, peak_memory_mib
 from benchmarks.common import report as write_report
 from benchmarks.training import batches, trainer
+from mclas_fairseq.criterions._smoothed import of_log_probs
 from mclas_fairseq.criterions.summary_cross_entropy import SummaryCrossEntropy
 from mclas_fairseq.models.mclas import MclasModel
+from mclas_fairseq.modules.copy_loss import Smoothing
 from mclas_fairseq.tasks.cross_lingual_summarization import CrossLingualSummarizationTask
 
 _WARM_UP = 2
 _NAMES = ("ours", "stock")
 
 
-class WrittenOut(MclasModel):
-    """A model without a loss of its own: its probabilities are written down, then looked up."""
+class WrittenOut(SummaryCrossEntropy):
+    """The criterion that writes the probabilities of all positions down and looks them up."""
 
-    def smoothed_loss(self, *_: Any) -> None:
-        """There is none."""
+    def _wanted(self, model: Any, sample: dict[str, Any]) -> dict[str, Tensor]:
+        return {}
+
+    def _by_token(
+        self, model: Any, net_output: Any, sample: dict[str, Any]
+    ) -> tuple[Tensor, Tensor]:
+        log_probs = model.get_normalized_probs(net_output, log_probs=True)
+        smoothing = Smoothing(self.eps, self.padding_idx)
+        return of_log_probs(
+            log_probs.view(-1, log_probs.size(-1)), sample["target"].view(-1), smoothing
+        )
 
 
 def build(task: CrossLingualSummarizationTask, name: str, size: str) -> Callable[[Any], None]:
@@ -39,8 +51,8 @@ def build(task: CrossLingualSummarizationTask, name: str, size: str) -> Callable
     torch.manual_seed(1)
     options = Namespace(dropout=0.1, copy_attention=True)
     ARCHITECTURES[size](options)
-    model = (MclasModel if name == "ours" else WrittenOut).build_model(options, task)
-    return trainer(model, SummaryCrossEntropy(task, False, 0.1))
+    criterion = SummaryCrossEntropy if name == "ours" else WrittenOut
+    return trainer(MclasModel.build_model(options, task), criterion(task, False, 0.1))
 
 
 def main() -> None:

@@ -18,19 +18,30 @@ def smoothed_loss_by_token(
 
     Args:
         model: made `net_output`; perhaps wrapped for several processes.
-        net_output: logits (B, T_tgt, V) and fairseq's extra dictionary.
+        net_output: logits and fairseq's extra dictionary. Logits are those of all positions,
+            (B, T_tgt, V), or (n, V), of those that `rows` (n,) in the dictionary names.
         target: wanted ids, shape (B, T_tgt).
         smoothing: epsilon, and the id of padding.
 
     Returns:
         Loss and NLL, each of shape (B * T_tgt,), 0 on padding.
     """
+    logits, extra = net_output
+    flat = target.reshape(-1)
+    extra = extra or {}
+    rows = extra.get("rows")
+    if rows is None:
+        rows = flat.ne(smoothing.padding).nonzero().view(-1)
+        logits, extra = logits.view(-1, logits.size(-1))[rows], {**extra, "rows": rows}
     own: Any = getattr(model, "smoothed_loss", None)
-    found: tuple[Tensor, Tensor] | None = own and own(net_output, target, smoothing)
-    if found is not None:
-        return found
-    log_probs = model.get_normalized_probs(net_output, log_probs=True)
-    return of_log_probs(log_probs.view(-1, log_probs.size(-1)), target.view(-1), smoothing)
+    found: tuple[Tensor, Tensor] | None = None
+    if own is not None:
+        found = own((logits, extra), flat[rows], smoothing)
+    if found is None:
+        log_probs = model.get_normalized_probs((logits, extra), log_probs=True)
+        found = of_log_probs(log_probs, flat[rows], smoothing)
+    loss, nll = (each.new_zeros(flat.numel()).index_copy(0, rows, each) for each in found)
+    return loss, nll
 
 
 def of_log_probs(log_probs: Tensor, target: Tensor, smoothing: Smoothing) -> tuple[Tensor, Tensor]:

@@ -70,7 +70,7 @@ class SummaryCrossEntropy(LabelSmoothedCrossEntropyCriterion):
             Loss in nats, summed over target tokens; the divisor of the gradient (target tokens, or
             sentences with --sentence-avg); sums for the logs, in nats.
         """
-        net_output = model(**sample["net_input"])
+        net_output = model(**sample["net_input"], **self._wanted(model, sample))
         loss, sums = self._of_target(model, net_output, sample, self.task.summary_masks)
         if "ms_target" in sample:
             ms_sample = {**sample, "target": sample["ms_target"]}
@@ -86,6 +86,19 @@ class SummaryCrossEntropy(LabelSmoothedCrossEntropyCriterion):
             "sample_size": sample_size,
         }
         return (loss.sum() if reduce else loss), sample_size, logging_output
+
+    def _wanted(self, model: Any, sample: dict[str, Any]) -> dict[str, Tensor]:
+        """Tell a model of ours that padding needs no logits, unless something reads them."""
+        if not getattr(model, "takes_wanted", False):
+            return {}
+        if self.report_accuracy or self.ignore_prefix_size:
+            return {}
+        names = {"target": "wanted", "ms_target": "ms_wanted"}
+        return {
+            wanted: sample[target].ne(self.padding_idx)
+            for target, wanted in names.items()
+            if target in sample
+        }
 
     def _of_target(
         self,

@@ -131,7 +131,9 @@ class VhmElbo(FairseqCriterion):
         update = _num_updates(model)
         weight = self.weight.at(update) if model.training else 1.0
         batches = {task: sample[task] for task in TASKS if task in sample}
-        outputs = model(batches, noise=LatentNoise(self.seed, update if model.training else 0))
+        noise = LatentNoise(self.seed, update if model.training else 0)
+        wanted = {task: batch["target"].ne(self.padding_idx) for task, batch in batches.items()}
+        outputs = model(batches, noise=noise, wanted=wanted)
         losses = []
         log: dict[str, Any] = {"ntokens": 0, "nsentences": 0}
         for task, batch in batches.items():

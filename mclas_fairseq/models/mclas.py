@@ -36,7 +36,7 @@ from mclas_fairseq.models._encoders import (
 )
 from mclas_fairseq.models._fit import check_fit
 from mclas_fairseq.modules.copy_attention import CopyGate, mixture_log_probs
-from mclas_fairseq.modules.copy_loss import Smoothing, smoothed_mixture_loss
+from mclas_fairseq.modules.copy_loss import Copying, Smoothing, smoothed_mixture_loss
 from mclas_fairseq.modules.fingerprint import Fingerprinted
 
 __all__ = ["CopiedEncoder", "MclasModel", "SummaryDecoder"]
@@ -71,13 +71,20 @@ class SummaryDecoder(TransformerDecoderBase):
         alignment_heads: Optional[int] = None,
         src_lengths: Optional[Tensor] = None,
         return_all_hiddens: bool = False,
+        wanted: Optional[Tensor] = None,
     ) -> tuple[Tensor, dict[str, Any]]:
         """Decode prev_output_tokens (B, T_tgt).
+
+        Args:
+            prev_output_tokens: what the decoder reads.
+            wanted: the positions whose logits are wanted, bool, shape (B, T_tgt); None: all. In
+                training those of padding are not, and the output projection is the dearest layer.
 
         Returns:
             Logits (B, T_tgt, V), or features (B, T_tgt, C) with `features_only`, and fairseq's
             extra dictionary; with copying also `copy_gate` (B, T_tgt, 1) and `src_tokens`
-            (B, T_src), from which `MclasModel.get_normalized_probs` makes the mixture.
+            (B, T_src), from which `MclasModel.get_normalized_probs` makes the mixture. With
+            `wanted` the logits are (n, V), and `rows` (n,) says which of the B * T_tgt they are.
         """
         if self.copy_gate is not None and alignment_heads is None:
             alignment_heads = _COPY_HEADS
@@ -95,6 +102,9 @@ class SummaryDecoder(TransformerDecoderBase):
             copied = encoder_out["src_tokens"][0]
             # Search may keep one row for all hypotheses of a document.
             extra["src_tokens"] = copied.repeat_interleave(len(features) // len(copied), dim=0)
+        if wanted is not None:
+            extra["rows"] = wanted.reshape(-1).nonzero().view(-1)
+            features = features.reshape(-1, features.size(-1)).index_select(0, extra["rows"])
         return (features if features_only else self.output_layer(features)), extra
 
 
@@ -103,6 +113,7 @@ class MclasModel(TransformerModel, Fingerprinted):
     """The Transformer of MS, NCLS and MCLAS; which of them it is, the task's layout decides."""
 
     two_decoders = False  # whether each summary has a decoder of its own (layout ncls_ms)
+    takes_wanted = True  # whether `forward` can be told which logits are wanted
 
     @classmethod
     def add_args(cls, parser: ArgumentParser) -> None:
@@ -180,6 +191,37 @@ class MclasModel(TransformerModel, Fingerprinted):
         fit_decoder(args, decoder)
         return decoder
 
+    def forward(
+        self,
+        src_tokens: Tensor,
+        src_lengths: Tensor,
+        prev_output_tokens: Tensor,
+        wanted: Optional[Tensor] = None,
+        **options: Any,
+    ) -> tuple[Tensor, dict[str, Any]]:
+        """Encode documents and decode what is read of targets.
+
+        Args:
+            src_tokens: documents, shape (B, T_src).
+            src_lengths: their lengths, shape (B,).
+            prev_output_tokens: what the decoder reads, BOS first, shape (B, T_tgt).
+            wanted: the positions whose logits are wanted, bool, shape (B, T_tgt); None: all.
+            options: fairseq's; not together with `wanted`.
+
+        Returns:
+            What the decoder returns, see `SummaryDecoder.forward`.
+        """
+        network: Any = self  # torch types a module's parts as tensors or modules
+        if wanted is None:
+            fairseq_model: Any = super()
+            found: tuple[Tensor, dict[str, Any]] = fairseq_model.forward(
+                src_tokens, src_lengths, prev_output_tokens, **options
+            )
+            return found
+        encoder_out = network.encoder(src_tokens, src_lengths=src_lengths)
+        found = network.decoder(prev_output_tokens, encoder_out=encoder_out, wanted=wanted)
+        return found
+
     @property
     def softmax_of_logits(self) -> bool:
         """Whether probabilities are the softmax of the logits; with copying they are a mixture."""
@@ -206,29 +248,29 @@ class MclasModel(TransformerModel, Fingerprinted):
         return mixed if log_probs else mixed.exp()
 
     def smoothed_loss(
-        self,
-        net_output: tuple[Tensor, Optional[dict[str, Any]]],
-        target: Tensor,
-        smoothing: Smoothing,
+        self, net_output: tuple[Tensor, dict[str, Any]], target: Tensor, smoothing: Smoothing
     ) -> Optional[tuple[Tensor, Tensor]]:
-        """Label-smoothed loss and NLL of each target token, without a table of probabilities.
+        """Label-smoothed loss and NLL of n target tokens, without a table of probabilities.
 
         Args:
-            net_output: of this model, logits of shape (B, T_tgt, V).
-            target: wanted ids, shape (B, T_tgt).
-            smoothing: epsilon, and the id of padding.
+            net_output: of this model given `wanted`: logits (n, V), and `rows` in the dictionary.
+            target: wanted ids, none of them padding, shape (n,).
+            smoothing: as fairseq has it.
 
         Returns:
-            Loss and NLL in nats, each of shape (B * T_tgt,), 0 on padding; None without copying,
-            where the softmax has no such need.
+            Loss and NLL in nats, each of shape (n,); None without copying, where the softmax has
+            no such need.
         """
         logits, extra = net_output
-        if extra is None or "copy_gate" not in extra:
+        if "copy_gate" not in extra:
             return None
-        attention, gate = extra["attn"][0], extra["copy_gate"]
-        return smoothed_mixture_loss(
-            logits, attention, gate, extra["src_tokens"], target, smoothing
+        attention, gate, rows = extra["attn"][0], extra["copy_gate"], extra["rows"]
+        copying = Copying(
+            attention.reshape(-1, attention.size(-1)).index_select(0, rows),
+            gate.reshape(-1, 1).index_select(0, rows),
+            extra["src_tokens"][rows.div(gate.size(1), rounding_mode="floor")],
         )
+        return smoothed_mixture_loss(logits, copying, target, smoothing)
 
     def load_state_dict(
         self,

@@ -72,12 +72,14 @@ class NclsMsModel(MclasModel):
         built: NclsMsModel = model
         return built
 
-    def forward(
+    def forward(  # type: ignore[override]  # fairseq's options are for one decoder
         self,
         src_tokens: Tensor,
         src_lengths: Tensor,
         prev_output_tokens: Tensor,
         ms_prev_output_tokens: Optional[Tensor] = None,
+        wanted: Optional[Tensor] = None,
+        ms_wanted: Optional[Tensor] = None,
     ) -> Output:
         """Run the encoder once and each decoder that is given something to read.
 
@@ -86,16 +88,20 @@ class NclsMsModel(MclasModel):
             src_lengths: their lengths, shape (B,).
             prev_output_tokens: what the decoder of `S^B` reads, BOS first, shape (B, T_tgt).
             ms_prev_output_tokens: what that of `S^A` reads, shape (B, T_ms).
+            wanted: the positions whose logits of `S^B` are wanted, bool, (B, T_tgt); None: all.
+            ms_wanted: as `wanted`, of `S^A`, (B, T_ms).
 
         Returns:
             Logits (B, T_tgt, V) of `S^B` and fairseq's extra dictionary; its entry `ms` holds the
-            same two for `S^A`, with logits (B, T_ms, V).
+            same two for `S^A`, with logits (B, T_ms, V). With `wanted`, see `SummaryDecoder`.
         """
         network: Any = self  # torch types a module's parts as tensors or modules
         encoder_out = network.encoder(src_tokens, src_lengths=src_lengths)
-        logits, extra = network.decoder(prev_output_tokens, encoder_out=encoder_out)
+        logits, extra = network.decoder(prev_output_tokens, encoder_out=encoder_out, wanted=wanted)
         if ms_prev_output_tokens is not None:
-            extra["ms"] = network.ms_decoder(ms_prev_output_tokens, encoder_out=encoder_out)
+            extra["ms"] = network.ms_decoder(
+                ms_prev_output_tokens, encoder_out=encoder_out, wanted=ms_wanted
+            )
         return logits, extra
 
     def one_decoder(self, name: str) -> MclasModel:

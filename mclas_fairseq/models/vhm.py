@@ -144,8 +144,11 @@ class VhmModel(MclasModel):
         super().set_num_updates(num_updates)
         self.num_updates = num_updates
 
-    def forward(
-        self, batches: Mapping[str, Batch], noise: Optional[LatentNoise] = None
+    def forward(  # type: ignore[override]  # all tasks of an update, not one batch
+        self,
+        batches: Mapping[str, Batch],
+        noise: Optional[LatentNoise] = None,
+        wanted: Optional[Mapping[str, Tensor]] = None,
     ) -> dict[str, Output]:
         """Run every task of an update, with latent variables from the recognition networks.
 
@@ -155,12 +158,17 @@ class VhmModel(MclasModel):
                 `tgt_src_tokens` (B, T_y), the reference as the encoder reads it; with
                 --cls-local-latents summary the CLS batch also `ms_tgt_src_tokens`.
             noise: what draws depend on; None: means instead of draws.
+            wanted: by task the positions whose logits are wanted, bool, (B, T_tgt); None: all.
 
         Returns:
             By task: logits (B, T_tgt, V) and fairseq's extra dictionary, whose entry `latents`
-            holds priors, posteriors and values (`LatentOutput`).
+            holds priors, posteriors and values (`LatentOutput`). With `wanted`, see
+            `SummaryDecoder`.
         """
-        return {task: self._run(task, batch, noise) for task, batch in batches.items()}
+        return {
+            task: self._run(task, batch, noise, None if wanted is None else wanted[task])
+            for task, batch in batches.items()
+        }
 
     def decoder_of(self, task: str) -> LatentDecoder:
         """The decoder that writes the targets of a task."""
@@ -175,11 +183,13 @@ class VhmModel(MclasModel):
         chosen._modules = {**self._modules, "decoder": self.decoder_of(task)}
         return chosen
 
-    def _run(self, task: str, batch: Batch, noise: Optional[LatentNoise]) -> Output:
+    def _run(
+        self, task: str, batch: Batch, noise: Optional[LatentNoise], wanted: Optional[Tensor]
+    ) -> Output:
         encoder: Any = self.encoder
         out, latents = encoder_pass(encoder, task, batch, noise, self.locals_in_cls)
         tokens = batch["net_input"]["prev_output_tokens"]
-        logits, extra = self.decoder_of(task)(tokens, encoder_out=out)
+        logits, extra = self.decoder_of(task)(tokens, encoder_out=out, wanted=wanted)
         extra["latents"] = latents
         return logits, extra
 

@@ -33,9 +33,10 @@ def output(*, copying: bool) -> Any:
     return torch.randn(2, 3, 7, generator=draws), extra
 
 
+@pytest.mark.parametrize("packed", [False, True])
 @pytest.mark.parametrize("copying", [False, True])
 def test_loss_is_fairseqs_of_the_models_log_probabilities(
-    copying: bool, monkeypatch: pytest.MonkeyPatch
+    copying: bool, packed: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model, net_output = Model(), output(copying=copying)
     if not copying:
@@ -45,8 +46,11 @@ def test_loss_is_fairseqs_of_the_models_log_probabilities(
     expected = of_log_probs(log_probs.view(6, 7), TARGET.view(-1), SMOOTHING)
     if copying:  # the table of probabilities is not asked for
         monkeypatch.setattr(Model, "get_normalized_probs", None)
-    for mine, other in zip(
-        smoothed_loss_by_token(model, net_output, TARGET, SMOOTHING), expected, strict=True
-    ):
+    if packed:  # without the logits of padding, which is last
+        logits, extra = net_output
+        net_output = logits.view(6, 7)[:5], {**extra, "rows": torch.arange(5)}
+    found = smoothed_loss_by_token(model, net_output, TARGET, SMOOTHING)
+    for mine, other in zip(found, expected, strict=True):
         assert mine.shape == (6,)
+        assert mine[5] == 0
         torch.testing.assert_close(mine, other)
