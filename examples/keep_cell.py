@@ -35,7 +35,7 @@ def without_folders(value: Any) -> Any:
 
 
 def origin() -> dict[str, str]:
-    """Version, commit and hardware, with whether it computes in bf16."""
+    """Version, commit and hardware, with whether the processor computes in bf16."""
     names = re.findall(r"model name\s*:\s*(.+)", Path("/proc/cpuinfo").read_text("utf-8"))
     done = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"],
@@ -50,7 +50,7 @@ def origin() -> dict[str, str]:
         "version": mclas_fairseq.__version__,
         "torch": str(torch.__version__),
         "hardware": f"{cores} x {names[0] if names else platform.processor()}",
-        "bf16": "yes" if processor_has_bf16() else "emulated",
+        "processor_bf16": "yes" if processor_has_bf16() else "emulated",
         "threads": os.environ.get("OMP_NUM_THREADS", "all"),
     }
 

@@ -127,7 +127,10 @@ def all_finished(chosen: Iterable[CellT], cells: Path) -> list[Finished[CellT]]:
     files = {cell.name: cells / f"{cell.name}.json" for cell in chosen}
     missing = [name for name, file in files.items() if not file.exists()]
     if missing:
-        raise SystemExit(f"test split: opened when all cells are there, missing {missing}")
+        raise SystemExit(
+            f"test split: it is opened when all cells are in {cells}, missing {missing}; "
+            "finish them with run.py"
+        )
     rates = {
         name: str(json.loads(file.read_text(encoding="utf-8"))["rate"])
         for name, file in files.items()

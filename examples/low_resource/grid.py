@@ -16,14 +16,9 @@ LAYOUTS = {
     # The controls. `S^A` of another document; the decoder of `S^B` not initialised from MS.
     "mclas-shuffled": ("mclas", "mclas_tiny"),
     "ncls_ms-half": ("ncls_ms", "ncls_ms_tiny"),
-    # xscitldr's systems were trained in bf16 and its controls in fp32, from another training of MS:
-    # these are the systems themselves, trained as the controls were.
-    "mclas-fp32": ("mclas", "mclas_tiny"),
-    "ncls_ms-fp32": ("ncls_ms", "ncls_ms_tiny"),
 }
-# A control takes the rate of the system that it controls, as do those trained again beside it.
+# A control takes the rate of the system that it controls.
 CONTROLS = {"mclas-shuffled": "mclas", "ncls_ms-half": "ncls_ms"}
-AGAIN = {"mclas-fp32": "mclas", "ncls_ms-fp32": "ncls_ms"}
 
 
 @dataclass(frozen=True)
@@ -69,7 +64,9 @@ XSCITLDR = Corpus(
 )
 CORPORA = {corpus.name: corpus for corpus in (NEWS, XSCITLDR)}
 
-# Of every training, the monolingual one included.
+# Of every training, the monolingual one included. Without --bf16, as a processor that lacks it
+# would be many times slower, and cells must not differ by machine.
+PRECISION = "fp32"
 COMMON = (
     "--copy-attention --criterion summary_cross_entropy --label-smoothing 0.1 "
     "--optimizer adam --adam-betas (0.9,0.98) --clip-norm 1.0 --lr-scheduler inverse_sqrt "
@@ -101,18 +98,17 @@ class Cell:
     @property
     def tuned(self) -> "Cell":
         """The cell whose trials decide the rate of this one."""
-        system = (CONTROLS | AGAIN).get(self.system, self.system)
+        system = CONTROLS.get(self.system, self.system)
         return replace(self, size=self.corpus.tuned_at, system=system, seed=SEEDS[0])
 
 
 def cells(corpus: Corpus) -> Iterator[Cell]:
     """All cells of a corpus, the comparisons before the controls, seed by seed."""
-    again = AGAIN if corpus is XSCITLDR else {}
     for seed in SEEDS:
         for size in reversed(corpus.sizes):
             for start in STARTS:
                 for system in SYSTEMS:
                     yield Cell(corpus, size, system, start, seed)
     for seed in SEEDS:
-        for system in CONTROLS | again:
+        for system in CONTROLS:
             yield Cell(corpus, corpus.sizes[-1], system, "ms", seed)

@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
 from low_resource.grid import (  # noqa: E402
-    AGAIN,
     CONTROLS,
     CORPORA,
     SEEDS,
@@ -42,20 +41,18 @@ NAMES = {
     "mclas": "MCLAS",
     "mclas-shuffled": "MCLAS, `S^A` of other documents",
     "ncls_ms-half": "NCLS+MS, decoder of `S^B` at random",
-    "mclas-fp32": "MCLAS, trained beside the controls",
-    "ncls_ms-fp32": "NCLS+MS, trained beside the controls",
 }
 
 
 class Results:
     """The measured runs of one corpus and split."""
 
-    def __init__(self, corpus: Corpus, split: str):
+    def __init__(self, corpus: Corpus, split: str, kept: Path):
         self.corpus = corpus
         self.missing: list[str] = []
         self.cells: dict[tuple[int, str, str, int], dict[str, Any]] = {}
         self.split = split
-        folder = HERE / "cells" if split == "valid" else HERE / "cells" / split
+        folder = kept if split == "valid" else kept / split
         for cell in cells(corpus):
             file = folder / f"{cell.name}.json"
             if not file.exists():
@@ -67,7 +64,7 @@ class Results:
         self.ms = json.loads(ms.read_text(encoding="utf-8"))[split] if ms.exists() else None
 
     def runs(self, size: int, system: str, start: str, language: str = "de") -> Runs | None:
-        """All seeds of a system, measured in one language; None if there is none."""
+        """The finished seeds of a system, measured in one language; None if there is none."""
         found = [self.cells.get((size, system, start, seed)) for seed in SEEDS]
         measured = [cell[language] for cell in found if cell is not None and language in cell]
         return Runs(measured) if measured else None
@@ -163,21 +160,17 @@ def starts(results: Results) -> Iterator[str]:
 
 
 def controls(results: Results) -> Iterator[str]:
-    """The two controls, on all triples, and the systems that were trained again beside them."""
-    yield "| trained | R-1 | the system itself minus it | the one trained beside it minus it |"
-    yield "|---|---|---|---|"
+    """The two controls, on all triples."""
+    yield "| control | R-1 | the system itself minus it |"
+    yield "|---|---|---|"
     size = results.corpus.sizes[-1]
-    beside = {system: again for again, system in AGAIN.items()}
-    for other, system in (CONTROLS | AGAIN).items():
-        runs = results.runs(size, other, "ms")
+    for control, system in CONTROLS.items():
+        runs, itself = (results.runs(size, name, "ms") for name in (control, system))
         if runs is None:
             continue
         values = runs.values("rouge1")
-        partners = [system] if other in AGAIN else [system, beside[system]]
-        found = [results.runs(size, partner, "ms") for partner in partners]
-        gaps = [against(one.values("rouge1"), values) if one else "" for one in found]
-        columns = " | ".join([*gaps, ""][:2])
-        yield f"| {NAMES[other]} | {interval(values)} | {columns} |"
+        gap = "" if itself is None else against(itself.values("rouge1"), values)
+        yield f"| {NAMES[control]} | {interval(values)} | {gap} |"
 
 
 def plot(results: Results, path: Path) -> None:
@@ -226,8 +219,15 @@ def main() -> None:
     parser.add_argument("--corpus", choices=tuple(CORPORA), required=True)
     parser.add_argument("--split", choices=("valid", "test"), default="valid")
     parser.add_argument("--plot", type=Path, metavar="PNG")
+    parser.add_argument(
+        "--cells",
+        type=Path,
+        default=HERE / "cells",
+        metavar="FOLDER",
+        help="of the cells; cells/bf16 has the first runs of xscitldr (default: cells)",
+    )
     args = parser.parse_args()
-    results = Results(CORPORA[args.corpus], args.split)
+    results = Results(CORPORA[args.corpus], args.split, args.cells)
     parts = {
         "Scores by size (Table 2)": table_2,
         "Lengths (Table 5)": table_5,

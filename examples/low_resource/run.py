@@ -33,6 +33,7 @@ from low_resource.grid import (  # noqa: E402
     FINE_TUNING,
     LAYOUTS,
     MS_TRAINING,
+    PRECISION,
     RATES,
     Cell,
     cells,
@@ -49,6 +50,8 @@ from study import (  # noqa: E402
 )
 
 CELLS = HERE / "cells"
+# The first runs of xscitldr, in bf16 on another machine: what their trials chose holds.
+FIRST = CELLS / "bf16"
 
 
 @dataclass(frozen=True)
@@ -124,10 +127,11 @@ def choose_rate(study: Study, cell: Cell) -> Choice | None:
 
     A finished cell that has the trials tells what was chosen, wherever it was trained.
     """
-    file = CELLS / f"{cell.tuned.name}.json"
-    if file.exists():
-        kept = json.loads(file.read_text(encoding="utf-8"))
-        return Choice(kept["rate"], kept["trials"])
+    for folder in (CELLS, FIRST):
+        file = folder / f"{cell.tuned.name}.json"
+        if file.exists():
+            kept = json.loads(file.read_text(encoding="utf-8"))
+            return Choice(kept["rate"], kept["trials"])
 
     def try_one(rate: str) -> float:
         name, _ = train(study, cell.tuned, rate)
@@ -140,44 +144,51 @@ def choose_rate(study: Study, cell: Cell) -> Choice | None:
     return Choice(rate, {trial: best(study, name) for trial, name in names.items()})
 
 
-def summaries_of(study: Study, name: str, split: str) -> Path:
-    """Where summaries stand: those of the test split beside the cells, in the repository.
+def kept_summaries(name: str) -> Path:
+    """Where a cell's summaries of the test split stand: beside the cells, in the repository.
 
-    They are written when a cell is trained and scored by test.py when all cells are there, which
-    may be on another machine: nothing but them is needed of a training.
+    They are written when it is trained and scored by test.py when all cells are there, which may
+    be on another machine: nothing but them is needed of a training.
     """
-    if split == "test":
-        return CELLS / "test" / "summaries" / f"{name}.jsonl.gz"
-    return study.out / "summaries" / f"{name}.{split}.jsonl"
+    return CELLS / "test" / "summaries" / f"{name}.jsonl.gz"
 
 
-def summarize(study: Study, name: str, cell: Cell, split: str) -> Path:
-    """Summaries of a split by the training `name`, in all languages that the system writes."""
-    out = summaries_of(study, cell.name, split)
-    if not out.exists():
-        checkpoint = study.out / name / "checkpoint_best.pt"
-        if not checkpoint.exists():
-            raise SystemExit(
-                f"{cell.name}: neither its {split} summaries ({out.name}) nor its checkpoint is "
-                "there; delete its cell and let run.py train it again"
-            )
-        both = ["--summary-decoder", "both"] if cell.system.startswith("ncls_ms") else []
-        decoding = Decoding(
-            checkpoint=checkpoint,
-            data=study.material.triples,
-            records=study.material.records[split],
-            flags=[*cell.corpus.search.split(), *both],
-        )
-        decoding.write(out, study.log(f"{name}.{split}"))
-    return out
+def summarize(study: Study, name: str, cell: Cell) -> Path:
+    """Write summaries of both splits by the training `name`, in all languages; those to score."""
+    both = ["--summary-decoder", "both"] if cell.system.startswith("ncls_ms") else []
+    flags = [*cell.corpus.search.split(), *both]
+    checkpoint = study.out / name / "checkpoint_best.pt"
+    return write_summaries(
+        study, checkpoint, study.material.triples, flags, names=(name, cell.name)
+    )
 
 
-def evaluate(study: Study, name: str, cell: Cell, split: str) -> dict[str, Any]:
-    """Scores of a split, by language."""
-    references = study.material.records[split]
-    file = summarize(study, name, cell, split)
+def write_summaries(
+    study: Study, checkpoint: Path, data: Path, flags: Sequence[str], names: tuple[str, str]
+) -> Path:
+    """Summaries of both splits; returns the file of the validation split.
+
+    Args:
+        study: where things stand.
+        checkpoint: what summarizes.
+        data: its data-bin.
+        flags: how.
+        names: of the training, and of the cell.
+    """
+    training, cell = names
+    valid = study.out / "summaries" / f"{training}.valid.jsonl"
+    for split, out in (("valid", valid), ("test", kept_summaries(cell))):
+        records = study.material.records[split]
+        # Written anew: summaries that lie there may be those of an earlier training.
+        Decoding(checkpoint, data, records, flags).write(out, study.log(f"{training}.{split}"))
+    return valid
+
+
+def score(study: Study, file: Path, cell: Cell, split: str) -> dict[str, Any]:
+    """Scores of a cell's summaries of a split, by language."""
     languages = ("de",) if cell.system == "ncls" else ("de", "en")
-    return {language: measure(file, references, language) for language in languages}
+    records = study.material.records[split]
+    return {language: measure(file, records, language) for language in languages}
 
 
 def run(study: Study, cell: Cell) -> bool:
@@ -192,48 +203,28 @@ def run(study: Study, cell: Cell) -> bool:
         if not mine or file.exists():
             return mine
         name, cost = train(study, cell, choice.rate)
-        scores = evaluate(study, name, cell, "valid")
-        summarize(study, name, cell, "test")
-        setting = {**asdict(cell), "corpus": cell.corpus.name, "precision": "fp32"}
+        scores = score(study, summarize(study, name, cell), cell, "valid")
+        setting = {**asdict(cell), "corpus": cell.corpus.name, "precision": PRECISION}
         report = {**asdict(choice), "best": best(study, name), "training": cost}
         keep({"cell": setting, **report, "updates": cell.corpus.updates, "valid": scores}, file)
     print(f"== {cell.name}: German ROUGE-1 {scores['de']['means']['rouge1']['f']:.2f}", flush=True)
     return True
 
 
-def summarize_ms(study: Study, split: str) -> Path:
-    """Summaries of a split by the monolingual summarizer."""
-    out = summaries_of(study, f"{study.material.corpus.name}_ms", split)
-    if not out.exists():
-        decoding = Decoding(
-            checkpoint=study.out / "ms" / "checkpoint_best.pt",
-            data=study.material.pretraining,
-            records=study.material.records[split],
-            flags=study.material.corpus.search.split(),
-        )
-        decoding.write(out, study.log(f"ms.{split}"))
-    return out
-
-
-def evaluate_ms(study: Study, split: str) -> dict[str, Any]:
-    """Scores of the monolingual summarizer on a split: what is left of it is Table 6."""
-    return {"en": measure(summarize_ms(study, split), study.material.records[split], "en")}
-
-
 def keep_ms(study: Study) -> None:
-    """Score the monolingual summarizer, unless its file is there."""
+    """Score the monolingual summarizer, unless its file is there: what is left of it is Table 6."""
     corpus = study.material.corpus
     file = CELLS / f"{corpus.name}_ms.json"
     with claimed(study.out / "ms.cell") as mine:
         if not mine or file.exists():
             return
         cost = json.loads((study.out / "ms" / "done.json").read_text(encoding="utf-8"))
-        valid = evaluate_ms(study, "valid")
-        summarize_ms(study, "test")
-        keep(
-            {"cell": {"corpus": corpus.name, "system": "ms"}, "training": cost, "valid": valid},
-            file,
-        )
+        checkpoint, flags = study.out / "ms" / "checkpoint_best.pt", corpus.search.split()
+        names = ("ms", file.stem)
+        valid = write_summaries(study, checkpoint, study.material.pretraining, flags, names)
+        scores = {"en": measure(valid, study.material.records["valid"], "en")}
+        setting = {"corpus": corpus.name, "system": "ms", "precision": PRECISION}
+        keep({"cell": setting, "training": cost, "valid": scores}, file)
 
 
 def open_study(args: argparse.Namespace) -> Study:

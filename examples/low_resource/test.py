@@ -2,9 +2,9 @@
 
     python examples/low_resource/test.py OUT --corpus xscitldr --data DATA
 
-Needs every cell of the corpus, and its summaries of the test split (cells/test/summaries/, written
-by run.py and not scored there) or its checkpoint in OUT; writes cells/test/NAME.json, and never
-again one that is there. report.py --split test makes the tables.
+Needs every cell of the corpus, and its summaries of the test split, which run.py wrote when it was
+trained (cells/test/summaries/) and nobody scored. Writes cells/test/NAME.json, and never again one
+that is there; report.py --split test makes the tables.
 """
 
 import argparse
@@ -19,33 +19,40 @@ from low_resource.grid import CORPORA, Cell, cells  # noqa: E402
 from low_resource.run import (  # noqa: E402
     CELLS,
     add_arguments,
-    evaluate,
-    evaluate_ms,
+    kept_summaries,
     open_study,
-    summarize,
+    score,
 )
-from study import all_finished, score_once  # noqa: E402
+from study import all_finished, measure, score_once  # noqa: E402
 
 
 def main() -> None:
-    """Score every cell's summaries of the test split; its checkpoint writes those that lack."""
+    """Score every cell's summaries of the test split, when all are there."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add_arguments(parser)
     args = parser.parse_args()
     finished = all_finished(cells(CORPORA[args.corpus]), CELLS)
+    ms = f"{args.corpus}_ms"
+    names = [*(one.cell.name for one in finished), ms]
+    missing = [name for name in names if not kept_summaries(name).exists()]
+    if missing:
+        raise SystemExit(
+            f"test split: all summaries must be in {kept_summaries(ms).parent} before any are "
+            f"scored, missing {missing}; delete these cells and let run.py make them again"
+        )
     study = open_study(args)
-    for cell, _, training in finished:  # nothing is scored before all summaries are there
-        summarize(study, training, cell, "test")
 
-    def scores(training: str, cell: Cell) -> dict[str, Any]:
-        return {"test": evaluate(study, training, cell, "test")}
+    def scores(cell: Cell) -> dict[str, Any]:
+        return {"test": score(study, kept_summaries(cell.name), cell, "test")}
 
-    for cell, _, training in finished:
-        score_once(cell.name, CELLS, study.out, partial(scores, training, cell))
-    name = f"{args.corpus}_ms"
-    score_once(name, CELLS, study.out, lambda: {"test": evaluate_ms(study, "test")})
+    for one in finished:
+        score_once(one.cell.name, CELLS, study.out, partial(scores, one.cell))
+    records = study.material.records["test"]
+    score_once(
+        ms, CELLS, study.out, lambda: {"test": {"en": measure(kept_summaries(ms), records, "en")}}
+    )
 
 
 if __name__ == "__main__":

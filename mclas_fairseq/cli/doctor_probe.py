@@ -35,8 +35,11 @@ def check_torch() -> str:
     if torch.cuda.is_available():
         device = f"{torch.cuda.device_count()} x {torch.cuda.get_device_name(0)}"
     build = f"CUDA {torch.version.cuda}" if torch.version.cuda else "CPU build"
-    has_bf16 = torch.ops.mkldnn._is_mkldnn_bf16_supported()
-    bf16 = "" if has_bf16 or torch.cuda.is_available() else ", bf16 emulated: do not use it"
+    # As modules/emulated_bf16.py has it, which cannot be imported before torch is known to work.
+    mkldnn = torch.backends.mkldnn.is_available()
+    has_bf16 = mkldnn and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    emulated = not (has_bf16 or torch.cuda.is_available())
+    bf16 = ", bf16 emulated: leave out --bf16, decode with --precision float32" if emulated else ""
     return f"{build}, {device}, threads {torch.get_num_threads()}{bf16}"
 
 

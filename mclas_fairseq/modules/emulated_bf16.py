@@ -16,12 +16,14 @@ logger = logging.getLogger(__name__)
 
 def processor_has_bf16() -> bool:
     """Whether torch has fast matrix products in bf16 on this machine's processor."""
-    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    return torch.backends.mkldnn.is_available() and bool(
+        torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    )
 
 
 def warn_of_emulated_bf16(parameters: Iterable[Tensor]) -> None:
     """Warn, once a process, when parameters in bf16 are on a processor that has no bf16."""
-    on_cpu = (one for one in parameters if one.dtype == torch.bfloat16 and not one.is_cuda)
+    on_cpu = (one for one in parameters if one.dtype == torch.bfloat16 and one.device.type == "cpu")
     if any(True for _ in on_cpu) and not processor_has_bf16():
         _warn()
 

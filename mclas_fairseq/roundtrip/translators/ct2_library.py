@@ -1,13 +1,14 @@
-"""CTranslate2, imported so that its 8 bits are exact on processors without VNNI as well.
+"""CTranslate2, imported so that its 8 bits are exact on x86 processors without VNNI as well.
 
 Without these instructions oneDNN, which CTranslate2 takes for processors other than Intel's, adds
 products of 8 bits in 16, which overflow; Intel's MKL does not. CTranslate2 reads once, when it is
-imported, which of them to take.
+imported, which of them to take. On other machines than x86 it is built without MKL, and would
+refuse to start with it.
 """
 
 import logging
 import os
-import sys
+import platform
 from typing import Any
 
 import torch
@@ -17,6 +18,7 @@ from mclas_fairseq.extras import require
 logger = logging.getLogger(__name__)
 
 _USE_MKL = "CT2_USE_MKL"
+_X86 = ("x86_64", "AMD64")
 
 
 def ctranslate2(part: str = "") -> Any:
@@ -27,18 +29,20 @@ def ctranslate2(part: str = "") -> Any:
     Raises:
         SetupError: it is not installed.
     """
-    if not processor_has_vnni() and _USE_MKL not in os.environ:
-        if "ctranslate2" in sys.modules:
-            logger.warning(
-                "ct2: CTranslate2 must multiply 8 bits with MKL on a processor without VNNI, such "
-                "as this one, but it was imported before; translations in int8 may differ more "
-                "than usual from those in float32: set CT2_USE_MKL=1 before Python starts"
-            )
+    needs_mkl = not processor_has_vnni() and _USE_MKL not in os.environ
+    if needs_mkl:
         os.environ[_USE_MKL] = "1"
     module = f"ctranslate2.{part}" if part else "ctranslate2"
-    return require(module, extra="roundtrip", purpose="ct2:")
+    found = require(module, extra="roundtrip", purpose="ct2:")
+    if needs_mkl and not part and "int16" not in found.get_supported_compute_types("cpu"):
+        logger.warning(
+            "ct2: CTranslate2 must multiply 8 bits with MKL on a processor without VNNI, such as "
+            "this one, but was imported before it could be told; translations in int8 may differ "
+            "more than usual from those in float32: set CT2_USE_MKL=1 before Python starts"
+        )
+    return found
 
 
 def processor_has_vnni() -> bool:
-    """Whether the processor adds products of 8 bits in 32."""
-    return bool(torch.cpu._is_vnni_supported())
+    """Whether products of 8 bits are added in 32; only x86 processors lack it."""
+    return platform.machine() not in _X86 or bool(torch.cpu._is_vnni_supported())

@@ -1,29 +1,35 @@
 """CTranslate2 is told to multiply 8 bits with MKL, before it is imported, where that is needed."""
 
-import logging
 import os
-import sys
+import platform
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from mclas_fairseq.roundtrip.translators import ct2_library
 
+WITH_MKL, WITHOUT = {"float32", "int8", "int16"}, {"float32", "int8"}
+
 
 @pytest.fixture
-def imported(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str | None]]:
-    """What is imported, with CT2_USE_MKL at that time; as if CTranslate2 was not imported yet."""
-    calls: list[tuple[str, str | None]] = []
-
-    def require(module: str, **_: Any) -> None:
-        calls.append((module, os.environ.get("CT2_USE_MKL")))
-
-    monkeypatch.setattr(ct2_library, "require", require)
-    # First set, so that what the code sets is taken back at the end.
+def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """One in which nothing was set, and from which everything is taken back."""
     monkeypatch.setenv("CT2_USE_MKL", "")
     monkeypatch.delenv("CT2_USE_MKL")
-    monkeypatch.delitem(sys.modules, "ctranslate2", raising=False)
+    return monkeypatch
+
+
+def found(monkeypatch: pytest.MonkeyPatch, types: set[str]) -> list[tuple[str, str | None]]:
+    """What is imported, with CT2_USE_MKL at that time, of a CTranslate2 that has these types."""
+    calls: list[tuple[str, str | None]] = []
+
+    def require(module: str, **_: Any) -> Any:
+        calls.append((module, os.environ.get("CT2_USE_MKL")))
+        return SimpleNamespace(get_supported_compute_types=lambda device: types)
+
+    monkeypatch.setattr(ct2_library, "require", require)
     return calls
 
 
@@ -35,13 +41,13 @@ def test_mkl_is_asked_for_without_vnni_and_where_nothing_is_set(
     vnni: bool,
     given: str | None,
     expected: str | None,
-    imported: list[tuple[str, str | None]],
-    monkeypatch: pytest.MonkeyPatch,
+    environment: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(ct2_library, "processor_has_vnni", lambda: vnni)
+    imported = found(environment, WITH_MKL)
+    environment.setattr(ct2_library, "processor_has_vnni", lambda: vnni)
     if given is not None:
-        monkeypatch.setenv("CT2_USE_MKL", given)
+        environment.setenv("CT2_USE_MKL", given)
     ct2_library.ctranslate2()
     ct2_library.ctranslate2("specs")
     assert imported == [("ctranslate2", expected), ("ctranslate2.specs", expected)]
@@ -49,22 +55,27 @@ def test_mkl_is_asked_for_without_vnni_and_where_nothing_is_set(
 
 
 def test_being_too_late_is_warned_of_once(
-    imported: list[tuple[str, str | None]],
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
+    environment: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(ct2_library, "processor_has_vnni", lambda: False)
-    monkeypatch.setitem(sys.modules, "ctranslate2", logging)
+    found(environment, WITHOUT)
+    environment.setattr(ct2_library, "processor_has_vnni", lambda: False)
     for _ in range(2):
         ct2_library.ctranslate2()
     (message,) = [record.getMessage() for record in caplog.records]
-    assert "it was imported before" in message
+    assert "was imported before it could be told" in message
     assert "set CT2_USE_MKL=1 before Python starts" in message
+
+
+def test_other_machines_than_x86_are_left_alone(environment: pytest.MonkeyPatch) -> None:
+    environment.setattr(platform, "machine", lambda: "aarch64")
+    assert found(environment, WITHOUT) == []
+    ct2_library.ctranslate2()
+    assert "CT2_USE_MKL" not in os.environ
 
 
 def test_the_processor_is_asked() -> None:
     described = Path("/proc/cpuinfo")
-    if not described.exists():
-        pytest.skip("the processor is described in /proc/cpuinfo on Linux alone")
+    if platform.machine() not in ("x86_64", "AMD64") or not described.exists():
+        pytest.skip("x86 processors on Linux are described in /proc/cpuinfo, others are not")
     known = "avx512_vnni" in described.read_text(encoding="utf-8").split()
     assert ct2_library.processor_has_vnni() is known
