@@ -1,8 +1,10 @@
 """Keep the report of a finished run as a small JSON, with where and with what it was made.
 
     python keep_cell.py report.json cells/NAME.json
+    python keep_cell.py report.json cells/NAME.json --training-log NAME.log
 
-Folders are cut off the names of files, as they say nothing on another machine.
+With the log of fairseq-train the report gets `validations`: by update NLL, in bits per token, and
+ROUGE. Folders are cut off the names of files, as they say nothing on another machine.
 """
 
 import argparse
@@ -15,11 +17,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from validations import read_validations
 
 import mclas_fairseq
 from mclas_fairseq.corpus.text_files import write_beside
 from mclas_fairseq.modules.emulated_bf16 import processor_has_bf16
 
+_KEPT = re.compile(r"^num_updates$|nll_loss$|^(?:ms_)?rouge")
 _FOLDERS = re.compile(r"(?<![\w.])/(?:[\w.+-]+/)+")
 
 
@@ -63,13 +67,25 @@ def keep(report: dict[str, Any], path: Path) -> None:
         stream.write("\n")
 
 
+def validations(log: Path) -> list[dict[str, float]]:
+    """Of each validation of a training: its update, NLL and ROUGE."""
+    return [
+        {name: value for name, value in values.items() if _KEPT.search(name)}
+        for values in read_validations(log)
+    ]
+
+
 def main() -> None:
     """Read a report and keep it."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("report", type=Path)
     parser.add_argument("cell", type=Path)
+    parser.add_argument("--training-log", type=Path)
     args = parser.parse_args()
-    keep(json.loads(args.report.read_text(encoding="utf-8")), args.cell)
+    report = json.loads(args.report.read_text(encoding="utf-8"))
+    if args.training_log is not None:
+        report["validations"] = validations(args.training_log)
+    keep(report, args.cell)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ may work in one folder: a claim is a lock on a file, which ends with its process
 import fcntl
 import json
 import os
-import re
 import subprocess
 import time
 from collections import Counter
@@ -20,6 +19,7 @@ from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 import numpy as np
 from keep_cell import keep
 from numpy.typing import NDArray
+from validations import read_validations
 
 import mclas_fairseq
 from mclas_fairseq.corpus.records import read_records
@@ -36,7 +36,6 @@ _KEEP_MEMORY = {
     "glibc.malloc.trim_threshold=17179869184"
 }
 _UNIT = 10_000  # values by document are kept as whole numbers of this part
-_VALUE = re.compile(r"\| (\w+) (-?[\d.]+(?:e-?\d+)?)")
 
 
 # -- processes ------------------------------------------------------------------------------------
@@ -180,12 +179,7 @@ def best_validation(log: Path, metric: str) -> dict[str, float]:
 
     Ends the study when there is none.
     """
-    found = []
-    for line in log.read_text(encoding="utf-8", errors="replace").splitlines():
-        if "| valid |" in line:
-            values = {name: float(value) for name, value in _VALUE.findall(line)}
-            if metric in values and "num_updates" in values:
-                found.append(values)
+    found = [values for values in read_validations(log) if metric in values]
     if not found:
         raise SystemExit(f"{log.stem}: its log shows no validation")
     return min(found, key=lambda values: (values[metric], values["num_updates"]))

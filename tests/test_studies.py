@@ -428,3 +428,26 @@ def test_rates_of_the_first_runs_hold(tmp_path: Path, monkeypatch: pytest.Monkey
     kept = {"rate": "1e-3", "trials": {"1e-3": {}}}
     (tmp_path / "bf16" / f"{cell.tuned.name}.json").write_text(json.dumps(kept), encoding="utf-8")
     assert run.choose_rate(run.Study(tmp_path, None), cell).rate == "1e-3"
+
+
+def test_a_cell_keeps_what_the_log_says_of_its_validations(tmp_path: Path) -> None:
+    log = tmp_path / "training.log"
+    log.write_text(
+        "... | INFO | train_inner | epoch 001:  50 / 99 loss=9.1, num_updates=50\n"
+        "... | valid | epoch 001 | loss 8.1 | nll_loss 7.2 | rouge1 13.58 | ms_rougeL 2.1e-05 | "
+        "cls_nll_loss 7.4 | wps 1068.9 | num_updates 200\n"
+        "... | valid | epoch 002 | loss 7.1 | nll_loss 6.2 | cls_nll_loss 7.9 | num_updates 400 | "
+        "best_rouge1 13.58\n",
+        encoding="utf-8",
+    )
+    assert module("keep_cell").validations(log) == [
+        {
+            "nll_loss": 7.2,
+            "rouge1": 13.58,
+            "ms_rougeL": 2.1e-05,
+            "cls_nll_loss": 7.4,
+            "num_updates": 200.0,
+        },
+        {"nll_loss": 6.2, "cls_nll_loss": 7.9, "num_updates": 400.0},
+    ]
+    assert module("study").best_validation(log, "cls_nll_loss")["num_updates"] == 200

@@ -7,7 +7,7 @@
 # DATA holds papers/, xscitldr/, tatoeba/ and multi30k/; OUT gets encoders, data-bin, checkpoints and
 # logs. SEEDS: "1 2 3"; ENCODERS: "random pretrained". Each finished cell leaves cells/NAME.json here,
 # which a rerun skips; delete one to run it again. Only validation is looked at. Budget: UPDATES of
-# pretraining (default 10000, 25 minutes of one core) and STEPS of each training (default 400). What
+# pretraining (default 10000, 25 to 35 minutes of one core) and STEPS of each training (default 400). What
 # was stopped goes on where it was. When all cells are there, cells/comparison.json is written.
 set -euo pipefail
 
@@ -67,7 +67,8 @@ for seed in $seeds; do
         mclas report --train "$data/xscitldr/train.jsonl.gz" \
             --ref "$data/xscitldr/valid.jsonl.gz" --source-lang en --lang de \
             --system "$name=$out/$name.jsonl" --json "$out/$name.json" > "$out/$name.txt" 2>&1
-        python "$here/../keep_cell.py" "$out/$name.json" "$cells/$name.json"
+        python "$here/../keep_cell.py" "$out/$name.json" "$cells/$name.json" \
+            --training-log "$out/log/$name.log"
     done
 done
 

@@ -1,0 +1,17 @@
+"""What a log of fairseq-train says of its validations."""
+
+import re
+from pathlib import Path
+
+_VALUE = re.compile(r"\| (\w+) (-?[\d.]+(?:e-?\d+)?)")
+
+
+def read_validations(log: Path) -> list[dict[str, float]]:
+    """All numbers of each validation, in the order of the log: `num_updates`, `nll_loss`, ..."""
+    found = []
+    for line in log.read_text(encoding="utf-8", errors="replace").splitlines():
+        if "| valid |" in line:
+            values = {name: float(value) for name, value in _VALUE.findall(line)}
+            if "num_updates" in values:
+                found.append(values)
+    return found
