@@ -245,6 +245,7 @@ def main() -> None:
         "processor": platform.processor() or platform.machine(),
         "cores": os.cpu_count(),
         "threads": args.threads,
+        "left_out": [name for name in SYSTEMS[args.what] if name not in systems],
         **vars(world.sizes),
         **summarize(world, times, memory),
     }

@@ -6,9 +6,11 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Optional
 
 import pytest
+import torch
 
 from mclas_fairseq.cli import doctor, doctor_probe, doctor_rows
 from mclas_fairseq.cli.doctor_rows import Finding, Part, Row, State
@@ -265,3 +267,16 @@ def test_doctor_finds_nothing_wrong_with_this_installation() -> None:
     rows = doctor.examine()
     assert [row for row in rows if row.stops_work] == []
     assert {"python", "torch", "fairseq", "plugin", "checkpoints"} <= {row.part for row in rows}
+
+
+@pytest.mark.parametrize("has_bf16", [True, False])
+def test_emulated_bf16_is_said_with_what_to_do(
+    has_bf16: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: True)
+    asked = SimpleNamespace(_is_mkldnn_bf16_supported=lambda: has_bf16)
+    monkeypatch.setattr(torch.ops, "mkldnn", asked)
+    said = doctor_probe.run_check("torch")["detail"]
+    advice = "bf16 emulated: leave out --bf16, decode with --precision float32"
+    assert (advice in said) is not has_bf16

@@ -1,6 +1,5 @@
 """Which way the loss is taken, and that both ways agree."""
 
-from argparse import Namespace
 from typing import Any
 
 import pytest
@@ -21,7 +20,6 @@ class Model(mclas.MclasModel):
 
     def __init__(self) -> None:
         torch.nn.Module.__init__(self)
-        self.decoder = Namespace(copy_gate=None)
 
 
 def output(*, copying: bool) -> Any:
