@@ -23,7 +23,7 @@ import mclas_fairseq
 from mclas_fairseq.corpus.text_files import write_beside
 from mclas_fairseq.modules.emulated_bf16 import processor_has_bf16
 
-_KEPT = re.compile(r"^num_updates$|nll_loss$|^(?:ms_)?rouge")
+_KEPT = re.compile(r"^(?:num_updates|(?:ms_|cls_)?nll_loss|(?:ms_)?rouge\w+)$")
 _FOLDERS = re.compile(r"(?<![\w.])/(?:[\w.+-]+/)+")
 
 

@@ -3,6 +3,7 @@
 Nothing is trained here; scores are made up.
 """
 
+import hashlib
 import importlib
 import json
 import re
@@ -135,13 +136,13 @@ def write_cells(name: str, folder: Path) -> list[Path]:
     grid = module(f"{name}.grid")
     files = [folder / f"{cell.name}.json" for cell in grid.cells(grid.XSCITLDR)]
     folder.mkdir()
-    for file in files:
-        file.write_text('{"rate": "2e-3"}', encoding="utf-8")
-    if name == "low_resource":
-        summaries = folder / "test" / "summaries"
-        summaries.mkdir(parents=True)
-        for cell in [*(file.stem for file in files), "xscitldr_ms"]:
-            (summaries / f"{cell}.jsonl.gz").touch()
+    ours = [*files, folder / "xscitldr_ms.json"] if name == "low_resource" else files
+    for file in ours:
+        summaries = folder / "test" / "summaries" / f"{file.stem}.jsonl.gz"
+        summaries.parent.mkdir(parents=True, exist_ok=True)
+        summaries.write_text(file.stem, encoding="utf-8")
+        sha256 = {"test_summaries": hashlib.sha256(file.stem.encode()).hexdigest()}
+        file.write_text(json.dumps({"rate": "2e-3", "sha256": sha256}), encoding="utf-8")
     return files
 
 
@@ -322,7 +323,7 @@ def test_the_claims_of_mclas_are_judged_by_scores_and_lengths() -> None:
     Results.unfinished = ("mclas",)
     *claims, content, half = verdicts.verdicts(Results())
     assert half == "- Control, half-initialised NCLS+MS fails: holds."
-    for line in (claims[0], *claims[2:], content):
+    for line in (*claims, content):
         assert line.endswith(": not judged: cells are missing."), line
 
 
@@ -379,16 +380,21 @@ def test_rate_is_taken_from_a_finished_cell_wherever_it_was_trained(
     trials = {rate: {"cls_nll_bits_per_token": 1.0, "update": 400} for rate in nll}
     kept = {"rate": "1e-3", "trials": trials}
     (tmp_path / f"{tuned}.json").write_text(json.dumps(kept), encoding="utf-8")
-    assert run.choose_rate(study, cell) == run.Choice("1e-3", trials)
+    assert run.choose_rate(study, cell) == run.Choice("1e-3", trials, tuned)
     assert len(tried) == 2
 
 
+@pytest.mark.parametrize("others", [False, True])
 @pytest.mark.parametrize("gone", ["xscitldr_1983_ncls_ms-half_from-ms_seed3", "xscitldr_ms"])
-def test_nothing_of_the_test_split_is_scored_while_a_cell_lacks_its_summaries(
-    gone: str, opening: Callable[[str], list[str]], tmp_path: Path
+def test_nothing_of_the_test_split_is_scored_while_a_cell_lacks_its_own_summaries(
+    gone: str, others: bool, opening: Callable[[str], list[str]], tmp_path: Path
 ) -> None:
     write_cells("low_resource", tmp_path / "cells")
-    (tmp_path / "cells" / "test" / "summaries" / f"{gone}.jsonl.gz").unlink()
+    summaries = tmp_path / "cells" / "test" / "summaries" / f"{gone}.jsonl.gz"
+    if others:
+        summaries.write_text("of another training", encoding="utf-8")
+    else:
+        summaries.unlink()
     with pytest.raises(SystemExit, match=rf"missing \['{gone}'\]; delete these cells and let run"):
         opening("low_resource")
     assert not list((tmp_path / "cells" / "test").glob("*.json"))
@@ -427,17 +433,38 @@ def test_rates_of_the_first_runs_hold(tmp_path: Path, monkeypatch: pytest.Monkey
     (tmp_path / "bf16").mkdir()
     kept = {"rate": "1e-3", "trials": {"1e-3": {}}}
     (tmp_path / "bf16" / f"{cell.tuned.name}.json").write_text(json.dumps(kept), encoding="utf-8")
-    assert run.choose_rate(run.Study(tmp_path, None), cell).rate == "1e-3"
+    choice = run.choose_rate(run.Study(tmp_path, None), cell)
+    assert choice == run.Choice("1e-3", {"1e-3": {}}, f"bf16/{cell.tuned.name}")
+
+
+def test_cells_that_started_from_another_monolingual_summarizer_stop_the_study(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, grid = module("low_resource.run"), module("low_resource.grid")
+    monkeypatch.setattr(run, "CELLS", tmp_path)
+    (tmp_path / "ms").mkdir()
+    (tmp_path / "ms" / "checkpoint_best.pt").write_bytes(b"this one")
+    own = hashlib.sha256(b"this one").hexdigest()
+    kept = {"a_from-ms": {"ms": own}, "b_from-scratch": {}, "c_from-ms": {"ms": "another"}}
+    for name, sha256 in kept.items():
+        text = json.dumps({"sha256": sha256})
+        (tmp_path / f"xscitldr_{name}.json").write_text(text, encoding="utf-8")
+    study = run.Study(tmp_path, SimpleNamespace(corpus=grid.XSCITLDR))
+    with pytest.raises(SystemExit, match=r"but \['xscitldr_c_from-ms'\] started from another"):
+        run.check_ms(study)
+    (tmp_path / "xscitldr_c_from-ms.json").unlink()
+    run.check_ms(study)
 
 
 def test_a_cell_keeps_what_the_log_says_of_its_validations(tmp_path: Path) -> None:
     log = tmp_path / "training.log"
     log.write_text(
         "... | INFO | train_inner | epoch 001:  50 / 99 loss=9.1, num_updates=50\n"
+        "... | valid | epoch 001 | nll_loss 1.2 | cls_nll_loss 1.4 | num_updates 200\n"  # redone
         "... | valid | epoch 001 | loss 8.1 | nll_loss 7.2 | rouge1 13.58 | ms_rougeL 2.1e-05 | "
         "cls_nll_loss 7.4 | wps 1068.9 | num_updates 200\n"
         "... | valid | epoch 002 | loss 7.1 | nll_loss 6.2 | cls_nll_loss 7.9 | num_updates 400 | "
-        "best_rouge1 13.58\n",
+        "best_rouge1 13.58 | best_cls_nll_loss 7.4\n",
         encoding="utf-8",
     )
     assert module("keep_cell").validations(log) == [

@@ -224,9 +224,12 @@ def main() -> None:
         type=Path,
         default=HERE / "cells",
         metavar="FOLDER",
-        help="of the cells; cells/bf16 has the first runs of xscitldr (default: cells)",
+        help="of the cells (default: cells beside this script, whose bf16/ has the first run of "
+        "xscitldr)",
     )
     args = parser.parse_args()
+    if not args.cells.is_dir():
+        raise SystemExit(f"--cells: must be a folder of cells, {args.cells} is none; name one")
     results = Results(CORPORA[args.corpus], args.split, args.cells)
     parts = {
         "Scores by size (Table 2)": table_2,

@@ -6,15 +6,17 @@
 Trains NCLS, NCLS+MS and MCLAS on few and on all triples, from a monolingual summarizer (trained
 once, shared) and from scratch, with three seeds, and two controls; has them summarize the
 validation split, and scores that. Every system gets the same number of updates, the same search,
-and two trials of the learning rate, chosen by validation NLL. A finished cell leaves
-cells/NAME.json here, which a rerun skips; a stopped training goes on where it was. Several of
-these commands may run side by side in the same OUT. report.py makes the tables; test.py opens the
-test split, once. docs/results.md has the rules by which the claims are judged.
+and two trials of the learning rate, chosen by validation NLL (xscitldr: those of its first run,
+cells/bf16/). A finished cell leaves cells/NAME.json here, which a rerun skips; a stopped training
+goes on where it was. Several of these commands may run side by side in the same OUT. report.py
+makes the tables; test.py opens the test split, once. docs/results.md has the rules by which the
+claims are judged.
 
 DATA is the folder with xscitldr/ and papers/. OUT gets corpora, data-bins, checkpoints and logs.
 """
 
 import argparse
+import hashlib
 import json
 import re
 import sys
@@ -116,10 +118,11 @@ def best(study: Study, name: str) -> dict[str, float]:
 
 @dataclass(frozen=True)
 class Choice:
-    """The rate of a cell, and the best validation of each trial that decided it."""
+    """The rate of a cell, the best validation of each trial that decided it, and which cell's."""
 
     rate: str
     trials: dict[str, dict[str, float]]
+    rate_from: str
 
 
 def choose_rate(study: Study, cell: Cell) -> Choice | None:
@@ -131,7 +134,8 @@ def choose_rate(study: Study, cell: Cell) -> Choice | None:
         file = folder / f"{cell.tuned.name}.json"
         if file.exists():
             kept = json.loads(file.read_text(encoding="utf-8"))
-            return Choice(kept["rate"], kept["trials"])
+            source = file.with_suffix("").relative_to(CELLS)
+            return Choice(kept["rate"], kept["trials"], str(source))
 
     def try_one(rate: str) -> float:
         name, _ = train(study, cell.tuned, rate)
@@ -141,7 +145,8 @@ def choose_rate(study: Study, cell: Cell) -> Choice | None:
     rate = choose_trial(names, study.out, try_one)
     if rate is None:
         return None
-    return Choice(rate, {trial: best(study, name) for trial, name in names.items()})
+    trials = {trial: best(study, name) for trial, name in names.items()}
+    return Choice(rate, trials, cell.tuned.name)
 
 
 def kept_summaries(name: str) -> Path:
@@ -154,17 +159,17 @@ def kept_summaries(name: str) -> Path:
 
 
 def summarize(study: Study, name: str, cell: Cell) -> Path:
-    """Write summaries of both splits by the training `name`, in all languages; those to score."""
+    """Write a cell's summaries, in all languages, by the training `name`; see `write_summaries`."""
     both = ["--summary-decoder", "both"] if cell.system.startswith("ncls_ms") else []
     flags = [*cell.corpus.search.split(), *both]
     checkpoint = study.out / name / "checkpoint_best.pt"
     return write_summaries(
-        study, checkpoint, study.material.triples, flags, names=(name, cell.name)
+        study, checkpoint, study.material.triples, flags, training=name, cell=cell.name
     )
 
 
 def write_summaries(
-    study: Study, checkpoint: Path, data: Path, flags: Sequence[str], names: tuple[str, str]
+    study: Study, checkpoint: Path, data: Path, flags: Sequence[str], *, training: str, cell: str
 ) -> Path:
     """Summaries of both splits; returns the file of the validation split.
 
@@ -173,15 +178,39 @@ def write_summaries(
         checkpoint: what summarizes.
         data: its data-bin.
         flags: how.
-        names: of the training, and of the cell.
+        training: its name.
+        cell: the cell's name.
     """
-    training, cell = names
     valid = study.out / "summaries" / f"{training}.valid.jsonl"
     for split, out in (("valid", valid), ("test", kept_summaries(cell))):
         records = study.material.records[split]
         # Written anew: summaries that lie there may be those of an earlier training.
         Decoding(checkpoint, data, records, flags).write(out, study.log(f"{training}.{split}"))
     return valid
+
+
+def hashes(study: Study, name: str, *, from_ms: bool) -> dict[str, str]:
+    """What a cell belongs to: its summaries of the test split, and the MS that it started from."""
+    files = {"test_summaries": kept_summaries(name)}
+    if from_ms:
+        files["ms"] = study.out / "ms" / "checkpoint_best.pt"
+    return {key: hashlib.sha256(file.read_bytes()).hexdigest() for key, file in files.items()}
+
+
+def check_ms(study: Study) -> None:
+    """End the study where kept cells started from another monolingual summarizer than OUT has."""
+    checkpoint = study.out / "ms" / "checkpoint_best.pt"
+    own = hashlib.sha256(checkpoint.read_bytes()).hexdigest()
+    others = [
+        file.stem
+        for file in sorted(CELLS.glob(f"{study.material.corpus.name}_*.json"))
+        if json.loads(file.read_text(encoding="utf-8"))["sha256"].get("ms", own) != own
+    ]
+    if others:
+        raise SystemExit(
+            f"{checkpoint}: all cells must start from one monolingual summarizer, but {others} "
+            "started from another; delete these cells, or take the OUT in which they were trained"
+        )
 
 
 def score(study: Study, file: Path, cell: Cell, split: str) -> dict[str, Any]:
@@ -206,6 +235,7 @@ def run(study: Study, cell: Cell) -> bool:
         scores = score(study, summarize(study, name, cell), cell, "valid")
         setting = {**asdict(cell), "corpus": cell.corpus.name, "precision": PRECISION}
         report = {**asdict(choice), "best": best(study, name), "training": cost}
+        report["sha256"] = hashes(study, cell.name, from_ms=cell.start == "ms")
         keep({"cell": setting, **report, "updates": cell.corpus.updates, "valid": scores}, file)
     print(f"== {cell.name}: German ROUGE-1 {scores['de']['means']['rouge1']['f']:.2f}", flush=True)
     return True
@@ -220,11 +250,12 @@ def keep_ms(study: Study) -> None:
             return
         cost = json.loads((study.out / "ms" / "done.json").read_text(encoding="utf-8"))
         checkpoint, flags = study.out / "ms" / "checkpoint_best.pt", corpus.search.split()
-        names = ("ms", file.stem)
-        valid = write_summaries(study, checkpoint, study.material.pretraining, flags, names)
+        data = study.material.pretraining
+        valid = write_summaries(study, checkpoint, data, flags, training="ms", cell=file.stem)
         scores = {"en": measure(valid, study.material.records["valid"], "en")}
         setting = {"corpus": corpus.name, "system": "ms", "precision": PRECISION}
-        keep({"cell": setting, "training": cost, "valid": scores}, file)
+        report = {"training": cost, "sha256": hashes(study, file.stem, from_ms=True)}
+        keep({"cell": setting, **report, "valid": scores}, file)
 
 
 def open_study(args: argparse.Namespace) -> Study:
@@ -261,6 +292,7 @@ def main() -> None:
         return
     study = open_study(args)
     train_ms(study)
+    check_ms(study)
     keep_ms(study)
     chosen = [cell for cell in cells(study.material.corpus) if re.search(args.only, cell.name)]
     waiting = [cell for cell in chosen if not run(study, cell)]

@@ -8,6 +8,8 @@ that is there; report.py --split test makes the tables.
 """
 
 import argparse
+import hashlib
+import json
 import sys
 from functools import partial
 from pathlib import Path
@@ -26,6 +28,15 @@ from low_resource.run import (  # noqa: E402
 from study import all_finished, measure, score_once  # noqa: E402
 
 
+def belongs(name: str) -> bool:
+    """Whether a cell is there with the summaries of the test split that it was kept with."""
+    cell, summaries = CELLS / f"{name}.json", kept_summaries(name)
+    if not (cell.exists() and summaries.exists()):
+        return False
+    kept = json.loads(cell.read_text(encoding="utf-8"))["sha256"]["test_summaries"]
+    return bool(kept == hashlib.sha256(summaries.read_bytes()).hexdigest())
+
+
 def main() -> None:
     """Score every cell's summaries of the test split, when all are there."""
     parser = argparse.ArgumentParser(
@@ -36,11 +47,12 @@ def main() -> None:
     finished = all_finished(cells(CORPORA[args.corpus]), CELLS)
     ms = f"{args.corpus}_ms"
     names = [*(one.cell.name for one in finished), ms]
-    missing = [name for name in names if not kept_summaries(name).exists()]
+    missing = [name for name in names if not belongs(name)]
     if missing:
         raise SystemExit(
-            f"test split: all summaries must be in {kept_summaries(ms).parent} before any are "
-            f"scored, missing {missing}; delete these cells and let run.py make them again"
+            f"test split: all cells and the summaries that they were kept with must be in {CELLS} "
+            f"before any are scored, missing {missing}; delete these cells and let run.py make "
+            "them again"
         )
     study = open_study(args)
 

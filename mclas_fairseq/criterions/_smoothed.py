@@ -20,7 +20,7 @@ def smoothed_loss_by_token(
         model: made `net_output`; perhaps wrapped for several processes.
         net_output: logits and fairseq's extra dictionary. Logits are those of all positions,
             (B, T_tgt, V), or (n, V), of those that `rows` (n,) in the dictionary names.
-        target: wanted ids, shape (B, T_tgt).
+        target: ids of the targets, shape (B, T_tgt).
         smoothing: epsilon, and the id of padding.
 
     Returns:
@@ -32,7 +32,10 @@ def smoothed_loss_by_token(
     rows = extra.get("rows")
     if rows is None:
         rows = flat.ne(smoothing.padding).nonzero().view(-1)
-        logits, extra = logits.view(-1, logits.size(-1))[rows], {**extra, "rows": rows}
+        logits, extra = (
+            logits.view(-1, logits.size(-1)).index_select(0, rows),
+            {**extra, "rows": rows},
+        )
     own: Any = getattr(model, "smoothed_loss", None)
     found: tuple[Tensor, Tensor] | None = None
     if own is not None:
@@ -45,7 +48,7 @@ def smoothed_loss_by_token(
 
 
 def of_log_probs(log_probs: Tensor, target: Tensor, smoothing: Smoothing) -> tuple[Tensor, Tensor]:
-    """Loss and NLL, each (N,), of log-probabilities (N, V) and wanted ids (N,), by fairseq."""
+    """Loss and NLL, each (N,), of log-probabilities (N, V) and target ids (N,), by fairseq."""
     loss, nll = label_smoothed_nll_loss(
         log_probs, target, smoothing.epsilon, ignore_index=smoothing.padding, reduce=False
     )

@@ -84,7 +84,8 @@ class SummaryDecoder(TransformerDecoderBase):
             Logits (B, T_tgt, V), or features (B, T_tgt, C) with `features_only`, and fairseq's
             extra dictionary; with copying also `copy_gate` (B, T_tgt, 1) and `src_tokens`
             (B, T_src), from which `MclasModel.get_normalized_probs` makes the mixture. With
-            `wanted` the logits are (n, V), and `rows` (n,) says which of the B * T_tgt they are.
+            `wanted` the logits are (n, V) (features (n, C)), of which `MclasModel.smoothed_loss`
+            makes the loss, and `rows` (n,) says which of the B * T_tgt they are.
         """
         if self.copy_gate is not None and alignment_heads is None:
             alignment_heads = _COPY_HEADS
@@ -196,6 +197,7 @@ class MclasModel(TransformerModel, Fingerprinted):
         src_tokens: Tensor,
         src_lengths: Tensor,
         prev_output_tokens: Tensor,
+        *args: Any,
         wanted: Optional[Tensor] = None,
         **options: Any,
     ) -> tuple[Tensor, dict[str, Any]]:
@@ -205,8 +207,9 @@ class MclasModel(TransformerModel, Fingerprinted):
             src_tokens: documents, shape (B, T_src).
             src_lengths: their lengths, shape (B,).
             prev_output_tokens: what the decoder reads, BOS first, shape (B, T_tgt).
+            args: fairseq's; not together with `wanted`.
             wanted: the positions whose logits are wanted, bool, shape (B, T_tgt); None: all.
-            options: fairseq's; not together with `wanted`.
+            options: fairseq's; with `wanted` those of the decoder.
 
         Returns:
             What the decoder returns, see `SummaryDecoder.forward`.
@@ -215,11 +218,14 @@ class MclasModel(TransformerModel, Fingerprinted):
         if wanted is None:
             fairseq_model: Any = super()
             found: tuple[Tensor, dict[str, Any]] = fairseq_model.forward(
-                src_tokens, src_lengths, prev_output_tokens, **options
+                src_tokens, src_lengths, prev_output_tokens, *args, **options
             )
             return found
+        assert not args, "name fairseq's options where `wanted` is given"
         encoder_out = network.encoder(src_tokens, src_lengths=src_lengths)
-        found = network.decoder(prev_output_tokens, encoder_out=encoder_out, wanted=wanted)
+        found = network.decoder(
+            prev_output_tokens, encoder_out=encoder_out, wanted=wanted, **options
+        )
         return found
 
     @property
@@ -234,11 +240,15 @@ class MclasModel(TransformerModel, Fingerprinted):
         log_probs: bool,
         sample: Optional[dict[str, Tensor]] = None,
     ) -> Tensor:
-        """(Log-)probabilities over the dictionary, shape (B, T_tgt, V), fp32; nats if logs."""
+        """(Log-)probabilities over the dictionary, fp32; nats if logs.
+
+        Their shape is that of the logits: (B, T_tgt, V), or without copying also (n, V).
+        """
         logits, extra = net_output
         if extra is None or "copy_gate" not in extra:
             plain: Tensor = super().get_normalized_probs(net_output, log_probs, sample)
             return plain
+        assert "rows" not in extra, "the mixture of some positions alone is not written out"
         mixed = mixture_log_probs(
             logits.float().softmax(dim=-1),
             extra["attn"][0].float(),
@@ -254,7 +264,7 @@ class MclasModel(TransformerModel, Fingerprinted):
 
         Args:
             net_output: of this model given `wanted`: logits (n, V), and `rows` in the dictionary.
-            target: wanted ids, none of them padding, shape (n,).
+            target: ids of the targets, none of them padding, shape (n,).
             smoothing: as fairseq has it.
 
         Returns:

@@ -26,7 +26,7 @@ class Smoothing(NamedTuple):
 
     Attributes:
         epsilon: mass that is taken from the target, spread over the other V - 1 entries.
-        padding: id of padding, whose rows cost nothing.
+        padding: id of padding, which costs nothing.
     """
 
     epsilon: float
@@ -53,11 +53,11 @@ class Copying(NamedTuple):
 
 
 class _Block(NamedTuple):
-    """A few of the target tokens, with their softmax and P, both of shape (rows, V)."""
+    """A few of the target tokens, k: which, their softmax and P, both of shape (k, V)."""
 
     rows: slice
-    copying: Copying  # in fp32
-    target: Tensor  # (rows, 1)
+    copying: Copying  # attention and gate in fp32
+    target: Tensor  # (k, 1)
     probs: Tensor
     mixture: Tensor
 
@@ -100,12 +100,12 @@ class _SmoothedMixtureLoss(torch.autograd.Function):
         d_logits, d_attention, d_gate = (torch.zeros_like(x) for x in (logits, *copying[:2]))
         of_target, of_each = ctx.smoothing.weights(logits.size(-1))
         tiny = torch.finfo(torch.float32).tiny
-        for rows, part, wanted, probs, mixture in _blocks(logits, Copying(*copying), target):
+        for rows, part, token, probs, mixture in _blocks(logits, Copying(*copying), target):
             if bool(mixture.min() < tiny):  # where the forward pass held P up, no gradient flows
                 mixture.masked_fill_(mixture < tiny, torch.inf)
             d_mixture = mixture.reciprocal_()
-            at_target = d_mixture.gather(1, wanted)
-            d_mixture.mul_(-of_each).scatter_add_(1, wanted, -of_target * at_target)
+            at_target = d_mixture.gather(1, token)
+            d_mixture.mul_(-of_each).scatter_add_(1, token, -of_target * at_target)
             d_mixture.mul_(grads[0][rows].unsqueeze(1))
             at_copied = d_mixture.gather(1, part.src_tokens)
             weighted = d_mixture.mul_(probs)  # dL/dP times P_vocab
@@ -127,7 +127,7 @@ def smoothed_mixture_loss(
     Args:
         logits: of the vocabulary, shape (n, V).
         copying: the mixture's other part.
-        target: wanted ids, none of them padding, shape (n,).
+        target: ids of the targets, none of them padding, shape (n,).
         smoothing: as fairseq has it.
 
     Returns:

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
+from fairseq.distributed.module_proxy_wrapper import ModuleProxyWrapper
+from torch import Tensor, nn
 
 from mclas_fairseq.criterions.summary_cross_entropy import SummaryCrossEntropy
 from mclas_fairseq.criterions.vhm_elbo import VhmElbo
@@ -100,6 +101,25 @@ def test_loss_and_gradients_of_summaries_are_the_same(
     monkeypatch.setattr(MclasModel, "takes_wanted", False)
     assert_same(found, terms(criterion, model, sample))
     assert projected == [tuple(target.shape) for target in targets]
+
+
+def test_wrapped_for_several_processes_it_is_still_told(
+    projected: list[tuple[int, ...]],
+) -> None:
+    class Parallel(nn.Module):
+        """As torch's: the model is its part `module`."""
+
+        def __init__(self, module: nn.Module):
+            super().__init__()
+            self.module = module
+
+        def forward(self, *args: Any, **options: Any) -> Any:
+            return self.module(*args, **options)
+
+    model, task = summarizer(Layout.MCLAS, copying=True)
+    sample = WORLD.batch()
+    SummaryCrossEntropy(task, False, 0.1)(ModuleProxyWrapper(Parallel(model)), sample)
+    assert projected == [(sample["ntokens"],)]
 
 
 @pytest.mark.parametrize("options", [{"report_accuracy": True}, {"ignore_prefix_size": 1}])

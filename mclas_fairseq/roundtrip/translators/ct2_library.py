@@ -32,17 +32,21 @@ def ctranslate2(part: str = "") -> Any:
     needs_mkl = not processor_has_vnni() and _USE_MKL not in os.environ
     if needs_mkl:
         os.environ[_USE_MKL] = "1"
-    module = f"ctranslate2.{part}" if part else "ctranslate2"
-    found = require(module, extra="roundtrip", purpose="ct2:")
-    if needs_mkl and not part and "int16" not in found.get_supported_compute_types("cpu"):
+    found = require("ctranslate2", extra="roundtrip", purpose="ct2:")
+    if needs_mkl and "int16" not in found.get_supported_compute_types("cpu"):
         logger.warning(
             "ct2: CTranslate2 must multiply 8 bits with MKL on a processor without VNNI, such as "
             "this one, but was imported before it could be told; translations in int8 may differ "
             "more than usual from those in float32: set CT2_USE_MKL=1 before Python starts"
         )
+    if part:
+        found = require(f"ctranslate2.{part}", extra="roundtrip", purpose="ct2:")
     return found
 
 
 def processor_has_vnni() -> bool:
-    """Whether products of 8 bits are added in 32; only x86 processors lack it."""
+    """Whether products of 8 bits are added in 32; only x86 processors lack it.
+
+    torch knows of VNNI with AVX-512 alone: where it comes with AVX2, MKL is taken as well.
+    """
     return platform.machine() not in _X86 or bool(torch.cpu._is_vnni_supported())

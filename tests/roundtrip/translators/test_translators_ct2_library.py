@@ -50,7 +50,7 @@ def test_mkl_is_asked_for_without_vnni_and_where_nothing_is_set(
         environment.setenv("CT2_USE_MKL", given)
     ct2_library.ctranslate2()
     ct2_library.ctranslate2("specs")
-    assert imported == [("ctranslate2", expected), ("ctranslate2.specs", expected)]
+    assert set(imported) == {("ctranslate2", expected), ("ctranslate2.specs", expected)}
     assert not caplog.records
 
 
@@ -59,8 +59,8 @@ def test_being_too_late_is_warned_of_once(
 ) -> None:
     found(environment, WITHOUT)
     environment.setattr(ct2_library, "processor_has_vnni", lambda: False)
-    for _ in range(2):
-        ct2_library.ctranslate2()
+    ct2_library.ctranslate2("specs")
+    ct2_library.ctranslate2()
     (message,) = [record.getMessage() for record in caplog.records]
     assert "was imported before it could be told" in message
     assert "set CT2_USE_MKL=1 before Python starts" in message
