@@ -33,17 +33,14 @@ _NAMES = ("ours", "stock")
 class WrittenOut(SummaryCrossEntropy):
     """The criterion that writes the probabilities of all positions down and looks them up."""
 
-    def _wanted(self, model: Any, sample: dict[str, Any]) -> dict[str, Tensor]:
+    def _target_masks(self, model: Any, sample: dict[str, Any]) -> dict[str, Tensor]:
         return {}
 
     def _by_token(
         self, model: Any, net_output: Any, sample: dict[str, Any]
     ) -> tuple[Tensor, Tensor]:
-        log_probs = model.get_normalized_probs(net_output, log_probs=True)
-        smoothing = Smoothing(self.eps, self.padding_idx)
-        return of_log_probs(
-            log_probs.view(-1, log_probs.size(-1)), sample["target"].view(-1), smoothing
-        )
+        log_probs, target = self.get_lprobs_and_target(model, net_output, sample)
+        return of_log_probs(log_probs, target, Smoothing(self.eps, self.padding_idx))
 
 
 def build(task: CrossLingualSummarizationTask, name: str, size: str) -> Callable[[Any], None]:

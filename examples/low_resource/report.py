@@ -25,6 +25,7 @@ from low_resource.grid import (  # noqa: E402
     SEEDS,
     STARTS,
     SYSTEMS,
+    Cell,
     Corpus,
     cells,
 )
@@ -51,6 +52,7 @@ class Results:
         self.corpus = corpus
         self.missing: list[str] = []
         self.cells: dict[tuple[int, str, str, int], dict[str, Any]] = {}
+        self.kept = kept
         self.split = split
         folder = kept if split == "valid" else kept / split
         for cell in cells(corpus):
@@ -68,6 +70,14 @@ class Results:
         found = [self.cells.get((size, system, start, seed)) for seed in SEEDS]
         measured = [cell[language] for cell in found if cell is not None and language in cell]
         return Runs(measured) if measured else None
+
+    def nll(self, size: int, system: str, start: str) -> Iterator[float]:
+        """Validation NLL of `S^B` of a system's finished seeds, in bits per token."""
+        for seed in SEEDS:
+            file = self.kept / f"{Cell(self.corpus, size, system, start, seed).name}.json"
+            if file.exists():
+                content = json.loads(file.read_text(encoding="utf-8"))
+                yield float(content["best"]["cls_nll_bits_per_token"])
 
 
 def interval(values: NDArray[np.float64]) -> str:
@@ -107,27 +117,21 @@ def table_2(results: Results) -> Iterator[str]:
 
 def table_5(results: Results) -> Iterator[str]:
     """Lengths of the German summaries, in tokens, and their distance from the references'."""
-    yield "| triples | system | length | minus references | distinct |"
-    yield "|---|---|---|---|---|"
+    yield "| triples | from | system | length | minus references | distinct |"
+    yield "|---|---|---|---|---|---|"
+    reference = None
     for size in results.corpus.sizes:
-        for system in SYSTEMS:
-            runs = results.runs(size, system, "ms")
-            if runs is not None:
-                gap = runs.mean("length") - runs.mean("reference_length")
-                length = f"{runs.mean('length'):.2f} | {gap:+.2f}"
-                distinct = f"{100 * runs.mean('distinct'):.0f} %"
-                yield f"| {size} | {NAMES[system]} from MS | {length} | {distinct} |"
-    runs = next((found for found in _all_runs(results)), None)
-    if runs is not None:
-        yield f"| | references | {runs.mean('reference_length'):.2f} | | |"
-
-
-def _all_runs(results: Results) -> Iterator[Runs]:
-    for size in results.corpus.sizes:
-        for system in SYSTEMS:
-            runs = results.runs(size, system, "ms")
-            if runs is not None:
-                yield runs
+        for start in STARTS:
+            for system in SYSTEMS:
+                runs = results.runs(size, system, start)
+                if runs is None:
+                    continue
+                reference = runs.mean("reference_length")
+                length = f"{runs.mean('length'):.2f} | {runs.mean('length') - reference:+.2f}"
+                name = f"{start.replace('ms', 'MS')} | {NAMES[system]}"
+                yield f"| {size} | {name} | {length} | {100 * runs.mean('distinct'):.0f} % |"
+    if reference is not None:
+        yield f"| | | references | {reference:.2f} | | |"
 
 
 def table_6(results: Results) -> Iterator[str]:
@@ -160,17 +164,36 @@ def starts(results: Results) -> Iterator[str]:
 
 
 def controls(results: Results) -> Iterator[str]:
-    """The two controls, on all triples."""
-    yield "| control | R-1 | the system itself minus it |"
-    yield "|---|---|---|"
+    """The two controls, on all triples; NLL of `S^B` is that of the validation split."""
+    yield "| trained | R-1 | R-2 | R-1 by seed | NLL by seed, bits a token | itself minus control |"
+    yield "|---|---|---|---|---|---|"
     size = results.corpus.sizes[-1]
     for control, system in CONTROLS.items():
         runs, itself = (results.runs(size, name, "ms") for name in (control, system))
-        if runs is None:
+        if runs is None or itself is None:
             continue
-        values = runs.values("rouge1")
-        gap = "" if itself is None else against(itself.values("rouge1"), values)
-        yield f"| {NAMES[control]} | {interval(values)} | {gap} |"
+        gap = against(itself.values("rouge1"), runs.values("rouge1"))
+        for name, found, last in ((system, itself, ""), (control, runs, gap)):
+            scores = f"{interval(found.values('rouge1'))} | {found.values('rouge2').mean():.2f}"
+            seeds = ", ".join(f"{mean:.1f}" for mean in found.values("rouge1").mean(axis=1))
+            nll = ", ".join(f"{value:.3f}" for value in results.nll(size, name, "ms"))
+            yield f"| {NAMES[name]} | {scores} | {seeds} | {nll} | {last} |"
+
+
+def comparisons(results: Results) -> Iterator[str]:
+    """What the verdicts look at beside NCLS and starts: from MS, ROUGE-1."""
+    yield "| triples | summaries | MCLAS minus | R-1 |"
+    yield "|---|---|---|---|"
+    for size in results.corpus.sizes:
+        for language in ("de", "en"):
+            mclas = results.runs(size, "mclas", "ms", language)
+            others = {"NCLS+MS": results.runs(size, "ncls_ms", "ms", language)}
+            if language == "en" and results.ms is not None:
+                others["MS"] = Runs([results.ms["en"]])
+            for name, other in others.items():
+                if mclas is not None and other is not None:
+                    gap = against(mclas.values("rouge1"), other.values("rouge1"))
+                    yield f"| {size} | {language} | {name} | {gap} |"
 
 
 def plot(results: Results, path: Path) -> None:
@@ -236,6 +259,7 @@ def main() -> None:
         "Lengths (Table 5)": table_5,
         "Monolingual summaries (Tables 6 and 7)": table_6,
         "Starts (Figure 3)": starts,
+        "Comparisons": comparisons,
         "Controls": controls,
     }
     for title, part in parts.items():

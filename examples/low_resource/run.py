@@ -16,7 +16,6 @@ DATA is the folder with xscitldr/ and papers/. OUT gets corpora, data-bins, chec
 """
 
 import argparse
-import hashlib
 import json
 import re
 import sys
@@ -50,6 +49,8 @@ from study import (  # noqa: E402
     states,
     train_once,
 )
+
+from mclas_fairseq.checkpoints.bundle_format import describe_file  # noqa: E402
 
 CELLS = HERE / "cells"
 # The first runs of xscitldr, in bf16 on another machine: what their trials chose holds.
@@ -162,25 +163,25 @@ def summarize(study: Study, name: str, cell: Cell) -> Path:
     """Write a cell's summaries, in all languages, by the training `name`; see `write_summaries`."""
     both = ["--summary-decoder", "both"] if cell.system.startswith("ncls_ms") else []
     flags = [*cell.corpus.search.split(), *both]
-    checkpoint = study.out / name / "checkpoint_best.pt"
-    return write_summaries(
-        study, checkpoint, study.material.triples, flags, training=name, cell=cell.name
-    )
+    return write_summaries(study, study.material.triples, flags, training=name, cell=cell.name)
 
 
 def write_summaries(
-    study: Study, checkpoint: Path, data: Path, flags: Sequence[str], *, training: str, cell: str
+    study: Study, data: Path, flags: Sequence[str], *, training: str, cell: str
 ) -> Path:
-    """Summaries of both splits; returns the file of the validation split.
+    """Summaries of both splits by the best checkpoint of a training.
 
     Args:
         study: where things stand.
-        checkpoint: what summarizes.
-        data: its data-bin.
-        flags: how.
+        data: the training's data-bin.
+        flags: of the search, and what else `mclas summarize` gets.
         training: its name.
         cell: the cell's name.
+
+    Returns:
+        The file of the validation split; that of the test split is `kept_summaries`.
     """
+    checkpoint = study.out / training / "checkpoint_best.pt"
     valid = study.out / "summaries" / f"{training}.valid.jsonl"
     for split, out in (("valid", valid), ("test", kept_summaries(cell))):
         records = study.material.records[split]
@@ -194,13 +195,13 @@ def hashes(study: Study, name: str, *, from_ms: bool) -> dict[str, str]:
     files = {"test_summaries": kept_summaries(name)}
     if from_ms:
         files["ms"] = study.out / "ms" / "checkpoint_best.pt"
-    return {key: hashlib.sha256(file.read_bytes()).hexdigest() for key, file in files.items()}
+    return {key: describe_file(file).sha256 for key, file in files.items()}
 
 
 def check_ms(study: Study) -> None:
     """End the study where kept cells started from another monolingual summarizer than OUT has."""
     checkpoint = study.out / "ms" / "checkpoint_best.pt"
-    own = hashlib.sha256(checkpoint.read_bytes()).hexdigest()
+    own = describe_file(checkpoint).sha256
     others = [
         file.stem
         for file in sorted(CELLS.glob(f"{study.material.corpus.name}_*.json"))
@@ -249,9 +250,8 @@ def keep_ms(study: Study) -> None:
         if not mine or file.exists():
             return
         cost = json.loads((study.out / "ms" / "done.json").read_text(encoding="utf-8"))
-        checkpoint, flags = study.out / "ms" / "checkpoint_best.pt", corpus.search.split()
-        data = study.material.pretraining
-        valid = write_summaries(study, checkpoint, data, flags, training="ms", cell=file.stem)
+        data, flags = study.material.pretraining, corpus.search.split()
+        valid = write_summaries(study, data, flags, training="ms", cell=file.stem)
         scores = {"en": measure(valid, study.material.records["valid"], "en")}
         setting = {"corpus": corpus.name, "system": "ms", "precision": PRECISION}
         report = {"training": cost, "sha256": hashes(study, file.stem, from_ms=True)}

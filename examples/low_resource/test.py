@@ -8,7 +8,6 @@ that is there; report.py --split test makes the tables.
 """
 
 import argparse
-import hashlib
 import json
 import sys
 from functools import partial
@@ -27,6 +26,8 @@ from low_resource.run import (  # noqa: E402
 )
 from study import all_finished, measure, score_once  # noqa: E402
 
+from mclas_fairseq.checkpoints.bundle_format import describe_file  # noqa: E402
+
 
 def belongs(name: str) -> bool:
     """Whether a cell is there with the summaries of the test split that it was kept with."""
@@ -34,7 +35,7 @@ def belongs(name: str) -> bool:
     if not (cell.exists() and summaries.exists()):
         return False
     kept = json.loads(cell.read_text(encoding="utf-8"))["sha256"]["test_summaries"]
-    return bool(kept == hashlib.sha256(summaries.read_bytes()).hexdigest())
+    return bool(kept == describe_file(summaries).sha256)
 
 
 def main() -> None:

@@ -70,7 +70,7 @@ class SummaryCrossEntropy(LabelSmoothedCrossEntropyCriterion):
             Loss in nats, summed over target tokens; the divisor of the gradient (target tokens, or
             sentences with --sentence-avg); sums for the logs, in nats.
         """
-        net_output = model(**sample["net_input"], **self._wanted(model, sample))
+        net_output = model(**sample["net_input"], **self._target_masks(model, sample))
         loss, sums = self._of_target(model, net_output, sample, self.task.summary_masks)
         if "ms_target" in sample:
             ms_sample = {**sample, "target": sample["ms_target"]}
@@ -87,16 +87,15 @@ class SummaryCrossEntropy(LabelSmoothedCrossEntropyCriterion):
         }
         return (loss.sum() if reduce else loss), sample_size, logging_output
 
-    def _wanted(self, model: Any, sample: dict[str, Any]) -> dict[str, Tensor]:
+    def _target_masks(self, model: Any, sample: dict[str, Any]) -> dict[str, Tensor]:
         """Tell a model of ours that padding needs no logits, unless something reads them."""
-        if not getattr(model, "takes_wanted", False):
+        reads_all = self.report_accuracy or self.ignore_prefix_size
+        if reads_all or not getattr(model, "takes_target_mask", False):
             return {}
-        if self.report_accuracy or self.ignore_prefix_size:
-            return {}
-        names = {"target": "wanted", "ms_target": "ms_wanted"}
+        names = {"target": "target_mask", "ms_target": "ms_target_mask"}
         return {
-            wanted: sample[target].ne(self.padding_idx)
-            for target, wanted in names.items()
+            mask: sample[target].ne(self.padding_idx)
+            for target, mask in names.items()
             if target in sample
         }
 

@@ -132,8 +132,8 @@ class VhmElbo(FairseqCriterion):
         weight = self.weight.at(update) if model.training else 1.0
         batches = {task: sample[task] for task in TASKS if task in sample}
         noise = LatentNoise(self.seed, update if model.training else 0)
-        wanted = {task: batch["target"].ne(self.padding_idx) for task, batch in batches.items()}
-        outputs = model(batches, noise=noise, wanted=wanted)
+        masks = {task: batch["target"].ne(self.padding_idx) for task, batch in batches.items()}
+        outputs = model(batches, noise=noise, target_masks=masks)
         losses = []
         log: dict[str, Any] = {"ntokens": 0, "nsentences": 0}
         for task, batch in batches.items():

@@ -15,7 +15,8 @@ from fairseq.models.transformer import TransformerConfig
 from torch import Tensor, nn
 
 from mclas_fairseq.errors import ConfigError
-from mclas_fairseq.models.mclas import CopiedEncoder, SummaryDecoder
+from mclas_fairseq.models._encoders import CopiedEncoder
+from mclas_fairseq.models._summary_decoder import SummaryDecoder
 from mclas_fairseq.modules.latent_noise import Draw, LatentNoise, draw_mean
 from mclas_fairseq.modules.latents import (
     GLOBAL,

@@ -15,18 +15,13 @@ from typing import Any, Optional, cast
 
 import torch
 from fairseq.models import register_model, register_model_architecture
-from fairseq.models.transformer import (
-    TransformerConfig,
-    TransformerDecoderBase,
-    TransformerModel,
-)
+from fairseq.models.transformer import TransformerConfig, TransformerModel
 from fairseq.models.transformer.transformer_legacy import base_architecture
 from omegaconf import OmegaConf, open_dict
 from torch import Tensor, nn
 
 from mclas_fairseq.errors import CheckpointError, ConfigError
 from mclas_fairseq.models._encoders import (
-    CopiedEncoder,
     add_encoder_args,
     build_text_encoder,
     fit_decoder,
@@ -35,78 +30,12 @@ from mclas_fairseq.models._encoders import (
     start_from_pretrained,
 )
 from mclas_fairseq.models._fit import check_fit
-from mclas_fairseq.modules.copy_attention import CopyGate, mixture_log_probs
+from mclas_fairseq.models._summary_decoder import SummaryDecoder
+from mclas_fairseq.modules.copy_attention import mixture_log_probs
 from mclas_fairseq.modules.copy_loss import Copying, Smoothing, smoothed_mixture_loss
 from mclas_fairseq.modules.fingerprint import Fingerprinted
 
-__all__ = ["CopiedEncoder", "MclasModel", "SummaryDecoder"]
-
 logger = logging.getLogger(__name__)
-
-_COPY_HEADS = 1  # one head of the last layer points; the others are free to attend elsewhere
-
-
-class SummaryDecoder(TransformerDecoderBase):
-    """fairseq's decoder, with a gate for copying from the document when asked for."""
-
-    def __init__(
-        self, cfg: TransformerConfig, dictionary: Any, embed_tokens: nn.Embedding, copy: bool
-    ):
-        super().__init__(cfg, dictionary, embed_tokens, no_encoder_attn=cfg.no_cross_attention)
-        self.copy_gate = CopyGate(self.output_embed_dim) if copy else None
-
-    @property
-    def reads_documents_by_attention_alone(self) -> bool:
-        """Whether hypotheses of one document may share its row of encoder output."""
-        return type(self) is SummaryDecoder
-
-    def forward(
-        self,
-        prev_output_tokens: Tensor,
-        encoder_out: Optional[dict[str, list[Tensor]]] = None,
-        incremental_state: Optional[dict[str, Any]] = None,
-        features_only: bool = False,
-        full_context_alignment: bool = False,
-        alignment_layer: Optional[int] = None,
-        alignment_heads: Optional[int] = None,
-        src_lengths: Optional[Tensor] = None,
-        return_all_hiddens: bool = False,
-        wanted: Optional[Tensor] = None,
-    ) -> tuple[Tensor, dict[str, Any]]:
-        """Decode prev_output_tokens (B, T_tgt).
-
-        Args:
-            prev_output_tokens: what the decoder reads.
-            wanted: the positions whose logits are wanted, bool, shape (B, T_tgt); None: all. In
-                training those of padding are not, and the output projection is the dearest layer.
-
-        Returns:
-            Logits (B, T_tgt, V), or features (B, T_tgt, C) with `features_only`, and fairseq's
-            extra dictionary; with copying also `copy_gate` (B, T_tgt, 1) and `src_tokens`
-            (B, T_src), from which `MclasModel.get_normalized_probs` makes the mixture. With
-            `wanted` the logits are (n, V) (features (n, C)), of which `MclasModel.smoothed_loss`
-            makes the loss, and `rows` (n,) says which of the B * T_tgt they are.
-        """
-        if self.copy_gate is not None and alignment_heads is None:
-            alignment_heads = _COPY_HEADS
-        features, extra = self.extract_features(
-            prev_output_tokens,
-            encoder_out=encoder_out,
-            incremental_state=incremental_state,
-            full_context_alignment=full_context_alignment,
-            alignment_layer=alignment_layer,
-            alignment_heads=alignment_heads,
-        )
-        if self.copy_gate is not None:
-            assert encoder_out is not None
-            extra["copy_gate"] = self.copy_gate(features)
-            copied = encoder_out["src_tokens"][0]
-            # Search may keep one row for all hypotheses of a document.
-            extra["src_tokens"] = copied.repeat_interleave(len(features) // len(copied), dim=0)
-        if wanted is not None:
-            extra["rows"] = wanted.reshape(-1).nonzero().view(-1)
-            features = features.reshape(-1, features.size(-1)).index_select(0, extra["rows"])
-        return (features if features_only else self.output_layer(features)), extra
 
 
 @register_model("mclas")
@@ -114,7 +43,7 @@ class MclasModel(TransformerModel, Fingerprinted):
     """The Transformer of MS, NCLS and MCLAS; which of them it is, the task's layout decides."""
 
     two_decoders = False  # whether each summary has a decoder of its own (layout ncls_ms)
-    takes_wanted = True  # whether `forward` can be told which logits are wanted
+    takes_target_mask = True  # whether `forward` can be told which logits are wanted
 
     @classmethod
     def add_args(cls, parser: ArgumentParser) -> None:
@@ -197,8 +126,6 @@ class MclasModel(TransformerModel, Fingerprinted):
         src_tokens: Tensor,
         src_lengths: Tensor,
         prev_output_tokens: Tensor,
-        *args: Any,
-        wanted: Optional[Tensor] = None,
         **options: Any,
     ) -> tuple[Tensor, dict[str, Any]]:
         """Encode documents and decode what is read of targets.
@@ -207,24 +134,15 @@ class MclasModel(TransformerModel, Fingerprinted):
             src_tokens: documents, shape (B, T_src).
             src_lengths: their lengths, shape (B,).
             prev_output_tokens: what the decoder reads, BOS first, shape (B, T_tgt).
-            args: fairseq's; not together with `wanted`.
-            wanted: the positions whose logits are wanted, bool, shape (B, T_tgt); None: all.
-            options: fairseq's; with `wanted` those of the decoder.
+            options: of the decoder, such as `target_mask`.
 
         Returns:
             What the decoder returns, see `SummaryDecoder.forward`.
         """
         network: Any = self  # torch types a module's parts as tensors or modules
-        if wanted is None:
-            fairseq_model: Any = super()
-            found: tuple[Tensor, dict[str, Any]] = fairseq_model.forward(
-                src_tokens, src_lengths, prev_output_tokens, *args, **options
-            )
-            return found
-        assert not args, "name fairseq's options where `wanted` is given"
         encoder_out = network.encoder(src_tokens, src_lengths=src_lengths)
-        found = network.decoder(
-            prev_output_tokens, encoder_out=encoder_out, wanted=wanted, **options
+        found: tuple[Tensor, dict[str, Any]] = network.decoder(
+            prev_output_tokens, encoder_out=encoder_out, **options
         )
         return found
 
@@ -263,7 +181,7 @@ class MclasModel(TransformerModel, Fingerprinted):
         """Label-smoothed loss and NLL of n target tokens, without a table of probabilities.
 
         Args:
-            net_output: of this model given `wanted`: logits (n, V), and `rows` in the dictionary.
+            net_output: of this model given `target_mask`: logits (n, V), `rows` in the dictionary.
             target: ids of the targets, none of them padding, shape (n,).
             smoothing: as fairseq has it.
 

@@ -78,8 +78,8 @@ class NclsMsModel(MclasModel):
         src_lengths: Tensor,
         prev_output_tokens: Tensor,
         ms_prev_output_tokens: Optional[Tensor] = None,
-        wanted: Optional[Tensor] = None,
-        ms_wanted: Optional[Tensor] = None,
+        target_mask: Optional[Tensor] = None,
+        ms_target_mask: Optional[Tensor] = None,
     ) -> Output:
         """Run the encoder once and each decoder that is given something to read.
 
@@ -88,19 +88,22 @@ class NclsMsModel(MclasModel):
             src_lengths: their lengths, shape (B,).
             prev_output_tokens: what the decoder of `S^B` reads, BOS first, shape (B, T_tgt).
             ms_prev_output_tokens: what that of `S^A` reads, shape (B, T_ms).
-            wanted: the positions whose logits of `S^B` are wanted, bool, (B, T_tgt); None: all.
-            ms_wanted: as `wanted`, of `S^A`, (B, T_ms).
+            target_mask: the positions whose logits of `S^B` are wanted, bool, shape (B, T_tgt);
+                None: all.
+            ms_target_mask: the same of `S^A`, shape (B, T_ms).
 
         Returns:
             Logits (B, T_tgt, V) of `S^B` and fairseq's extra dictionary; its entry `ms` holds the
-            same two for `S^A`, with logits (B, T_ms, V). With `wanted`, see `SummaryDecoder`.
+            same two for `S^A`, with logits (B, T_ms, V). With `target_mask`, see `SummaryDecoder`.
         """
         network: Any = self  # torch types a module's parts as tensors or modules
         encoder_out = network.encoder(src_tokens, src_lengths=src_lengths)
-        logits, extra = network.decoder(prev_output_tokens, encoder_out=encoder_out, wanted=wanted)
+        logits, extra = network.decoder(
+            prev_output_tokens, encoder_out=encoder_out, target_mask=target_mask
+        )
         if ms_prev_output_tokens is not None:
             extra["ms"] = network.ms_decoder(
-                ms_prev_output_tokens, encoder_out=encoder_out, wanted=ms_wanted
+                ms_prev_output_tokens, encoder_out=encoder_out, target_mask=ms_target_mask
             )
         return logits, extra
 

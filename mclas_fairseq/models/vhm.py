@@ -148,7 +148,7 @@ class VhmModel(MclasModel):
         self,
         batches: Mapping[str, Batch],
         noise: Optional[LatentNoise] = None,
-        wanted: Optional[Mapping[str, Tensor]] = None,
+        target_masks: Optional[Mapping[str, Tensor]] = None,
     ) -> dict[str, Output]:
         """Run every task of an update, with latent variables from the recognition networks.
 
@@ -158,16 +158,17 @@ class VhmModel(MclasModel):
                 `tgt_src_tokens` (B, T_y), the reference as the encoder reads it; with
                 --cls-local-latents summary the CLS batch also `ms_tgt_src_tokens`.
             noise: what draws depend on; None: means instead of draws.
-            wanted: by task the positions whose logits are wanted, bool, (B, T_tgt); None: all.
+            target_masks: by task the positions whose logits are wanted, bool, shape (B, T_tgt);
+                None: all.
 
         Returns:
             By task: logits (B, T_tgt, V) and fairseq's extra dictionary, whose entry `latents`
-            holds priors, posteriors and values (`LatentOutput`). With `wanted`, see
-            `SummaryDecoder`.
+            holds priors, posteriors and values (`LatentOutput`). With `target_masks`,
+            see `SummaryDecoder`.
         """
+        masks = target_masks or {}
         return {
-            task: self._run(task, batch, noise, None if wanted is None else wanted[task])
-            for task, batch in batches.items()
+            task: self._run(task, batch, noise, masks.get(task)) for task, batch in batches.items()
         }
 
     def decoder_of(self, task: str) -> LatentDecoder:
@@ -184,12 +185,12 @@ class VhmModel(MclasModel):
         return chosen
 
     def _run(
-        self, task: str, batch: Batch, noise: Optional[LatentNoise], wanted: Optional[Tensor]
+        self, task: str, batch: Batch, noise: Optional[LatentNoise], target_mask: Optional[Tensor]
     ) -> Output:
         encoder: Any = self.encoder
         out, latents = encoder_pass(encoder, task, batch, noise, self.locals_in_cls)
         tokens = batch["net_input"]["prev_output_tokens"]
-        logits, extra = self.decoder_of(task)(tokens, encoder_out=out, wanted=wanted)
+        logits, extra = self.decoder_of(task)(tokens, encoder_out=out, target_mask=target_mask)
         extra["latents"] = latents
         return logits, extra
 

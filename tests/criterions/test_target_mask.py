@@ -14,7 +14,8 @@ from mclas_fairseq.criterions.vhm_elbo import VhmElbo
 from mclas_fairseq.data.data_bin import dictionary_fingerprint
 from mclas_fairseq.data.layouts import Layout
 from mclas_fairseq.models import ncls_ms as two
-from mclas_fairseq.models.mclas import MclasModel, SummaryDecoder, mclas_tiny
+from mclas_fairseq.models._summary_decoder import SummaryDecoder
+from mclas_fairseq.models.mclas import MclasModel, mclas_tiny
 from tests.vhm.conftest import SIZES, VhmWorld
 
 WORLD = VhmWorld()
@@ -35,6 +36,12 @@ def projected(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, ...]]:
     return shapes
 
 
+def summary_masks(target: Tensor) -> dict[str, Tensor]:
+    """As if the first two tokens of each target were its `S^A`."""
+    first = (torch.arange(target.size(1)) < 2).expand_as(target)
+    return {"ms": first, "cls": ~first}
+
+
 def summarizer(layout: Layout, *, copying: bool) -> Any:
     torch.manual_seed(4)
     task: Any = SimpleNamespace(
@@ -43,7 +50,7 @@ def summarizer(layout: Layout, *, copying: bool) -> Any:
         dictionary_sha256=dictionary_fingerprint(WORLD.dictionary),
         max_positions=lambda: (64, 64),
         layout=layout,
-        summary_masks=lambda target: {"cls": torch.ones_like(target, dtype=torch.bool)},
+        summary_masks=summary_masks,
     )
     args = SimpleNamespace(dropout=0.0, copy_attention=copying)
     for side in ("encoder", "decoder"):
@@ -98,7 +105,7 @@ def test_loss_and_gradients_of_summaries_are_the_same(
     assert projected == [(int(target.ne(1).sum()),) for target in targets]
     assert any(target.eq(1).any() for target in targets), "nothing would be left out"
     projected.clear()
-    monkeypatch.setattr(MclasModel, "takes_wanted", False)
+    monkeypatch.setattr(MclasModel, "takes_target_mask", False)
     assert_same(found, terms(criterion, model, sample))
     assert projected == [tuple(target.shape) for target in targets]
 
@@ -144,7 +151,7 @@ def test_loss_and_gradients_of_all_tasks_are_the_same(
     assert projected == [(one["ntokens"],) for one in sample.values()]
     run = type(model).forward
     monkeypatch.setattr(
-        type(model), "forward", lambda self, batches, noise, wanted: run(self, batches, noise)
+        type(model), "forward", lambda self, batches, noise, target_masks: run(self, batches, noise)
     )
     assert_same(found, terms(criterion, model, sample))
     assert projected[len(tasks) :] == [tuple(one["target"].shape) for one in sample.values()]
