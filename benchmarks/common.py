@@ -135,7 +135,7 @@ def report(arguments: argparse.Namespace, result: dict[str, Any]) -> None:
         "processor": platform.processor() or platform.machine(),
         "cores": os.cpu_count(),
         "threads": arguments.threads,
-        "size": arguments.size,
+        **({"size": arguments.size} if "size" in arguments else {}),
         **result,
     }
     text = json.dumps(full, indent=2)
