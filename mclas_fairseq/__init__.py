@@ -4,7 +4,8 @@ Given to fairseq's commands as `--user-dir mclas_fairseq`, it adds tasks, models
 scorer to them; the `mclas` command does what fairseq has no command for.
 
 Importing the package registers everything, because fairseq looks for a plugin's tasks and models
-only when it imports the plugin itself, and never for its criterions and scorers.
+only when it imports the plugin itself, and never for its criterions and scorers. Only the `mclas`
+command puts that off until it knows that fairseq is needed, so that its help need not wait for it.
 
 From Python, `load` opens a trained model that summarizes.
 """
@@ -12,7 +13,9 @@ From Python, `load` opens a trained model that summarizes.
 import logging
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional, Union
 
 if TYPE_CHECKING:
@@ -21,27 +24,44 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-registration_error: Optional[ImportError] = None
 
-_loaded_by_fairseq = "fairseq.tasks" in sys.modules
+def register() -> None:
+    """Add tasks, models, criterions, optimizer and scorer to fairseq; done twice, it does no more.
 
-# Parts of fairseq for speech configure the root logger, at debug level, when they are imported; a
-# handler that stands there meanwhile keeps them from it.
-_root = logging.getLogger()
-_placeholder = logging.NullHandler()
-_root.addHandler(_placeholder)
-try:
-    from mclas_fairseq import _registration
-except ImportError as error:
-    # fairseq must not go on without a plugin that it was told to load.
-    if _loaded_by_fairseq:
-        raise
-    # `mclas doctor` must be able to say what is missing; every other command raises this.
-    registration_error = error
-else:
-    _registration.register()
-finally:
-    _root.removeHandler(_placeholder)
+    Raises:
+        SetupError: fairseq cannot be imported.
+    """
+    try:
+        _register()
+    except ImportError as error:
+        from mclas_fairseq.errors import SetupError
+
+        raise SetupError(
+            f"installation: fairseq and what it needs must be importable, {error}; run mclas doctor"
+        ) from error
+
+
+def _register() -> None:
+    # Parts of fairseq for speech configure the root logger, at debug level, when they are imported;
+    # a handler that stands there meanwhile keeps them from it.
+    root = logging.getLogger()
+    placeholder = logging.NullHandler()
+    root.addHandler(placeholder)
+    try:
+        from mclas_fairseq import _registration
+
+        _registration.register()
+    finally:
+        root.removeHandler(placeholder)
+
+
+def _register_on_import() -> None:
+    if "fairseq.tasks" in sys.modules:
+        _register()  # fairseq must not go on without a plugin that it was told to load
+    elif not (sys.argv and Path(sys.argv[0]).stem == "mclas"):
+        # What works without fairseq goes on; what needs it calls register(), which says why not.
+        with suppress(ImportError):
+            _register()
 
 
 def load(
@@ -78,13 +98,7 @@ def load(
         DataError: `data` is no data-bin.
         SetupError: fairseq cannot be imported.
     """
-    if registration_error is not None:
-        from mclas_fairseq.errors import SetupError
-
-        raise SetupError(
-            f"installation: fairseq and what it needs must be importable, {registration_error}; "
-            "run mclas doctor"
-        )
+    register()
     # Only now: importing the package must stay cheap.
     from mclas_fairseq.inference.opening import open_summarizer
 
@@ -96,3 +110,6 @@ def load(
         precision=precision,
         target_langs=target_langs,
     )
+
+
+_register_on_import()

@@ -1,6 +1,7 @@
 """The `mclas` command: what fairseq has no command for.
 
-Each subcommand is one module with `NAME`, `HELP`, `add_arguments(parser)` and `run(args)`.
+Each subcommand is one module with `NAME`, `HELP`, `add_arguments(parser)` and `run(args)`. One that
+works without fairseq says so by `NEEDS_FAIRSEQ`, False or the name of the option that needs it.
 """
 
 import argparse
@@ -11,7 +12,7 @@ from collections.abc import Sequence
 from typing import Protocol, cast
 
 import mclas_fairseq
-from mclas_fairseq.errors import MclasError, SetupError
+from mclas_fairseq.errors import MclasError
 
 COMMANDS = (
     "convert",
@@ -88,8 +89,21 @@ def build_parser() -> argparse.ArgumentParser:
             allow_abbrev=not takes_more,
         )
         command.add_arguments(subparser)
-        subparser.set_defaults(run=command.run, takes_more=takes_more)
+        subparser.set_defaults(
+            run=command.run,
+            takes_more=takes_more,
+            needs_fairseq=getattr(command, "NEEDS_FAIRSEQ", True),
+        )
     return parser
+
+
+def _log_to_stderr() -> None:
+    logging.basicConfig(
+        format="%(asctime)s | %(levelname)s | %(name)s | %(message)s",
+        datefmt="%Y-%m-%d %H:%M:%S",
+        level=logging.INFO,
+        stream=sys.stderr,
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -103,18 +117,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     args.more = more
     if args.more and not args.takes_more:
         parser.error(f"unrecognized arguments: {' '.join(args.more)}")
-    logging.basicConfig(
-        format="%(asctime)s | %(levelname)s | %(name)s | %(message)s",
-        datefmt="%Y-%m-%d %H:%M:%S",
-        level=logging.INFO,
-        stream=sys.stderr,
-    )
     try:
-        if mclas_fairseq.registration_error is not None and args.command != "doctor":
-            raise SetupError(
-                f"installation: fairseq and what it needs must be importable, "
-                f"{mclas_fairseq.registration_error}; run mclas doctor"
-            )
+        needs = args.needs_fairseq
+        if needs is True or (needs and getattr(args, needs) is not None):
+            mclas_fairseq.register()  # before logs are shown: fairseq's import has much to tell
+        _log_to_stderr()
         return int(args.run(args))
     except MclasError as error:
         print(f"mclas {args.command}: error: {error}", file=sys.stderr)

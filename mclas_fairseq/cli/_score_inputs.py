@@ -7,11 +7,10 @@ import itertools
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Optional
+from typing import TYPE_CHECKING, Optional
 
 from mclas_fairseq.corpus.text_files import read_lines
 from mclas_fairseq.corpus.tokenizers import SEPARATOR
-from mclas_fairseq.data.data_bin import DataBin
 from mclas_fairseq.data.generation_log import (
     GenerationRun,
     LoggedHypothesis,
@@ -24,13 +23,16 @@ from mclas_fairseq.errors import ConfigError, DataError
 from mclas_fairseq.evaluation import inputs
 from mclas_fairseq.evaluation.inputs import HALVES, Hypotheses
 
+if TYPE_CHECKING:
+    from mclas_fairseq.data.data_bin import DataBin
+
 # fairseq-generate prints a source line and several lines for each hypothesis: model pieces, text.
 _LOG_LINES = (re.compile(r"[SH]-\d+\t"), re.compile(r"D-\d+\t"))
 _LOG_LINE = re.compile(r"[STHDP]-\d+\t")
 
 
 def read_system(
-    path: Path, language: str, *, half: Optional[str] = None, data: Optional[DataBin] = None
+    path: Path, language: str, *, half: Optional[str] = None, data: Optional["DataBin"] = None
 ) -> Hypotheses:
     """Read one file of summaries, whatever its form.
 

@@ -4,12 +4,11 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Optional
+from typing import TYPE_CHECKING, Optional
 
 import numpy as np
 
 from mclas_fairseq.cli._score_inputs import read_system
-from mclas_fairseq.data.data_bin import DataBin
 from mclas_fairseq.evaluation.documents import Documents
 from mclas_fairseq.evaluation.inputs import References, align
 from mclas_fairseq.evaluation.output_language import outside_vocabulary_share
@@ -19,6 +18,9 @@ from mclas_fairseq.evaluation.scripts import check_script
 from mclas_fairseq.evaluation.statistics_report import SystemStatistics, system_statistics
 from mclas_fairseq.evaluation.systems import Measure, System, rouge_system
 from mclas_fairseq.evaluation.word_pieces import check_whole_words
+
+if TYPE_CHECKING:
+    from mclas_fairseq.data.data_bin import DataBin
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +49,7 @@ class Rules:
     kinds: tuple[str, ...] = ("f1",)
     workers: int = 1
     half: Optional[str] = None
-    data: Optional[DataBin] = None
+    data: Optional["DataBin"] = None
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 NAME = "convert"
 HELP = "turn spreadsheets (CSV), JSON, Parquet or plain text of one's own into records"
+NEEDS_FAIRSEQ = False
 
 # What --delimiter takes: these names, or the signs themselves.
 _DELIMITERS = ("comma", "semicolon", "tab", "bar")

@@ -27,6 +27,7 @@ from mclas_fairseq.cli.doctor_rows import (
 
 NAME = "doctor"
 HELP = "say what is installed, what works, and how to mend what does not"
+NEEDS_FAIRSEQ = False  # it says what is wrong with it
 PROBE = Path(__file__).with_name("doctor_probe.py")
 FLAVOURS = ("fairseq", "fairseq-fixed")
 COMPILERS = ("g++", "c++", "clang++")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 NAME = "human"
 HELP = "human evaluation: blind sheets for annotators, then scores and agreement"
+NEEDS_FAIRSEQ = False
 
 _DESCRIPTION = """\
 Human evaluation on informativeness, conciseness and fluency.

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 NAME = "report"
 HELP = "a table of systems beside baselines, with a check whether they learned, and examples"
+NEEDS_FAIRSEQ = False
 
 _DESCRIPTION = """\
 Scores several systems on the same documents and puts them beside summaries that need no

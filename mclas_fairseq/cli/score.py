@@ -14,11 +14,13 @@ from mclas_fairseq.errors import ConfigError
 if TYPE_CHECKING:
     from mclas_fairseq.cli._score_outputs import Files, Scored
     from mclas_fairseq.cli._score_systems import Rules
+    from mclas_fairseq.data.data_bin import DataBin
     from mclas_fairseq.evaluation.documents import Documents
     from mclas_fairseq.evaluation.systems import System
 
 NAME = "score"
 HELP = "ROUGE and more of summaries against references, with intervals, tests and signatures"
+NEEDS_FAIRSEQ = "data"
 
 _DESCRIPTION = """\
 ROUGE-1, ROUGE-2, ROUGE-L and ROUGE-Lsum, each with a bootstrap 95 % interval and a signature.
@@ -225,7 +227,6 @@ def _score(args: argparse.Namespace) -> "Scored":
 
 def _rules(args: argparse.Namespace) -> "Rules":
     from mclas_fairseq.cli._score_systems import Rules
-    from mclas_fairseq.data.data_bin import DataBin
     from mclas_fairseq.evaluation.protocols import get_protocol
     from mclas_fairseq.evaluation.rouge import KINDS
 
@@ -236,8 +237,14 @@ def _rules(args: argparse.Namespace) -> "Rules":
         kinds=KINDS if args.precision_recall else ("f1",),
         workers=args.workers,
         half=args.half,
-        data=None if args.data is None else DataBin.open(args.data),
+        data=None if args.data is None else _open_data_bin(args.data),
     )
+
+
+def _open_data_bin(folder: Path) -> "DataBin":
+    from mclas_fairseq.data.data_bin import DataBin  # needs fairseq, which scoring does not
+
+    return DataBin.open(folder)
 
 
 def _documents(args: argparse.Namespace, system: "System") -> Optional["Documents"]:

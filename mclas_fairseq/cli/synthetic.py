@@ -6,6 +6,7 @@ from pathlib import Path
 
 NAME = "synthetic"
 HELP = "write the built-in corpus: synthetic news with summaries in en, de and zh"
+NEEDS_FAIRSEQ = False
 
 _DESCRIPTION = """\
 Writes train.jsonl, valid.jsonl and test.jsonl: short news-like reports in English with summaries

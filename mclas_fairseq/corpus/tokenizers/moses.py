@@ -10,12 +10,15 @@ Place in the pipeline: under the tokenizers of `mclas_fairseq.corpus.tokenizers`
 
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import regex
-from sacremoses import MosesDetokenizer, MosesTokenizer
 
 from mclas_fairseq.corpus.text_files import normalize_text
 from mclas_fairseq.corpus.tokenizers.base import SEPARATOR
+
+if TYPE_CHECKING:
+    from sacremoses import MosesDetokenizer, MosesTokenizer
 
 _UNSPACED_SCRIPTS = (
     r"\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}"
@@ -64,10 +67,14 @@ def _moses_language(language: str) -> str:
 
 
 @lru_cache(maxsize=64)
-def _tokenizer(language: str) -> MosesTokenizer:
+def _tokenizer(language: str) -> "MosesTokenizer":
+    from sacremoses import MosesTokenizer
+
     return MosesTokenizer(lang=language)
 
 
 @lru_cache(maxsize=64)
-def _detokenizer(language: str) -> MosesDetokenizer:
+def _detokenizer(language: str) -> "MosesDetokenizer":
+    from sacremoses import MosesDetokenizer
+
     return MosesDetokenizer(lang=language)
