@@ -270,5 +270,25 @@ def _check_no_blank(path: Path, lines: Iterable[str]) -> None:
 
 
 def is_json_lines(path: Path) -> bool:
-    """Say whether a file's name says that it holds JSON lines."""
-    return path.name.endswith((".jsonl", ".jsonl.gz"))
+    """Whether a file holds JSON lines: by its name, or else by an object in its first line.
+
+    Raises:
+        DataError: it is a pipe, or its first line cannot be read.
+    """
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise DataError(
+            f"{path}: summaries, references and documents are read more than once, so they must be"
+            " in files, but this is a pipe or a device; write it to a file first"
+        )
+    if path.name.endswith((".jsonl", ".jsonl.gz")):
+        return True
+    return path.is_file() and _is_object(next((line for _, line in read_lines(path)), ""))
+
+
+def _is_object(line: str) -> bool:
+    if not line.startswith("{"):
+        return False
+    try:
+        return isinstance(json.loads(line), dict)
+    except ValueError:
+        return False

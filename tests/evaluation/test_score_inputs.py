@@ -1,5 +1,6 @@
 import gzip
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,29 @@ def test_bad_summaries_name_file_and_line(tmp_path: Path, row: str, message: str
     path = write(tmp_path / "summaries.jsonl", '{"id": "a", "summary": {"de": "x"}}', row)
     with pytest.raises(DataError, match="summaries.jsonl" + message):
         read_hypotheses(path, "de")
+
+
+def test_json_lines_are_known_by_their_first_line_whatever_the_name(tmp_path: Path) -> None:
+    row = {"id": "b", "summary": {"de": "zwei"}}
+    for name in ("summaries.json", "out.txt", "decoded"):
+        path = write_json(tmp_path / name, row)
+        assert read_hypotheses(path, "de") == Hypotheses(str(path), ("zwei",), ("b",))
+        assert read_references([path], "de").ids == ("b",)
+
+
+@pytest.mark.parametrize("line", ["{ so begann es }", "{}x", '["a"]', "{"])
+def test_text_with_a_brace_is_text(tmp_path: Path, line: str) -> None:
+    path = write(tmp_path / "hyp.txt", line)
+    assert read_hypotheses(path, "de").texts == (line,)
+
+
+def test_a_pipe_is_refused_as_its_lines_could_be_read_only_once(tmp_path: Path) -> None:
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    with pytest.raises(DataError, match=r"pipe: .*read more than once.*write it to a file first"):
+        read_hypotheses(path, "de")
+    with pytest.raises(DataError, match=r"this is a pipe or a device"):
+        read_references([path], "de")
 
 
 def test_half_takes_the_part_before_or_after_the_separator(tmp_path: Path) -> None:
