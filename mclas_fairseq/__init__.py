@@ -6,11 +6,14 @@ scorer to them; the `mclas` command does what fairseq has no command for.
 Importing the package registers everything, because fairseq looks for a plugin's tasks and models
 only when it imports the plugin itself, and never for its criterions and scorers. Only the `mclas`
 command puts that off until it knows that fairseq is needed, so that its help need not wait for it.
+So does a program that is started with MCLAS_REGISTER=later: what it uses of corpus and evaluation
+does not need fairseq, and for the rest it calls `register`.
 
 From Python, `load` opens a trained model that summarizes.
 """
 
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -55,10 +58,15 @@ def _register() -> None:
         root.removeHandler(placeholder)
 
 
+def _registers_later() -> bool:
+    program = sys.argv[0] if sys.argv else ""
+    return Path(program).stem == "mclas" or os.environ.get("MCLAS_REGISTER") == "later"
+
+
 def _register_on_import() -> None:
     if "fairseq.tasks" in sys.modules:
         _register()  # fairseq must not go on without a plugin that it was told to load
-    elif not (sys.argv and Path(sys.argv[0]).stem == "mclas"):
+    elif not _registers_later():
         # What works without fairseq goes on; what needs it calls register(), which says why not.
         with suppress(ImportError):
             _register()

@@ -92,6 +92,24 @@ def test_a_command_with_a_model_registers_the_plugin_first(files: Path) -> None:
     assert "tensorboardX" not in said, "fairseq's import is heard"
 
 
+def test_a_program_can_put_off_fairseq_until_it_registers_the_plugin(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MCLAS_REGISTER", "later")
+    program = """
+import sys
+import mclas_fairseq
+from mclas_fairseq.corpus.records import read_records
+from mclas_fairseq.evaluation.rouge import score_rouge
+print("BEFORE", "torch" in sys.modules, "fairseq" in sys.modules)
+mclas_fairseq.register()
+print("AFTER", "cross_lingual_summarization" in sys.modules["fairseq.tasks"].TASK_REGISTRY)
+"""
+    _, said = run([], tmp_path, program)
+    assert "BEFORE False False" in said
+    assert "AFTER True" in said
+
+
 def test_without_fairseq_scoring_works_and_what_needs_it_says_what_is_missing(files: Path) -> None:
     (files / "fairseq.py").write_text("raise ImportError('made to fail')", encoding="utf-8")
     score = ["score", "--hyp", "hyp.jsonl", "--ref", "records.jsonl", "--lang", "de"]
