@@ -139,6 +139,9 @@ def main() -> None:
     made.add_argument("--search", default="", help="further flags for mclas summarize")
     args = made.parse_args()
     torch.set_num_threads(args.threads)
+    names = [checkpoint.parent.name for checkpoint in args.checkpoints]
+    if len(set(names)) < len(names):
+        made.error("checkpoints go by the name of their folder, so no two may be in folders alike")
     args.work.mkdir(parents=True, exist_ok=True)
     records = list(read_records(args.records))
     languages: defaultdict[str, Comparison] = defaultdict(Comparison)

@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 
+# What kept fairseq from being imported: a second try at a part of it fails in other, odder ways.
+_obstacle: Optional[ImportError] = None
+
+
 def register() -> None:
     """Add tasks, models, criterions, optimizer and scorer to fairseq; done twice, it does no more.
 
@@ -45,6 +49,9 @@ def register() -> None:
 
 
 def _register() -> None:
+    global _obstacle
+    if _obstacle is not None:
+        raise _obstacle
     # Parts of fairseq for speech configure the root logger, at debug level, when they are imported;
     # a handler that stands there meanwhile keeps them from it.
     root = logging.getLogger()
@@ -54,13 +61,16 @@ def _register() -> None:
         from mclas_fairseq import _registration
 
         _registration.register()
+    except ImportError as error:
+        _obstacle = error
+        raise
     finally:
         root.removeHandler(placeholder)
 
 
 def _registers_later() -> bool:
-    program = sys.argv[0] if sys.argv else ""
-    return Path(program).stem == "mclas" or os.environ.get("MCLAS_REGISTER") == "later"
+    program = Path(sys.argv[0]).name if sys.argv else ""
+    return program in ("mclas", "mclas.exe") or os.environ.get("MCLAS_REGISTER") == "later"
 
 
 def _register_on_import() -> None:

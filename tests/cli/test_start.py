@@ -110,21 +110,30 @@ print("AFTER", "cross_lingual_summarization" in sys.modules["fairseq.tasks"].TAS
     assert "AFTER True" in said
 
 
-def test_without_fairseq_scoring_works_and_what_needs_it_says_what_is_missing(files: Path) -> None:
-    (files / "fairseq.py").write_text("raise ImportError('made to fail')", encoding="utf-8")
+# fairseq itself, or something that it needs: then a part of it was imported before.
+@pytest.fixture(params=["fairseq", "bitarray"])
+def without_fairseq(files: Path, request: pytest.FixtureRequest) -> Path:
+    """A folder that stands before the installed packages, and hides one of them."""
+    fails = "raise ImportError('made to fail')"
+    (files / f"{request.param}.py").write_text(fails, encoding="utf-8")
+    return files
+
+
+def test_without_fairseq_scoring_works_and_what_needs_it_says_what_is_missing(
+    without_fairseq: Path,
+) -> None:
     score = ["score", "--hyp", "hyp.jsonl", "--ref", "records.jsonl", "--lang", "de"]
     summarize = ["summarize", "--model", "bundle"]
     # Twice: not only the first command of a process is refused.
-    answers, said = run([score, summarize, summarize], files)
+    answers, said = run([score, summarize, summarize], without_fairseq)
     assert [code for code, _, _ in answers] == [0, 2, 2], said
     rule = "mclas summarize: error: installation: fairseq and what it needs must be importable"
     assert said.count(f"{rule}, made to fail; run mclas doctor") == 2
 
 
 def test_from_python_the_package_can_be_imported_without_fairseq_and_load_says_so(
-    files: Path,
+    without_fairseq: Path,
 ) -> None:
-    (files / "fairseq.py").write_text("raise ImportError('made to fail')", encoding="utf-8")
     program = """
 import mclas_fairseq
 from mclas_fairseq.errors import SetupError
@@ -133,5 +142,5 @@ try:
 except SetupError as error:
     print("SAID", error)
 """
-    _, said = run([], files, program)
+    _, said = run([], without_fairseq, program)
     assert "SAID installation: fairseq and what it needs must be importable, made to fail" in said
