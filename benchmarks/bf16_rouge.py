@@ -4,9 +4,9 @@
         --work WORK --search "--beam 5 --max-len-b 60"
 
 Each checkpoint summarizes the records with `mclas summarize --cpu`, in fp32 and in bf16. Printed by
-language: the mean of ROUGE-1 in bf16 minus fp32 over
-checkpoints and documents, its 95 % bootstrap interval over both, and the share of hypotheses that
-are the same. WORK keeps the summaries; a rerun takes those that are there.
+language: the mean of ROUGE-1 in bf16 minus fp32 over checkpoints and documents, its 95 % bootstrap
+interval over both, and the share of hypotheses that are the same. WORK keeps the summaries; a rerun
+takes those that are there.
 
 A processor without arithmetic in bf16 multiplies such matrices many times slower than in fp32.
 There, or with --emulate, products are taken in fp32 and rounded once, which is how a processor that
@@ -19,7 +19,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -70,39 +70,42 @@ def rouge1(
     return np.asarray(score_rouge(texts, gold, language=language).values("rouge1")) * 100.0
 
 
-class Comparison:
-    """Runs of one language: ROUGE-1 by document in both precisions, and what stayed the same."""
+class Run(NamedTuple):
+    """A checkpoint's summaries in one language.
 
-    def __init__(self) -> None:
-        self._scores: list[NDArray[np.float64]] = []
-        self._same: list[float] = []
-        self._names: list[str] = []
+    Attributes:
+        checkpoint: name of its folder.
+        scores: ROUGE-1 by document in fp32 and in bf16, shape (2, N).
+        same: share of hypotheses that are the same.
+    """
 
-    def add(self, name: str, scores: NDArray[np.float64], same: float) -> None:
-        """Add a checkpoint: `scores` (2, N), fp32 and bf16, and the share of same hypotheses."""
-        self._names.append(name)
-        self._scores.append(scores)
-        self._same.append(same)
+    checkpoint: str
+    scores: NDArray[np.float64]
+    same: float
 
-    def to_json(self) -> dict[str, Any]:
-        """Means over checkpoints and documents; the interval resamples both."""
-        scores = np.stack(self._scores)  # (S, 2, N)
-        differences = scores[:, 1] - scores[:, 0]
-        low, high = bootstrap_interval(differences)
-        by_checkpoint = [
-            {"checkpoint": name, "same": round(same, 3), "difference": round(float(one.mean()), 3)}
-            for name, same, one in zip(self._names, self._same, differences, strict=True)
-        ]
-        return {
-            "checkpoints": len(scores),
-            "documents": int(scores.shape[2]),
-            "rouge1_fp32": round(float(scores[:, 0].mean()), 3),
-            "rouge1_bf16": round(float(scores[:, 1].mean()), 3),
-            "difference": round(float(differences.mean()), 3),
-            "interval": [round(low, 3), round(high, 3)],
-            "same_hypotheses": round(float(np.mean(self._same)), 3),
-            "by_checkpoint": by_checkpoint,
-        }
+
+def compare(runs: Sequence[Run]) -> dict[str, Any]:
+    """Means over checkpoints and documents, in points; the interval resamples both."""
+    scores = np.stack([run.scores for run in runs])  # (S, 2, N)
+    differences = scores[:, 1] - scores[:, 0]
+    fp32, bf16 = scores.mean(axis=(0, 2))
+    return {
+        "checkpoints": len(runs),
+        "documents": int(scores.shape[2]),
+        "rouge1_fp32": round(float(fp32), 3),
+        "rouge1_bf16": round(float(bf16), 3),
+        "difference": round(float(differences.mean()), 3),
+        "interval": [round(end, 3) for end in bootstrap_interval(differences)],
+        "same_hypotheses": round(float(np.mean([run.same for run in runs])), 3),
+        "by_checkpoint": [
+            {
+                "checkpoint": run.checkpoint,
+                "same": round(run.same, 3),
+                "difference": round(float(one.mean()), 3),
+            }
+            for run, one in zip(runs, differences, strict=True)
+        ],
+    }
 
 
 def decode(args: argparse.Namespace, checkpoint: Path, precision: str) -> Path:
@@ -144,15 +147,15 @@ def main() -> None:
         made.error("checkpoints go by the name of their folder, so no two may be in folders alike")
     args.work.mkdir(parents=True, exist_ok=True)
     records = list(read_records(args.records))
-    languages: defaultdict[str, Comparison] = defaultdict(Comparison)
+    languages: defaultdict[str, list[Run]] = defaultdict(list)
     for checkpoint in args.checkpoints:
         files = [decode(args, checkpoint, precision) for precision in PRECISIONS]
         fp32, bf16 = (summaries(file) for file in files)
         for language in fp32[records[0].id]:
             scores = np.stack([rouge1(found, records, language) for found in (fp32, bf16)])
             same = np.mean([fp32[one][language] == bf16[one][language] for one in fp32])
-            languages[language].add(checkpoint.parent.name, scores, float(same))
-    found = {language: one.to_json() for language, one in languages.items()}
+            languages[language].append(Run(checkpoint.parent.name, scores, float(same)))
+    found = {language: compare(runs) for language, runs in languages.items()}
     report(args, {"emulated": args.emulate, **found})
 
 

@@ -32,6 +32,7 @@ from low_resource.grid import (  # noqa: E402
 from low_resource.verdicts import Runs, verdicts  # noqa: E402
 from study import METRICS  # noqa: E402
 
+from mclas_fairseq.corpus.text_files import read_lines  # noqa: E402
 from mclas_fairseq.evaluation.intervals import bootstrap_interval, paired_bootstrap  # noqa: E402
 from mclas_fairseq.evaluation.plots import COLOURS  # noqa: E402
 from mclas_fairseq.evaluation.randomisation import paired_randomisation  # noqa: E402
@@ -79,6 +80,19 @@ class Results:
                 content = json.loads(file.read_text(encoding="utf-8"))
                 yield float(content["best"]["cls_nll_bits_per_token"])
 
+    def cut_off(self, size: int, system: str, start: str) -> str:
+        """Share of the German summaries that end without a mark, which a limit of length makes.
+
+        Of the test split, whose summaries are kept beside the cells; empty for the other one.
+        """
+        names = [Cell(self.corpus, size, system, start, seed).name for seed in SEEDS]
+        files = [self.kept / "test" / "summaries" / f"{name}.jsonl.gz" for name in names]
+        if self.split != "test" or not all(file.exists() for file in files):
+            return ""
+        rows = [json.loads(line) for file in files for _, line in read_lines(file)]
+        ends = [row["summary"]["de"].rstrip().endswith((".", "!", "?")) for row in rows]
+        return f"{100 * (1 - np.mean(ends)):.0f} %"
+
 
 def interval(values: NDArray[np.float64]) -> str:
     """Mean over runs and documents with its 95 % interval."""
@@ -94,9 +108,9 @@ def against(first: NDArray[np.float64], second: NDArray[np.float64]) -> str:
 
 
 def table_2(results: Results) -> Iterator[str]:
-    """Scores of all systems by size, with paired tests against NCLS."""
-    yield "| triples | from | system | seeds | R-1 | R-2 | R-L | R-1 minus NCLS |"
-    yield "|---|---|---|---|---|---|---|---|"
+    """Scores of all systems by size, with paired tests against NCLS, and mean validation NLL."""
+    yield "| triples | from | system | seeds | R-1 | R-2 | R-L | R-1 minus NCLS | bits a token |"
+    yield "|---|---|---|---|---|---|---|---|---|"
     for size in results.corpus.sizes:
         for start in STARTS:
             for system in SYSTEMS:
@@ -108,17 +122,15 @@ def table_2(results: Results) -> Iterator[str]:
                 gap = ""
                 if system != "ncls" and ncls is not None:
                     gap = against(runs.values("rouge1"), ncls.values("rouge1"))
-                start_name = start.replace("ms", "MS")
-                row = (
-                    f"| {size} | {start_name} | {NAMES[system]} | {len(runs)} | {scores} | {gap} |"
-                )
-                yield row
+                name = f"{start.replace('ms', 'MS')} | {NAMES[system]}"
+                nll = np.mean(list(results.nll(size, system, start)))
+                yield f"| {size} | {name} | {len(runs)} | {scores} | {gap} | {nll:.2f} |"
 
 
 def table_5(results: Results) -> Iterator[str]:
     """Lengths of the German summaries, in tokens, and their distance from the references'."""
-    yield "| triples | from | system | length | minus references | distinct |"
-    yield "|---|---|---|---|---|---|"
+    yield "| triples | from | system | length | minus references | distinct | cut off |"
+    yield "|---|---|---|---|---|---|---|"
     reference = None
     for size in results.corpus.sizes:
         for start in STARTS:
@@ -129,9 +141,11 @@ def table_5(results: Results) -> Iterator[str]:
                 reference = runs.mean("reference_length")
                 length = f"{runs.mean('length'):.2f} | {runs.mean('length') - reference:+.2f}"
                 name = f"{start.replace('ms', 'MS')} | {NAMES[system]}"
-                yield f"| {size} | {name} | {length} | {100 * runs.mean('distinct'):.0f} % |"
+                last = f"{100 * runs.mean('distinct'):.0f} %"
+                last += f" | {results.cut_off(size, system, start)}"
+                yield f"| {size} | {name} | {length} | {last} |"
     if reference is not None:
-        yield f"| | | references | {reference:.2f} | | |"
+        yield f"| | | references | {reference:.2f} | | | |"
 
 
 def table_6(results: Results) -> Iterator[str]:

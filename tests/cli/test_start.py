@@ -1,12 +1,12 @@
 """What the `mclas` command imports when it starts, seen in processes of its own."""
 
 import json
-import os
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from tests.processes import output_of
 
 # Runs commands in turn as the installed program does; says what each returned and what is loaded.
 PROGRAM = """
@@ -30,20 +30,10 @@ def run(
     commands: list[list[str]], folder: Path, program: str = PROGRAM
 ) -> tuple[list[tuple[int, list[str], bool]], str]:
     """Run `mclas` commands in one process; what each did, and all that was written."""
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        input=json.dumps(commands),
-        cwd=folder,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(folder)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout[-3000:]
-    lines = [line for line in done.stdout.splitlines() if line.startswith('["ANSWER"')]
-    return [tuple(json.loads(line)[1:]) for line in lines], done.stdout
+    command = [sys.executable, "-c", program]
+    said = output_of(command, folder, given=json.dumps(commands), PYTHONPATH=str(folder))
+    lines = [line for line in said.splitlines() if line.startswith('["ANSWER"')]
+    return [tuple(json.loads(line)[1:]) for line in lines], said
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -23,6 +22,7 @@ from mclas_fairseq.modules.pretrained_loading import (
     read_settings,
     read_vocabulary,
 )
+from tests.processes import output_of
 
 KINDS = ["pretrained_bert", "pretrained_xlmr"]
 
@@ -287,18 +287,13 @@ def test_distributed_training_finds_every_parameter_in_use(
     # fairseq's default kind; a parameter that has no part in the loss ends its second update. In a
     # process of its own: beside pytest's threads gloo's were seen to wait for ever.
     program = f"""
-import importlib.util, json, pathlib
-spec = importlib.util.spec_from_file_location("these_tests", {__file__!r})
-tests = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(tests)
+import json, pathlib
+from tests.modules.test_pretrained_encoder import gradient_norms_of_distributed_training
 folder, meeting = map(pathlib.Path, ({str(pretrained_bert)!r}, {str(tmp_path / "meeting")!r}))
-print("NORMS", json.dumps(tests.gradient_norms_of_distributed_training(folder, meeting)))
+print("NORMS", json.dumps(gradient_norms_of_distributed_training(folder, meeting)))
 """
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, timeout=240, check=False
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    (line,) = [line for line in done.stdout.splitlines() if line.startswith("NORMS ")]
+    said = output_of([sys.executable, "-c", program], Path(__file__).parents[2])
+    (line,) = [line for line in said.splitlines() if line.startswith("NORMS ")]
     norms = json.loads(line.removeprefix("NORMS "))
     assert norms[0] == 0
     assert min(norms[1:]) > 1

@@ -1,5 +1,6 @@
 """The low-resource study: its rules on made-up scores, its rates, and what its cells belong to."""
 
+import gzip
 import hashlib
 import json
 from collections.abc import Callable
@@ -188,7 +189,8 @@ def test_the_report_shows_what_the_verdicts_rest_on(tmp_path: Path) -> None:
 
     _, _, *lengths, references = report.table_5(results)
     assert [row.split(" | ")[1] for row in lengths] == (["MS"] * 3 + ["scratch"] * 3) * 2
-    assert all("| 21.00 | +1.00 | 50 % |" in row for row in lengths)
+    assert all("| 21.00 | +1.00 | 50 % |  |" in row for row in lengths)
+    assert all(row.endswith(" | 2.25 |") for row in report.table_2(results) if "| NCLS |" in row)
     assert "references | 20.00" in references
     _, _, *compared = report.comparisons(results)
     assert [row.split(" | ")[1:3] for row in compared] == [["de", "NCLS+MS"], ["en", "NCLS+MS"]] * 2
@@ -197,3 +199,18 @@ def test_the_report_shows_what_the_verdicts_rest_on(tmp_path: Path) -> None:
     assert "| 1.300, 2.300, 3.300 |" in itself
     assert "| 1.290, 2.290, 3.290 |" in control
     assert 0.5 < float(control.split(" | ")[5].split()[0]) < 1.5
+
+
+def test_the_report_counts_summaries_that_are_cut_off(tmp_path: Path) -> None:
+    grid, report = module("low_resource.grid"), module("low_resource.report")
+    results = report.Results(grid.NEWS, "test", tmp_path)
+    assert results.cut_off(100, "ncls", "ms") == ""
+    texts = ["Ein Satz.", "Ein Satz, der", "Wirklich? ", "Ja!"]
+    for seed in grid.SEEDS:
+        cell = grid.Cell(grid.NEWS, 100, "ncls", "ms", seed)
+        file = tmp_path / "test" / "summaries" / f"{cell.name}.jsonl.gz"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        lines = "".join(json.dumps({"id": text, "summary": {"de": text}}) + "\n" for text in texts)
+        file.write_bytes(gzip.compress(lines.encode()))
+    assert results.cut_off(100, "ncls", "ms") == "25 %"
+    assert report.Results(grid.NEWS, "valid", tmp_path).cut_off(100, "ncls", "ms") == ""

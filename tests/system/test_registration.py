@@ -1,7 +1,5 @@
 """The plugin registers from every kind of start, and with its own classes."""
 
-import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +16,7 @@ from mclas_fairseq.criterions.summary_cross_entropy import SummaryCrossEntropy
 from mclas_fairseq.evaluation.fairseq_scorer import SummaryRougeScorer
 from mclas_fairseq.models.mclas import MclasModel
 from mclas_fairseq.tasks.cross_lingual_summarization import CrossLingualSummarizationTask
+from tests.processes import output_of
 
 if TYPE_CHECKING:
     from tests.system.conftest import Toy
@@ -47,18 +46,7 @@ for one in (
 
 def run(command: list[object], folder: Path) -> str:
     """Run a program in another folder and process; returns its output."""
-    done = subprocess.run(
-        [str(word) for word in command],
-        cwd=folder,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "HYDRA_FULL_ERROR": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout[-3000:]
-    return done.stdout
+    return output_of(command, folder, HYDRA_FULL_ERROR="1")
 
 
 def test_registries_hold_our_classes() -> None:
