@@ -26,9 +26,9 @@ from benchmarks import paper_lengths
 from benchmarks.common import ARCHITECTURES, mclas_command, parser
 from benchmarks.common import report as write_report
 from benchmarks.training import batches, trainer
-from mclas_fairseq.criterions.summary_cross_entropy import SummaryCrossEntropy
-from mclas_fairseq.models.mclas import MclasModel
-from mclas_fairseq.tasks.cross_lingual_summarization import (
+from mclas_fairseq.summarization.cross_entropy import SummaryCrossEntropy
+from mclas_fairseq.summarization.model import MclasModel
+from mclas_fairseq.summarization.task import (
     CrossLingualSummarizationConfig,
     CrossLingualSummarizationTask,
 )

@@ -23,8 +23,8 @@ from fairseq.models.transformer import TransformerModel
 
 from mclas_fairseq import __version__
 from mclas_fairseq.cli import main as mclas
-from mclas_fairseq.models import mclas as architectures
-from mclas_fairseq.tasks.cross_lingual_summarization import (
+from mclas_fairseq.summarization import model as architectures
+from mclas_fairseq.summarization.task import (
     CrossLingualSummarizationConfig,
     CrossLingualSummarizationTask,
 )

@@ -26,7 +26,7 @@ from benchmarks.common import (
     timed,
 )
 from benchmarks.common import report as write_report
-from mclas_fairseq.tasks.cross_lingual_summarization import CrossLingualSummarizationTask
+from mclas_fairseq.summarization.task import CrossLingualSummarizationTask
 
 _WARM_UP = 1
 _BATCH = 16

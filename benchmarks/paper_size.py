@@ -21,7 +21,7 @@ from torch import Tensor
 from mclas_fairseq.generation.generator import SummaryGenerator
 from mclas_fairseq.generation.grammar import build_grammar
 from mclas_fairseq.generation.search_call import ALL_SHORTCUTS, Shortcuts
-from mclas_fairseq.models.mclas import MclasModel, mclas_base
+from mclas_fairseq.summarization.model import MclasModel, mclas_base
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ from benchmarks import hugging_face
 from benchmarks.common import Ratio, own_peak_mib
 from benchmarks.paper_size import Sizes, StoredEncoder, World
 from mclas_fairseq import __version__
-from mclas_fairseq.criterions.summary_cross_entropy import SummaryCrossEntropy
+from mclas_fairseq.summarization.cross_entropy import SummaryCrossEntropy
 from mclas_fairseq.modules.emulated_bf16 import processor_has_bf16
 
 Run = Callable[[dict[str, Any]], Any]

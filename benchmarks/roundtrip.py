@@ -43,7 +43,7 @@ from mclas_fairseq.roundtrip.running import RoundTrip, run_roundtrip
 from mclas_fairseq.roundtrip.settings import RunSettings
 from mclas_fairseq.roundtrip.statistics import Statistics
 from mclas_fairseq.roundtrip.steps import CleaningSteps
-from mclas_fairseq.roundtrip.translators import TranslatorOptions
+from mclas_fairseq.translators import TranslatorOptions
 
 SIZES = (10_000, 100_000, 1_000_000)
 WORDS_IN_SUMMARY = 14

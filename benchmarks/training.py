@@ -23,8 +23,8 @@ from benchmarks.common import (
     timed,
 )
 from benchmarks.common import report as write_report
-from mclas_fairseq.criterions.summary_cross_entropy import SummaryCrossEntropy
-from mclas_fairseq.tasks.cross_lingual_summarization import CrossLingualSummarizationTask
+from mclas_fairseq.summarization.cross_entropy import SummaryCrossEntropy
+from mclas_fairseq.summarization.task import CrossLingualSummarizationTask
 
 _WARM_UP = 3
 

@@ -24,8 +24,8 @@ from benchmarks import paper_lengths
 from benchmarks.common import Ratio, mclas_command, own_peak_mib, parser, peak_memory_mib, timed
 from benchmarks.common import report as write_report
 from benchmarks.training import trainer
-from mclas_fairseq.criterions.vhm_elbo import VhmElbo, VhmElboConfig
-from mclas_fairseq.tasks.multitask_summarization import (
+from mclas_fairseq.vhm.elbo import VhmElbo, VhmElboConfig
+from mclas_fairseq.vhm.task import (
     MultitaskSummarizationConfig,
     MultitaskSummarizationTask,
 )

@@ -6,15 +6,19 @@ from pathlib import Path
 
 from fairseq.optim import FP16Optimizer
 
-from mclas_fairseq.checkpoints.install import install
-from mclas_fairseq.checkpoints.one_line_errors import is_fairseq_command
-from mclas_fairseq.checkpoints.wrapping import wrap_once
-from mclas_fairseq.criterions import summary_cross_entropy, vhm_elbo
-from mclas_fairseq.evaluation import fairseq_scorer
-from mclas_fairseq.models import mclas, ncls_ms, vhm
+from mclas_fairseq.host.install import install
+from mclas_fairseq.host.one_line_errors import is_fairseq_command
+from mclas_fairseq.host.wrapping import wrap_once
+from mclas_fairseq.summarization import cross_entropy as summary_cross_entropy
+from mclas_fairseq.vhm import elbo as vhm_elbo
+from mclas_fairseq.scoring import rouge as fairseq_scorer
+from mclas_fairseq.summarization import model as mclas
+from mclas_fairseq.summarization import two_decoders as ncls_ms
+from mclas_fairseq.vhm import model as vhm
 from mclas_fairseq.optim import grouped_adam, grouped_inverse_sqrt
-from mclas_fairseq.tasks import cross_lingual_summarization, multitask_summarization
-from mclas_fairseq.tasks._foreign_tasks import refuse_foreign_tasks
+from mclas_fairseq.summarization import task as cross_lingual_summarization
+from mclas_fairseq.vhm import task as multitask_summarization
+from mclas_fairseq.host.foreign_tasks import refuse_foreign_tasks
 
 REGISTERED = (
     summary_cross_entropy,

@@ -22,7 +22,7 @@ from mclas_fairseq.corpus.tokenizers import TOKENIZERS
 from mclas_fairseq.data.layouts import Layout
 from mclas_fairseq.data.manifest import FORMAT_VERSION
 from mclas_fairseq.evaluation.protocols import PROTOCOLS
-from mclas_fairseq.evaluation.validation import REPORTED
+from mclas_fairseq.scoring.validation import REPORTED
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = Path(mclas_fairseq.__path__[0])

@@ -13,13 +13,13 @@ from nbclient import NotebookClient
 
 from mclas_fairseq.binarize.options import PrepareOptions, TokenizerOptions
 from mclas_fairseq.binarize.prepare import prepare
-from mclas_fairseq.checkpoints.bundle_card import CardDetails
-from mclas_fairseq.checkpoints.bundle_config import BundleConfig
-from mclas_fairseq.checkpoints.bundle_weights import untie
-from mclas_fairseq.checkpoints.bundle_writing import BundleContents, write_bundle
+from mclas_fairseq.bundles.card import CardDetails
+from mclas_fairseq.bundles.config import BundleConfig
+from mclas_fairseq.bundles.weights import untie
+from mclas_fairseq.bundles.writing import BundleContents, write_bundle
 from mclas_fairseq.corpus.records import write_records
 from mclas_fairseq.corpus.synthetic_news import generate
-from mclas_fairseq.tasks.cross_lingual_summarization import (
+from mclas_fairseq.summarization.task import (
     CrossLingualSummarizationConfig,
     CrossLingualSummarizationTask,
 )

@@ -50,7 +50,7 @@ from study import (  # noqa: E402
     train_once,
 )
 
-from mclas_fairseq.checkpoints.bundle_format import describe_file  # noqa: E402
+from mclas_fairseq.bundles.format import describe_file  # noqa: E402
 
 CELLS = HERE / "cells"
 # The first runs of xscitldr, in bf16 on another machine: what their trials chose holds.

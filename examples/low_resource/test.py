@@ -26,7 +26,7 @@ from low_resource.run import (  # noqa: E402
 )
 from study import all_finished, measure, score_once  # noqa: E402
 
-from mclas_fairseq.checkpoints.bundle_format import describe_file  # noqa: E402
+from mclas_fairseq.bundles.format import describe_file  # noqa: E402
 
 
 def belongs(name: str) -> bool:

@@ -14,7 +14,7 @@ import sacrebleu
 
 from mclas_fairseq.corpus.records import read_records
 from mclas_fairseq.corpus.text_files import write_beside
-from mclas_fairseq.roundtrip.translators import TranslatorOptions, open_translator
+from mclas_fairseq.translators import TranslatorOptions, open_translator
 
 _MOST = 1000  # lines of each set
 

@@ -23,7 +23,7 @@ from fairseq.file_io import PathManager
 from fairseq.logging import meters
 
 from mclas_fairseq.checkpoints.load_errors import check_safety_is_on, clear_errors
-from mclas_fairseq.checkpoints.wrapping import wrap_once
+from mclas_fairseq.host.wrapping import wrap_once
 from mclas_fairseq.errors import CheckpointError
 
 # fairseq's loaders that call torch.load on a path of the user's.

@@ -50,7 +50,7 @@ def run_options(args: argparse.Namespace) -> "RunOptions":
         ConfigError: a flag is wrong.
     """
     from mclas_fairseq.roundtrip.options import Direction, RunOptions, Translators
-    from mclas_fairseq.roundtrip.translators import TranslatorOptions
+    from mclas_fairseq.translators import TranslatorOptions
 
     def translator(source: str, target: str, precision: Optional[str]) -> TranslatorOptions:
         return TranslatorOptions(

@@ -63,8 +63,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Export, and say what was written."""
-    from mclas_fairseq.checkpoints.bundle_card import CardDetails
-    from mclas_fairseq.checkpoints.bundle_format import INDEX_FILE, describe_file
+    from mclas_fairseq.bundles.card import CardDetails
+    from mclas_fairseq.bundles.format import INDEX_FILE, describe_file
     from mclas_fairseq.inference.exporting import export_bundle
 
     if len(args.checkpoint) > 1:

@@ -139,7 +139,7 @@ def _sample(args: argparse.Namespace) -> int:
 
 
 def _score(args: argparse.Namespace) -> int:
-    from mclas_fairseq.cli._output import write_json
+    from mclas_fairseq.corpus.output import write_json
     from mclas_fairseq.evaluation.human.answers import read_judgements
     from mclas_fairseq.evaluation.human.key import read_key
     from mclas_fairseq.evaluation.human.report import text_table, to_json

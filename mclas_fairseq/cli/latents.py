@@ -1,4 +1,4 @@
-"""`mclas latents`: does z matter? (see `mclas_fairseq.inference.latent_study`)."""
+"""`mclas latents`: does z matter? (see `mclas_fairseq.vhm.study`)."""
 
 import argparse
 import uuid
@@ -9,7 +9,7 @@ from mclas_fairseq.cli._search_flags import add_search_flags, search_options
 from mclas_fairseq.errors import ConfigError
 
 if TYPE_CHECKING:
-    from mclas_fairseq.inference.latent_study import LatentStudy
+    from mclas_fairseq.vhm.study import LatentStudy
 
 NAME = "latents"
 HELP = "ask a model with latent variables whether they matter"
@@ -60,8 +60,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Load the model, measure, print."""
-    from mclas_fairseq.cli._output import write_json
-    from mclas_fairseq.inference.latent_report import format_report, latent_report
+    from mclas_fairseq.corpus.output import write_json
+    from mclas_fairseq.vhm.report import format_report, latent_report
 
     study = _study(args)
     report = latent_report(study)
@@ -74,10 +74,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _study(args: argparse.Namespace) -> "LatentStudy":
-    from mclas_fairseq.inference.latent_study import StudyOptions, study_latents
+    from mclas_fairseq.vhm.study import StudyOptions, study_latents
     from mclas_fairseq.inference.loading import load_checkpoints
-    from mclas_fairseq.models.vhm import VhmModel
-    from mclas_fairseq.tasks.multitask_summarization import MultitaskSummarizationTask
+    from mclas_fairseq.vhm.model import VhmModel
+    from mclas_fairseq.vhm.task import MultitaskSummarizationTask
 
     options = StudyOptions(
         args.split, args.samples, args.batch_size, args.seed, documents=args.documents
@@ -105,7 +105,7 @@ def _study(args: argparse.Namespace) -> "LatentStudy":
 
 
 def _write_picture(study: "LatentStudy", path: Path) -> None:
-    from mclas_fairseq.inference.latent_report import draw_latents
+    from mclas_fairseq.vhm.report import draw_latents
 
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.unfinished")

@@ -18,7 +18,7 @@ from mclas_fairseq.errors import ConfigError
 if TYPE_CHECKING:
     from mclas_fairseq.inference.pipeline import PipelineSummary
     from mclas_fairseq.inference.summarizer import Summarizer
-    from mclas_fairseq.roundtrip.translators import Translator
+    from mclas_fairseq.translators import Translator
 
 NAME = "pipeline"
 HELP = "the two pipelines with a translator: summarise then translate, translate then summarise"
@@ -136,7 +136,7 @@ def run(args: argparse.Namespace) -> int:
     """Load both, summarize the input."""
     from tqdm import tqdm
 
-    from mclas_fairseq.cli._output import open_output
+    from mclas_fairseq.corpus.output import open_output
 
     if args.batch_size < 1:
         raise ConfigError(f"--batch-size {args.batch_size}: it must be at least 1")
@@ -173,7 +173,7 @@ def _languages(args: argparse.Namespace, summarizer: "Summarizer") -> tuple[str,
 
 
 def _open_translator(args: argparse.Namespace, source: str, target: str) -> "Translator":
-    from mclas_fairseq.roundtrip.translators import TranslatorOptions, open_translator
+    from mclas_fairseq.translators import TranslatorOptions, open_translator
 
     named = [name for name, *_ in _TRANSLATOR_NUMBERS] + ["device", "precision", "time_limit"]
     given = {name: getattr(args, f"translator_{name}") for name in named}
@@ -195,7 +195,7 @@ def _summaries(
     documents: list[InputDocument],
 ) -> Iterator["PipelineSummary"]:
     from mclas_fairseq.inference.pipeline import SummariseThenTranslate, TranslateThenSummarise
-    from mclas_fairseq.roundtrip.sentences import split_sentences
+    from mclas_fairseq.translators.sentences import split_sentences
 
     pipeline: Union[SummariseThenTranslate, TranslateThenSummarise]
     if args.action == "tltran":

@@ -63,7 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Score, check, print; exit code 0 whatever the verdicts are."""
-    from mclas_fairseq.cli._output import write_json
+    from mclas_fairseq.corpus.output import write_json
     from mclas_fairseq.corpus.records import read_records
     from mclas_fairseq.evaluation.inputs import align, read_hypotheses, read_references
     from mclas_fairseq.evaluation.learning import check_learning

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Optional
 from mclas_fairseq.errors import ConfigError
 
 if TYPE_CHECKING:
-    from mclas_fairseq.cli._score_outputs import Files, Scored
-    from mclas_fairseq.cli._score_systems import Rules
+    from mclas_fairseq.evaluation.outputs import Files, Scored
+    from mclas_fairseq.evaluation.measuring import Rules
     from mclas_fairseq.data.data_bin import DataBin
     from mclas_fairseq.evaluation.documents import Documents
     from mclas_fairseq.evaluation.systems import System
@@ -122,7 +122,7 @@ def _add_outputs(group: argparse._ArgumentGroup) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Read and score, write the reports that are asked for, and print the tables."""
-    from mclas_fairseq.cli import _score_outputs as outputs
+    from mclas_fairseq.evaluation import outputs as outputs
 
     _check(args)
     scored = _score(args)
@@ -133,7 +133,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _check(args: argparse.Namespace) -> None:
     """Refuse what cannot be done before anything is read."""
-    from mclas_fairseq.cli._score_outputs import check_files
+    from mclas_fairseq.evaluation.outputs import check_files
 
     systems = 1 + len(args.compare)
     if args.name and len(args.name) != systems:
@@ -174,8 +174,8 @@ def _check(args: argparse.Namespace) -> None:
 def _score(args: argparse.Namespace) -> "Scored":
     from dataclasses import replace
 
-    from mclas_fairseq.cli._score_outputs import Scored
-    from mclas_fairseq.cli._score_systems import (
+    from mclas_fairseq.evaluation.outputs import Scored
+    from mclas_fairseq.evaluation.measuring import (
         SimilarityOptions,
         check_references,
         count_statistics,
@@ -226,7 +226,7 @@ def _score(args: argparse.Namespace) -> "Scored":
 
 
 def _rules(args: argparse.Namespace) -> "Rules":
-    from mclas_fairseq.cli._score_systems import Rules
+    from mclas_fairseq.evaluation.measuring import Rules
     from mclas_fairseq.evaluation.protocols import get_protocol
     from mclas_fairseq.evaluation.rouge import KINDS
 
@@ -286,7 +286,7 @@ def default_names(groups: Sequence[Sequence[Path]]) -> list[str]:
 
 
 def _files(args: argparse.Namespace) -> "Files":
-    from mclas_fairseq.cli._score_outputs import Files
+    from mclas_fairseq.evaluation.outputs import Files
 
     return Files(
         json=args.json,

@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
     """Load the model, summarize the input."""
     from tqdm import tqdm
 
-    from mclas_fairseq.cli._output import open_output
+    from mclas_fairseq.corpus.output import open_output
     from mclas_fairseq.data.target_languages import parse_languages
 
     if args.batch_size < 1:
@@ -83,7 +83,7 @@ def _line(item: InputDocument, summary: "Summary", chosen: tuple[str, ...]) -> s
         whole = summary.summary
         return "\t".join(whole[language] for language in chosen)
     if summary.targets:
-        from mclas_fairseq.data.generation_log import record_of_targets
+        from mclas_fairseq.corpus.generation_log import record_of_targets
 
         ranked = {target: _ranked(found) for target, found in summary.targets.items()}
         record = record_of_targets(item.id, ranked)

@@ -4,7 +4,7 @@ Hypotheses are plain lines, or JSON lines `{"id": ..., "summary": {"de": "..."}}
 and `mclas summarize` write them. References are plain lines (several files: several references),
 or JSON lines with `summary.de` as one text or a list of references: records, or the references of a
 data-bin. The name decides: `.jsonl` and `.jsonl.gz` are JSON lines, anything else is plain.
-Logs of fairseq-generate are read in `cli/_score_inputs.py`, which knows data-bins.
+Logs of fairseq-generate are read in `evaluation/log_inputs.py`, which knows data-bins.
 """
 
 import json

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from mclas_fairseq.errors import ConfigError
-from mclas_fairseq.tasks.cross_lingual_summarization import CrossLingualSummarizationTask
+from mclas_fairseq.summarization.task import CrossLingualSummarizationTask
 
 Matrix = npt.NDArray[np.float32]
 

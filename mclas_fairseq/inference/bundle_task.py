@@ -6,16 +6,16 @@ Place in the pipeline: `loading.py` builds the model with it.
 from pathlib import Path
 from typing import Any
 
-from mclas_fairseq.checkpoints.bundle_config import BundleConfig
+from mclas_fairseq.bundles.config import BundleConfig
 from mclas_fairseq.data.data_bin import DataBin
 from mclas_fairseq.data.manifest import Manifest
 from mclas_fairseq.data.task_state import TaskState
 from mclas_fairseq.inference.options import DecodingOptions
-from mclas_fairseq.tasks.cross_lingual_summarization import (
+from mclas_fairseq.summarization.task import (
     CrossLingualSummarizationConfig,
     CrossLingualSummarizationTask,
 )
-from mclas_fairseq.tasks.multitask_summarization import (
+from mclas_fairseq.vhm.task import (
     MultitaskSummarizationConfig,
     MultitaskSummarizationTask,
 )

@@ -2,7 +2,7 @@
 
 Both ways end in the same objects, a task and its models, so that a bundle gives the summaries of
 the checkpoint that it was made from. A bundle is read without any pickle (see
-`checkpoints/bundle_format.py` for what is checked first).
+`bundles/format.py` for what is checked first).
 """
 
 import dataclasses
@@ -17,17 +17,17 @@ import torch
 from fairseq import checkpoint_utils
 from torch import nn
 
-from mclas_fairseq.checkpoints.bundle_config import BundleConfig
-from mclas_fairseq.checkpoints.bundle_format import CONFIG_FILE, check_bundle
-from mclas_fairseq.checkpoints.bundle_weights import read_weights
+from mclas_fairseq.bundles.config import BundleConfig
+from mclas_fairseq.bundles.format import CONFIG_FILE, check_bundle
+from mclas_fairseq.bundles.weights import read_weights
 from mclas_fairseq.data.data_bin import vocabulary_file
 from mclas_fairseq.data.layouts import DecoderChoice
 from mclas_fairseq.data.manifest import Manifest
 from mclas_fairseq.errors import CheckpointError, ConfigError
 from mclas_fairseq.inference.bundle_task import build_task
 from mclas_fairseq.inference.options import DecodingOptions
-from mclas_fairseq.tasks.cross_lingual_summarization import CrossLingualSummarizationTask
-from mclas_fairseq.tasks.multitask_summarization import MultitaskSummarizationTask
+from mclas_fairseq.summarization.task import CrossLingualSummarizationTask
+from mclas_fairseq.vhm.task import MultitaskSummarizationTask
 
 logger = logging.getLogger(__name__)
 

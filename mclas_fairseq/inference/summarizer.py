@@ -32,7 +32,7 @@ from mclas_fairseq.inference.loading import Device, LoadedSystem, load_bundle, l
 from mclas_fairseq.inference.options import DecodingOptions
 from mclas_fairseq.inference.results import Hypothesis, Summary
 from mclas_fairseq.tasks._decoders import decoding_models
-from mclas_fairseq.tasks.cross_lingual_summarization import CrossLingualSummarizationTask
+from mclas_fairseq.summarization.task import CrossLingualSummarizationTask
 
 logger = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ everywhere in fairseq, `x1 ... xn EOS`, padded on either side; the pretrained en
 source. Batches need not be padded on the right, as transformers expects: positions are counted
 over what is no padding, from 0 with BERT and from the padding's id + 1 with XLM-R.
 
-Place in the pipeline: `models/_encoders.py` builds it, `pretrained_loading.py` reads weights.
+Place in the pipeline: `summarization/encoders.py` builds it, `pretrained_loading.py` reads weights.
 """
 
 from collections.abc import Mapping

@@ -12,7 +12,7 @@ from typing import Optional
 
 from mclas_fairseq.corpus.languages import check_language
 from mclas_fairseq.errors import ConfigError
-from mclas_fairseq.roundtrip.translators.options import TranslatorOptions
+from mclas_fairseq.translators.options import TranslatorOptions
 
 UNITS = ("summary", "sentence")
 EXECUTORS = ("local", "slurm", "ray")

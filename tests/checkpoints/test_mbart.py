@@ -17,8 +17,8 @@ from mclas_fairseq.checkpoints.safe_loading import load_checkpoint
 from mclas_fairseq.data.data_bin import dictionary_fingerprint
 from mclas_fairseq.data.language_ids import CC25, MASK, LanguageIds, language_symbol
 from mclas_fairseq.errors import CheckpointError, ConfigError, DataError
-from mclas_fairseq.models.mclas import MclasModel, mclas_mbart
-from mclas_fairseq.models.ncls_ms import NclsMsModel, ncls_ms_mbart
+from mclas_fairseq.summarization.model import MclasModel, mclas_mbart
+from mclas_fairseq.summarization.two_decoders import NclsMsModel, ncls_ms_mbart
 
 CODES = ("de_DE", "en_XX", "zh_CN")
 PIECES = 30

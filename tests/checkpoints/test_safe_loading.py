@@ -16,7 +16,7 @@ from fairseq import checkpoint_utils
 from fairseq.logging.meters import AverageMeter, StopwatchMeter, TimeMeter
 
 import mclas_fairseq
-from mclas_fairseq.checkpoints.install import install
+from mclas_fairseq.host.install import install
 from mclas_fairseq.checkpoints.safe_loading import (
     allow_fairseq_types,
     load_checkpoint,

@@ -10,7 +10,7 @@ import pytest
 
 from mclas_fairseq.cli import score
 from mclas_fairseq.cli.score import default_names
-from mclas_fairseq.data.generation_log import GenerationRun, describe_run
+from mclas_fairseq.corpus.generation_log import GenerationRun, describe_run
 from mclas_fairseq.errors import ConfigError, DataError, MclasError
 
 DOCUMENTS = ["44 people saw big trees", "small houses burned", "a long way", "cold water"]

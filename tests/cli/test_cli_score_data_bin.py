@@ -9,7 +9,7 @@ import pytest
 from mclas_fairseq.binarize.options import PrepareOptions, TokenizerOptions
 from mclas_fairseq.binarize.prepare import prepare
 from mclas_fairseq.cli import score
-from mclas_fairseq.data.generation_log import GenerationRun, describe_run
+from mclas_fairseq.corpus.generation_log import GenerationRun, describe_run
 from mclas_fairseq.errors import DataError
 
 SUMMARIES = ["rote Bäume", "kleine Häuser", "weite Wege", "kaltes Wasser"]

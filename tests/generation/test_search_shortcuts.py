@@ -19,7 +19,7 @@ from mclas_fairseq.generation.grammar import PlanContent, build_grammar
 from mclas_fairseq.generation.search_call import SearchCall, Shortcuts
 from mclas_fairseq.generation.sliced_projection import SlicedProjection
 from mclas_fairseq.generation.vocabulary_lists import build_lists
-from mclas_fairseq.models.mclas import MclasModel, mclas_tiny
+from mclas_fairseq.summarization.model import MclasModel, mclas_tiny
 
 LENGTHS = [9, 4, 6, 1]
 NONE = Shortcuts(allowed_only=False, documents_once=False)

@@ -11,8 +11,8 @@ from mclas_fairseq.corpus.records import write_records
 from mclas_fairseq.corpus.synthetic_news import generate
 from mclas_fairseq.inference.options import DecodingOptions
 from mclas_fairseq.inference.summarizer import Summarizer
-from mclas_fairseq.models.mclas import MclasModel, mclas_tiny
-from mclas_fairseq.tasks.cross_lingual_summarization import (
+from mclas_fairseq.summarization.model import MclasModel, mclas_tiny
+from mclas_fairseq.summarization.task import (
     CrossLingualSummarizationConfig,
     CrossLingualSummarizationTask,
 )

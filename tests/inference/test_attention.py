@@ -9,7 +9,7 @@ import torch
 from mclas_fairseq.errors import ConfigError, DataError
 from mclas_fairseq.inference.attention import SummaryAttention
 from mclas_fairseq.inference.summarizer import Summarizer
-from mclas_fairseq.tasks.cross_lingual_summarization import CrossLingualSummarizationTask
+from mclas_fairseq.summarization.task import CrossLingualSummarizationTask
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from mclas_fairseq.roundtrip.options import (
 from mclas_fairseq.roundtrip.progress import Progress
 from mclas_fairseq.roundtrip.report import Report
 from mclas_fairseq.roundtrip.running import RoundTrip, run_roundtrip
-from mclas_fairseq.roundtrip.translators import TranslatorOptions
+from mclas_fairseq.translators import TranslatorOptions
 
 WORDS = "dogs cats birds rain snow wind run sleep sing fall over under houses trees roads".split()
 

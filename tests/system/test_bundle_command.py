@@ -191,7 +191,7 @@ def test_weights_of_another_size_are_refused(copied: Path) -> None:
 
 def relist(folder: Path) -> None:
     """What a liar would do: write a `bundle.json` that fits the exchanged files."""
-    from mclas_fairseq.checkpoints.bundle_format import write_index
+    from mclas_fairseq.bundles.format import write_index
 
     (folder / "bundle.json").unlink()
     write_index(folder, "0.1.0")

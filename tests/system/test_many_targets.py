@@ -18,7 +18,7 @@ from mclas_fairseq.errors import ConfigError
 from mclas_fairseq.generation.forced_scoring import score_hypotheses
 from mclas_fairseq.inference.options import DecodingOptions
 from mclas_fairseq.inference.summarizer import Summarizer
-from mclas_fairseq.tasks.cross_lingual_summarization import (
+from mclas_fairseq.summarization.task import (
     CrossLingualSummarizationConfig,
     CrossLingualSummarizationTask,
 )

@@ -16,12 +16,12 @@ from mclas_fairseq.checkpoints.safe_loading import load_checkpoint
 from mclas_fairseq.corpus.synthetic_news import generate
 from mclas_fairseq.data.data_bin import DataBin
 from mclas_fairseq.data.layouts import Layout
-from mclas_fairseq.data.multitask import TrainTask
-from mclas_fairseq.data.multitask_loading import SampleLimits, TaskCorpus, load_task
+from mclas_fairseq.vhm.batches import TrainTask
+from mclas_fairseq.vhm.loading import SampleLimits, TaskCorpus, load_task
 from mclas_fairseq.data.summary_dataset import TargetSpec
 from mclas_fairseq.errors import CheckpointError, ConfigError, DataError
 from mclas_fairseq.generation.generator import SummaryGenerator
-from mclas_fairseq.tasks.cross_lingual_summarization import (
+from mclas_fairseq.summarization.task import (
     CrossLingualSummarizationConfig,
     CrossLingualSummarizationTask,
 )

@@ -47,7 +47,7 @@ def test_batches_hold_the_vocabularys_own_symbols(toy: Any, data: Path) -> None:
 
     from fairseq import tasks
 
-    from mclas_fairseq.tasks.cross_lingual_summarization import CrossLingualSummarizationConfig
+    from mclas_fairseq.summarization.task import CrossLingualSummarizationConfig
 
     cfg = CrossLingualSummarizationConfig(data=str(data), target_lang="de")
     task: Any = tasks.setup_task(Namespace(**{**vars(cfg), "task": "cross_lingual_summarization"}))

@@ -12,10 +12,10 @@ from fairseq.tasks import TASK_REGISTRY
 
 import mclas_fairseq
 from mclas_fairseq.checkpoints.safe_loading import load_checkpoint
-from mclas_fairseq.criterions.summary_cross_entropy import SummaryCrossEntropy
-from mclas_fairseq.evaluation.fairseq_scorer import SummaryRougeScorer
-from mclas_fairseq.models.mclas import MclasModel
-from mclas_fairseq.tasks.cross_lingual_summarization import CrossLingualSummarizationTask
+from mclas_fairseq.summarization.cross_entropy import SummaryCrossEntropy
+from mclas_fairseq.scoring.rouge import SummaryRougeScorer
+from mclas_fairseq.summarization.model import MclasModel
+from mclas_fairseq.summarization.task import CrossLingualSummarizationTask
 from tests.processes import output_of
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ import torch
 import mclas_fairseq
 from mclas_fairseq.checkpoints.safe_loading import load_checkpoint
 from mclas_fairseq.cli import main as mclas
-from mclas_fairseq.tasks.cross_lingual_summarization import (
+from mclas_fairseq.summarization.task import (
     CrossLingualSummarizationConfig,
     CrossLingualSummarizationTask,
 )

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import torch
 
-from mclas_fairseq.inference.latent_study import (
+from mclas_fairseq.vhm.study import (
     CHOICES,
     CORPUS,
     OTHER,
@@ -14,7 +14,7 @@ from mclas_fairseq.inference.latent_study import (
     ZERO,
     _draws,
 )
-from mclas_fairseq.modules.gaussian import Gaussian
+from mclas_fairseq.vhm.gaussian import Gaussian
 
 COUNT, SIZE = 6, 4
 

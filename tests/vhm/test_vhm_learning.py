@@ -10,7 +10,7 @@ import torch
 from mclas_fairseq.evaluation.intervals import bootstrap_interval
 from mclas_fairseq.generation.generator import SummaryGenerator
 from mclas_fairseq.generation.grammar import build_grammar
-from mclas_fairseq.inference.latent_terms import latent_means, reference_nll
+from mclas_fairseq.vhm.terms import latent_means, reference_nll
 
 UPDATES, ROWS, HELD_OUT = 300, 32, 300
 FIRST_WORD, WORDS_OF_A_TOPIC, TOPICS = 4, 4, 4

@@ -1,0 +1,202 @@
+"""`config.json` of a bundle: all that is needed to build the model and to decode, as plain values.
+
+A checkpoint keeps the whole command line of its training: folders, names of files, flags of other
+parts. Only the options that the architecture itself declares are taken over, and none of those that
+name files; the same list is held to when a bundle is read, so that a setting from elsewhere can
+neither travel nor make the model open something.
+"""
+
+import argparse
+import dataclasses
+import json
+from argparse import Namespace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from fairseq.models import ARCH_MODEL_REGISTRY
+from omegaconf import OmegaConf
+
+from mclas_fairseq.bundles.format import CONFIG_FILE
+from mclas_fairseq.data.layouts import Layout
+from mclas_fairseq.errors import CheckpointError
+from mclas_fairseq.modules.fingerprint import Fingerprinted
+
+Settings = dict[str, Any]  # plain JSON values
+
+_AGAIN = "get it again from its maker, or make it with mclas export"
+# Read from options of the task and the process, never from the model's own.
+_NOT_KEPT = frozenset(
+    # The last one can name a folder; the encoder's settings travel instead (`pretrained_config`).
+    {"help", "max_source_positions", "max_target_positions", "pretrained_encoder"}
+)
+_OPTIONAL = "train_tasks"
+_TRAINED = (["cls"], ["mt", "cls"], ["ms", "cls"], ["mt", "ms", "cls"])
+_PLAIN = (str, int, float, bool, type(None))
+
+
+@dataclass(frozen=True)
+class BundleConfig:
+    """What `config.json` holds.
+
+    Attributes:
+        architecture: fairseq's name of it, as given with --arch.
+        model: options of the architecture, name -> value.
+        target_layout: ms, ncls, ncls_ms or mclas.
+        source_lang: language of the documents.
+        target_lang: language of the cross-lingual summaries.
+        summary_langs: languages of the summaries, in the order in which they are written; where
+            one decoder writes several target languages, all of them stand at the end.
+        max_source_positions: documents are cut to so many tokens.
+        max_target_positions: positions of the decoder.
+        dictionary_size: entries of the dictionary, special symbols included.
+        dictionary_sha256: fingerprint of the dictionary, see `data_bin.dictionary_fingerprint`.
+        tokenizer: name of the tokenizer.
+        lowercase: whether text is lower-cased.
+        tied_weights: name of a weight -> name of the weight in the file that it is one with.
+        decoding: options of `DecodingOptions` that are used when none are given.
+        precision: float32 or bfloat16, in which the model decodes.
+        training: how the weights came about (number of updates, seed, ...); for the reader only.
+        versions: package name -> version with which the bundle was made.
+        train_tasks: what a model of several tasks has learned, some of mt, ms and cls; for other
+            models empty, and not stored.
+    """
+
+    architecture: str
+    model: Settings
+    target_layout: str
+    source_lang: str
+    target_lang: str
+    summary_langs: list[str]
+    max_source_positions: int
+    max_target_positions: int
+    dictionary_size: int
+    dictionary_sha256: str
+    tokenizer: str
+    lowercase: bool
+    tied_weights: dict[str, str]
+    decoding: Settings
+    precision: str
+    training: Settings = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
+    train_tasks: list[str] = field(default_factory=list)
+
+    @property
+    def written_langs(self) -> list[str]:
+        """Languages that the model can be asked to write; each has a vocabulary in the bundle."""
+        monolingual = [self.source_lang] if "ms" in self.train_tasks else []
+        return list(dict.fromkeys([*self.summary_langs, *monolingual]))
+
+    @property
+    def target_langs(self) -> tuple[str, ...]:
+        """Target languages, several where one decoder writes several."""
+        if self.target_layout == Layout.NCLS:
+            return tuple(self.summary_langs)
+        if self.target_layout == Layout.MCLAS:
+            return tuple(self.summary_langs[1:])
+        return (self.target_lang,)
+
+    def save(self, folder: Path) -> None:
+        """Write `config.json`; the same settings give the same bytes."""
+        content = dataclasses.asdict(self)
+        if not self.train_tasks:
+            del content[_OPTIONAL]
+        text = json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False)
+        (folder / CONFIG_FILE).write_text(text + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: Path) -> "BundleConfig":
+        """Read the configuration of a bundle that `check_bundle` let pass.
+
+        Raises:
+            CheckpointError: it is not of this form, names an architecture that there is not, or
+                settings that the architecture does not declare.
+        """
+        try:
+            content: Any = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
+        except (ValueError, RecursionError) as error:
+            raise _bad(folder, f"is no JSON ({error})") from error
+        config = _parse(folder, content)
+        _check_architecture(folder, config)
+        return config
+
+    def model_args(self) -> Namespace:
+        """The options as fairseq's builder of models takes them; `max_*` are the task's."""
+        return Namespace(**self.model, arch=self.architecture, _name=self.architecture)
+
+
+def model_settings(cfg: Any) -> tuple[str, Settings]:
+    """The architecture of a checkpoint and its settings, those that name files left out.
+
+    Args:
+        cfg: what a checkpoint keeps under `cfg.model`, as fairseq reads it.
+    """
+    container: Any = OmegaConf.to_container(cfg) if OmegaConf.is_config(cfg) else vars(cfg)
+    architecture = str(container.get("_name") or container.get("arch"))
+    declared = declared_settings(architecture)
+    return architecture, {
+        name: value
+        for name, value in sorted(container.items())
+        if name in declared and _is_plain(value)
+    }
+
+
+def declared_settings(architecture: str) -> frozenset[str]:
+    """Options that an architecture declares, without those that name files."""
+    parser = argparse.ArgumentParser(add_help=False)
+    ARCH_MODEL_REGISTRY[architecture].add_args(parser)
+    names = {action.dest for action in parser._actions} - _NOT_KEPT
+    return frozenset(name for name in names if not name.endswith(("_path", "_file", "_dir")))
+
+
+def _is_plain(value: object) -> bool:
+    if isinstance(value, list):
+        return all(isinstance(item, (int, float)) for item in value)
+    return isinstance(value, _PLAIN)
+
+
+def _parse(folder: Path, content: object) -> BundleConfig:
+    if not isinstance(content, Mapping):
+        raise _bad(folder, f"holds {type(content).__name__}, not an object")
+    fields = {item.name: item for item in dataclasses.fields(BundleConfig)}
+    for name in sorted({*fields, *content} - ({_OPTIONAL} - set(content))):
+        if name not in fields or name not in content:
+            raise _bad(folder, f"{'lacks' if name in fields else 'has an unknown'} {name!r}")
+        kind: Any = fields[name].type
+        kind = getattr(kind, "__origin__", kind)
+        if type(content[name]) is not kind:
+            raise _bad(folder, f"has {content[name]!r} for {name!r}, not {kind.__name__}")
+    return BundleConfig(**content)
+
+
+def _check_architecture(folder: Path, config: BundleConfig) -> None:
+    model = ARCH_MODEL_REGISTRY.get(config.architecture)
+    if model is None or not issubclass(model, Fingerprinted):
+        raise CheckpointError(
+            f"bundle {folder}: its architecture must be one of this package, but is"
+            f" {config.architecture!r}; install a newer mclas-fairseq (pip install --upgrade"
+            " mclas-fairseq)"
+        )
+    declared = declared_settings(config.architecture)
+    for name, value in config.model.items():
+        if name not in declared or not _is_plain(value):
+            raise _bad(folder, f"has the model setting {name!r}: {value!r}, which is none of it")
+    if config.target_layout not in list(Layout):
+        raise _bad(folder, f"has the layout {config.target_layout!r}, not {' or '.join(Layout)}")
+    layout = Layout(config.target_layout)
+    each = [layout.languages(config.source_lang, target) for target in config.target_langs]
+    languages = list(dict.fromkeys(code for group in each for code in group))
+    if config.summary_langs != languages or config.target_lang not in config.target_langs[:1]:
+        raise _bad(folder, f"has summaries in {config.summary_langs}, which {layout} has not")
+    tasks = config.train_tasks
+    if tasks and (config.target_layout != Layout.NCLS or tasks not in _TRAINED):
+        raise _bad(folder, f"has the tasks {tasks} with the layout {config.target_layout!r}")
+    if config.precision not in ("float32", "bfloat16"):
+        raise _bad(folder, f"has the precision {config.precision!r}, not float32 or bfloat16")
+
+
+def _bad(folder: Path, problem: str) -> CheckpointError:
+    return CheckpointError(
+        f"bundle {folder}: {CONFIG_FILE} must be as mclas export writes it, but {problem}; {_AGAIN}"
+    )

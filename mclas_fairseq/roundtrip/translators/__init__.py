@@ -1,7 +1,0 @@
-"""Translators behind one small interface: fairseq, CTranslate2, transformers, or any program."""
-
-from mclas_fairseq.roundtrip.translators.base import Translation, Translator
-from mclas_fairseq.roundtrip.translators.opening import open_translator
-from mclas_fairseq.roundtrip.translators.options import TranslatorOptions
-
-__all__ = ["Translation", "Translator", "TranslatorOptions", "open_translator"]
