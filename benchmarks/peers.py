@@ -35,8 +35,8 @@ from benchmarks import hugging_face
 from benchmarks.common import Ratio, own_peak_mib
 from benchmarks.paper_size import Sizes, StoredEncoder, World
 from mclas_fairseq import __version__
-from mclas_fairseq.summarization.cross_entropy import SummaryCrossEntropy
 from mclas_fairseq.modules.emulated_bf16 import processor_has_bf16
+from mclas_fairseq.summarization.cross_entropy import SummaryCrossEntropy
 
 Run = Callable[[dict[str, Any]], Any]
 

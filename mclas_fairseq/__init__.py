@@ -21,11 +21,11 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional, Union
 
+from mclas_fairseq.version import __version__ as __version__
+
 if TYPE_CHECKING:
     from mclas_fairseq.inference.options import DecodingOptions
     from mclas_fairseq.inference.summarizer import Summarizer
-
-__version__ = "0.1.0"
 
 
 # What kept fairseq from being imported: a second try at a part of it fails in other, odder ways.

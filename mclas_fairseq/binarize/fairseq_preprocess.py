@@ -14,7 +14,6 @@ from pathlib import Path
 from fairseq import options
 from fairseq.data import Dictionary, data_utils
 
-import mclas_fairseq
 from mclas_fairseq.data.data_bin import DICTIONARY_FILE, side_prefix
 from mclas_fairseq.data.indexed_dictionary import IndexedDictionary, load_dictionary
 from mclas_fairseq.errors import DataError
@@ -44,7 +43,7 @@ def binarize_side(
     ]
     if isinstance(load_dictionary(destination / DICTIONARY_FILE), IndexedDictionary):
         # This task reads a dict.txt that fairseq's own tasks would refuse.
-        plugin = str(Path(mclas_fairseq.__file__).parent)
+        plugin = str(Path(__file__).parents[1])
         flags += ["--task", "cross_lingual_summarization", "--user-dir", plugin]
     for split, prefix in prefixes.items():
         flags += [f"--{split}pref", str(prefix)]

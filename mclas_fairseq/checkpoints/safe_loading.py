@@ -3,8 +3,8 @@
 A checkpoint is a pickle, and a pickle can run any program. torch's safe loader (its default,
 `weights_only=True`) builds tensors and plain containers only and refuses the rest, also the few
 harmless types that fairseq stores beside its weights. This module adds those types, and nothing
-else, to the list that torch allows, and gives fairseq's own loaders the same one-line errors as
-ours, by wrapping them.
+else, to the list that torch allows (`host/clear_errors.py` gives fairseq's own loaders the same
+one-line errors).
 
 Place in the pipeline: every checkpoint passes here, in `fairseq-train` (resuming,
 `--finetune-from-model`), `fairseq-generate` and `mclas summarize` alike.
@@ -12,22 +12,16 @@ Place in the pipeline: every checkpoint passes here, in `fairseq-train` (resumin
 
 import argparse
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Union
 
 import numpy as np
 import torch
-from fairseq import checkpoint_utils
-from fairseq.file_io import PathManager
 from fairseq.logging import meters
 
-from mclas_fairseq.checkpoints.load_errors import check_safety_is_on, clear_errors
-from mclas_fairseq.host.wrapping import wrap_once
+from mclas_fairseq.checkpoints.load_errors import clear_errors
 from mclas_fairseq.errors import CheckpointError
 
-# fairseq's loaders that call torch.load on a path of the user's.
-FAIRSEQ_LOADERS = ("load_checkpoint_to_cpu", "load_ema_from_checkpoint")
 METERS = ("AverageMeter", "TimeMeter", "StopwatchMeter")
 METER_MODULES = ("fairseq.meters", "fairseq.logging.meters")
 NUMPY_MODULES = ("numpy.core.multiarray", "numpy._core.multiarray")
@@ -90,20 +84,3 @@ def load_checkpoint(
             "give a file that fairseq-train wrote"
         )
     return state
-
-
-def wrap_fairseq_loaders() -> None:
-    """Make fairseq's own loaders raise the same one-line errors. Idempotent."""
-    for name in FAIRSEQ_LOADERS:
-        wrap_once(checkpoint_utils, name, _with_clear_errors)
-
-
-def _with_clear_errors(loader: Callable[..., Any]) -> Callable[..., Any]:
-    def load(path: str, *args: Any, **kwargs: Any) -> Any:
-        if PathManager.path_requires_pathmanager(path):  # remote: there is no file to look at
-            check_safety_is_on(path)
-            return loader(path, *args, **kwargs)
-        with clear_errors(path):
-            return loader(path, *args, **kwargs)
-
-    return load

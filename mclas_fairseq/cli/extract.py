@@ -38,10 +38,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Read the log, write the summaries."""
+    from mclas_fairseq.corpus.generation_log import in_input_order, read_hypotheses, read_run
     from mclas_fairseq.corpus.output import write_json_lines
     from mclas_fairseq.corpus.text_files import read_lines
     from mclas_fairseq.data.data_bin import DataBin
-    from mclas_fairseq.corpus.generation_log import in_input_order, read_hypotheses, read_run
 
     described = read_run(line for _, line in read_lines(args.log))
     ids = DataBin.open(args.data).ids(described.split)

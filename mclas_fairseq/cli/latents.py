@@ -74,9 +74,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _study(args: argparse.Namespace) -> "LatentStudy":
-    from mclas_fairseq.vhm.study import StudyOptions, study_latents
     from mclas_fairseq.inference.loading import load_checkpoints
     from mclas_fairseq.vhm.model import VhmModel
+    from mclas_fairseq.vhm.study import StudyOptions, study_latents
     from mclas_fairseq.vhm.task import MultitaskSummarizationTask
 
     options = StudyOptions(

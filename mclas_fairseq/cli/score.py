@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Optional
 from mclas_fairseq.errors import ConfigError
 
 if TYPE_CHECKING:
-    from mclas_fairseq.evaluation.outputs import Files, Scored
-    from mclas_fairseq.evaluation.measuring import Rules
     from mclas_fairseq.data.data_bin import DataBin
     from mclas_fairseq.evaluation.documents import Documents
+    from mclas_fairseq.evaluation.measuring import Rules
+    from mclas_fairseq.evaluation.outputs import Files, Scored
     from mclas_fairseq.evaluation.systems import System
 
 NAME = "score"
@@ -174,7 +174,8 @@ def _check(args: argparse.Namespace) -> None:
 def _score(args: argparse.Namespace) -> "Scored":
     from dataclasses import replace
 
-    from mclas_fairseq.evaluation.outputs import Scored
+    from mclas_fairseq.evaluation.comparisons import Resampling, compare_systems
+    from mclas_fairseq.evaluation.inputs import read_references
     from mclas_fairseq.evaluation.measuring import (
         SimilarityOptions,
         check_references,
@@ -183,8 +184,7 @@ def _score(args: argparse.Namespace) -> "Scored":
         similarity_measures,
         warn_few_documents,
     )
-    from mclas_fairseq.evaluation.comparisons import Resampling, compare_systems
-    from mclas_fairseq.evaluation.inputs import read_references
+    from mclas_fairseq.evaluation.outputs import Scored
     from mclas_fairseq.evaluation.report import summarise_system
     from mclas_fairseq.evaluation.systems import check_same_documents
 

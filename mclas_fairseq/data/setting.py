@@ -4,7 +4,7 @@ Flags decide it, and a checkpoint that is loaded decides it anew. Both tasks rea
 they make batches, decode and score.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -17,7 +17,6 @@ from mclas_fairseq.data.many_targets import ManyTargets
 from mclas_fairseq.data.summary_dataset import RowsDataset, TargetSpec
 from mclas_fairseq.data.summary_text import SummaryText
 from mclas_fairseq.data.target_languages import TargetLanguages
-from mclas_fairseq.summarization.targets import written_languages
 
 
 @dataclass(frozen=True)
@@ -107,3 +106,8 @@ class Setting:
             max_source_positions=self.max_source_positions,
             max_target_positions=self.max_target_positions,
         )
+
+
+def written_languages(targets: Sequence[str], of_one: Callable[[str], Sequence[str]]) -> list[str]:
+    """Languages of the summaries with these target languages, each once, in order."""
+    return list(dict.fromkeys(code for target in targets for code in of_one(target)))

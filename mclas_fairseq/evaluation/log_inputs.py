@@ -5,12 +5,10 @@ Logs are read here and not in `evaluation/inputs.py`, because their ids are in a
 
 import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Optional
+from typing import Optional, Protocol
 
-from mclas_fairseq.corpus.text_files import read_lines
-from mclas_fairseq.corpus.tokenizers import SEPARATOR
 from mclas_fairseq.corpus.generation_log import (
     GenerationRun,
     LoggedHypothesis,
@@ -19,12 +17,34 @@ from mclas_fairseq.corpus.generation_log import (
     in_input_order,
     read_hypotheses,
 )
+from mclas_fairseq.corpus.text_files import read_lines
+from mclas_fairseq.corpus.tokenizers import SEPARATOR, Tokenizer
 from mclas_fairseq.errors import ConfigError, DataError
 from mclas_fairseq.evaluation import inputs
 from mclas_fairseq.evaluation.inputs import HALVES, Hypotheses
 
-if TYPE_CHECKING:
-    from mclas_fairseq.data.data_bin import DataBin
+
+class WrittenEntries(Protocol):
+    """The dictionary entries that summaries in a language hold."""
+
+    @property
+    def symbols(self) -> Collection[str]:
+        """These entries."""
+
+
+class DecodedCorpus(Protocol):
+    """What is asked of the data-bin that was decoded."""
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """What cuts its texts into pieces."""
+
+    def ids(self, split: str) -> Sequence[str]:
+        """Ids of the documents of a split, in order."""
+
+    def vocabulary(self, language: str) -> WrittenEntries:
+        """Which entries its training summaries in a language hold."""
+
 
 # fairseq-generate prints a source line and several lines for each hypothesis: model pieces, text.
 _LOG_LINES = (re.compile(r"[SH]-\d+\t"), re.compile(r"D-\d+\t"))
@@ -32,7 +52,7 @@ _LOG_LINE = re.compile(r"[STHDP]-\d+\t")
 
 
 def read_system(
-    path: Path, language: str, *, half: Optional[str] = None, data: Optional["DataBin"] = None
+    path: Path, language: str, *, half: Optional[str] = None, data: Optional[DecodedCorpus] = None
 ) -> Hypotheses:
     """Read one file of summaries, whatever its form.
 

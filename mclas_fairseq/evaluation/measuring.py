@@ -4,13 +4,13 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Optional
+from typing import Optional
 
 import numpy as np
 
-from mclas_fairseq.evaluation.log_inputs import read_system
 from mclas_fairseq.evaluation.documents import Documents
 from mclas_fairseq.evaluation.inputs import References, align
+from mclas_fairseq.evaluation.log_inputs import DecodedCorpus, read_system
 from mclas_fairseq.evaluation.output_language import outside_vocabulary_share
 from mclas_fairseq.evaluation.protocols import RougeProtocol
 from mclas_fairseq.evaluation.rouge import score_rouge
@@ -18,9 +18,6 @@ from mclas_fairseq.evaluation.scripts import check_script
 from mclas_fairseq.evaluation.statistics_report import SystemStatistics, system_statistics
 from mclas_fairseq.evaluation.systems import Measure, System, rouge_system
 from mclas_fairseq.evaluation.word_pieces import check_whole_words
-
-if TYPE_CHECKING:
-    from mclas_fairseq.data.data_bin import DataBin
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +46,7 @@ class Rules:
     kinds: tuple[str, ...] = ("f1",)
     workers: int = 1
     half: Optional[str] = None
-    data: Optional["DataBin"] = None
+    data: Optional[DecodedCorpus] = None
 
 
 @dataclass(frozen=True)
@@ -83,9 +80,8 @@ def load_system(name: str, files: Sequence[Path], references: References, rules:
         hypotheses = read_system(file, rules.language, half=rules.half, data=rules.data)
         aligned = align(hypotheses, references)
         if aligned.skipped:
-            print(
-                f"{file}: left out for want of a reference in {rules.language}: {aligned.skipped}"
-            )
+            without = "%s: left out for want of a reference in %s: %d"
+            logger.info(without, file, rules.language, aligned.skipped)
         check_script(str(file), aligned.hypotheses, rules.protocol)
         check_whole_words(str(file), aligned.hypotheses)
         runs.append(aligned)

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Optional
 
 from mclas_fairseq.corpus.output import open_output, write_json
-from mclas_fairseq.evaluation.measuring import Rules
 from mclas_fairseq.errors import ConfigError
 from mclas_fairseq.evaluation import per_document
 from mclas_fairseq.evaluation.comparison_report import (
@@ -16,6 +15,7 @@ from mclas_fairseq.evaluation.comparison_report import (
 )
 from mclas_fairseq.evaluation.comparisons import Resampling, SystemComparison
 from mclas_fairseq.evaluation.documents import Documents
+from mclas_fairseq.evaluation.measuring import Rules
 from mclas_fairseq.evaluation.report import (
     WIDTH,
     SystemResult,

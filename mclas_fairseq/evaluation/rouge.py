@@ -78,7 +78,7 @@ class RougeScores:
             kind: one of `KINDS`.
         """
         # Imported late: the package itself imports this module when it registers the scorer.
-        from mclas_fairseq import __version__
+        from mclas_fairseq.version import __version__
 
         fields = [
             f"{metric or 'rouge{1,2,L,Lsum}'}.{_LETTERS[kind]}",

@@ -56,7 +56,7 @@ class TextStatistics:
     def signature(self) -> str:
         """What a token is: protocol, language, tokens, stemming, version."""
         # Imported late: the package itself imports its scorer when it registers it.
-        from mclas_fairseq import __version__
+        from mclas_fairseq.version import __version__
 
         rules = self.protocol
         return (

@@ -10,10 +10,10 @@ from typing import Any
 
 from fairseq import tasks
 
-from mclas_fairseq.host.wrapping import wrap_once
 from mclas_fairseq.data.data_bin import TOKENIZER_FOLDER
 from mclas_fairseq.data.manifest import MANIFEST_FILE
 from mclas_fairseq.errors import ConfigError
+from mclas_fairseq.host.wrapping import wrap_once
 
 
 def refuse_foreign_tasks() -> None:

@@ -7,11 +7,12 @@ nothing more.
 
 import logging
 
+from mclas_fairseq.checkpoints.safe_loading import allow_fairseq_types
 from mclas_fairseq.host.atomic_copies import make_copies_atomic
 from mclas_fairseq.host.broadcast import make_broadcast_safe
+from mclas_fairseq.host.clear_errors import wrap_fairseq_loaders
 from mclas_fairseq.host.missing_files import refuse_missing_checkpoints
 from mclas_fairseq.host.one_line_errors import print_errors_in_one_line
-from mclas_fairseq.checkpoints.safe_loading import allow_fairseq_types, wrap_fairseq_loaders
 
 logger = logging.getLogger(__name__)
 

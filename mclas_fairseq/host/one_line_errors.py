@@ -14,8 +14,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Optional
 
-from mclas_fairseq.host.wrapping import wrap_once
 from mclas_fairseq.errors import MclasError
+from mclas_fairseq.host.wrapping import wrap_once
 
 Hook = Callable[[type[BaseException], BaseException, Optional[TracebackType]], object]
 

@@ -14,18 +14,18 @@ from typing import Any, Optional
 
 from torch import Tensor
 
-from mclas_fairseq import __version__
-from mclas_fairseq.checkpoints.averaging import PROVENANCE, updates_of
 from mclas_fairseq.bundles.card import CardDetails, read_scores
 from mclas_fairseq.bundles.config import BundleConfig, Settings, model_settings
 from mclas_fairseq.bundles.format import FileEntry
 from mclas_fairseq.bundles.weights import untie
 from mclas_fairseq.bundles.writing import BundleContents, check_free, write_bundle
+from mclas_fairseq.checkpoints.averaging import PROVENANCE, updates_of
 from mclas_fairseq.data.language_vocabulary import LanguageVocabulary
-from mclas_fairseq.vhm.batches import TrainTask
 from mclas_fairseq.errors import CheckpointError
 from mclas_fairseq.inference.loading import LoadedSystem, load_for_export
 from mclas_fairseq.inference.options import DecodingOptions
+from mclas_fairseq.version import __version__
+from mclas_fairseq.vhm.batches import TrainTask
 from mclas_fairseq.vhm.task import MultitaskSummarizationTask
 
 logger = logging.getLogger(__name__)

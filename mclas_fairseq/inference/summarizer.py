@@ -31,7 +31,7 @@ from mclas_fairseq.inference.attention import SummaryAttention, trace_attention
 from mclas_fairseq.inference.loading import Device, LoadedSystem, load_bundle, load_checkpoints
 from mclas_fairseq.inference.options import DecodingOptions
 from mclas_fairseq.inference.results import Hypothesis, Summary
-from mclas_fairseq.tasks._decoders import decoding_models
+from mclas_fairseq.summarization.search import decoding_models
 from mclas_fairseq.summarization.task import CrossLingualSummarizationTask
 
 logger = logging.getLogger(__name__)

@@ -2,7 +2,7 @@
 
 from datatrove.executor.ray import RayPipelineExecutor
 
-from mclas_fairseq.roundtrip.executors import WatchedShards
+from mclas_fairseq.roundtrip.shards import WatchedShards
 from mclas_fairseq.roundtrip.watching import Failure, Observer
 
 

@@ -59,7 +59,7 @@ class Report:
     def signature(self) -> str:
         """What the scores are, in the form of `mclas score`'s signatures."""
         # Imported late: the package itself imports the scorer when it is imported.
-        from mclas_fairseq import __version__
+        from mclas_fairseq.version import __version__
 
         rules = get_protocol(self.options.protocol, self.direction.given)
         return (

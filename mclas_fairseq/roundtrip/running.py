@@ -28,8 +28,8 @@ from mclas_fairseq.roundtrip.settings import RunSettings, check_new
 from mclas_fairseq.roundtrip.shard_files import ShardReader, ShardWriter
 from mclas_fairseq.roundtrip.steps import CleaningSteps
 from mclas_fairseq.roundtrip.translating import RoundTripStep
-from mclas_fairseq.translators import open_translator
 from mclas_fairseq.roundtrip.watching import Failure, call_in_child
+from mclas_fairseq.translators import open_translator
 
 logger = logging.getLogger(__name__)
 

@@ -19,8 +19,8 @@ from typing import Optional
 from datatrove.executor.slurm import SlurmPipelineExecutor
 
 from mclas_fairseq.errors import SetupError
-from mclas_fairseq.roundtrip.executors import WatchedShards
 from mclas_fairseq.roundtrip.run_folder import write_whole
+from mclas_fairseq.roundtrip.shards import WatchedShards
 from mclas_fairseq.roundtrip.watching import Failure, Observer
 
 logger = logging.getLogger(__name__)

@@ -7,21 +7,19 @@ dictionary and prints one line for each language: `S^B` first, then `S^A`.
 
 # No `from __future__ import annotations` here, and `Optional` for `X | None`: fairseq reads the
 # field types when it builds the command line.
-import functools
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Optional
 
-from fairseq import scoring
 from fairseq.dataclass import FairseqDataclass
 from fairseq.scoring import BaseScorer, register_scorer
 
 from mclas_fairseq.errors import ConfigError
-from mclas_fairseq.scoring.feed import ScoredDocument, ScoringFeed
 from mclas_fairseq.evaluation.protocols import RougeProtocol, get_protocol
 from mclas_fairseq.evaluation.report import format_value, summarise
 from mclas_fairseq.evaluation.rouge import METRICS, RougeScores, score_rouge
 from mclas_fairseq.evaluation.systems import NAMES
+from mclas_fairseq.scoring.feed import ScoredDocument, ScoringFeed
 
 ROUGE_PROTOCOL_HELP = (
     "ROUGE's rules for tokens, stemming and sentences: default, ncls (en, zh), mclas, xlsum or"
@@ -131,24 +129,3 @@ def _one_line(scores: RougeScores) -> str:
     result = summarise(scores.protocol.language, scores)
     values = "  ".join(f"{NAMES[name]} {format_value(result.values[name])}" for name in METRICS)
     return f"{values}  ({len(scores)} documents)  {scores.signature()}"
-
-
-def _hand_over_dictionary() -> None:
-    """Let fairseq's `build_scorer` give our scorer the target dictionary, which it otherwise drops.
-
-    The dictionary is the one object that both the task and fairseq's generation loop hold: without
-    it the scorer would need a feed hidden on a module.
-    """
-    build = scoring.build_scorer
-
-    @functools.wraps(build)
-    def build_scorer(choice: Any, tgt_dict: Any) -> Any:
-        scorer = build(choice, tgt_dict)
-        if isinstance(scorer, SummaryRougeScorer):
-            scorer.connect(tgt_dict)
-        return scorer
-
-    scoring.build_scorer = build_scorer
-
-
-_hand_over_dictionary()

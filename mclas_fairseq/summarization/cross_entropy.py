@@ -20,9 +20,9 @@ from fairseq.criterions.label_smoothed_cross_entropy import (
 from fairseq.logging import metrics
 from torch import Tensor, nn
 
-from mclas_fairseq.summarization.smoothed import of_log_probs, smoothed_loss_by_token
 from mclas_fairseq.errors import ConfigError
 from mclas_fairseq.modules.copy_loss import Smoothing
+from mclas_fairseq.summarization.smoothed import of_log_probs, smoothed_loss_by_token
 
 
 @dataclass

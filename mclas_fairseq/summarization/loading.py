@@ -6,6 +6,7 @@ from typing import Any, Optional
 
 from mclas_fairseq.corpus.generation_log import GenerationRun, describe_run
 from mclas_fairseq.data.layouts import DecoderChoice, Layout
+from mclas_fairseq.data.setting import Setting
 from mclas_fairseq.data.split_loading import (
     LoadedSplit,
     TrainSubset,
@@ -13,7 +14,6 @@ from mclas_fairseq.data.split_loading import (
     load_split,
 )
 from mclas_fairseq.data.subset_file import write_train_subset
-from mclas_fairseq.data.setting import Setting
 
 logger = logging.getLogger(__name__)
 

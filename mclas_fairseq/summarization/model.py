@@ -21,6 +21,10 @@ from omegaconf import OmegaConf, open_dict
 from torch import Tensor, nn
 
 from mclas_fairseq.errors import CheckpointError, ConfigError
+from mclas_fairseq.modules.copy_attention import mixture_log_probs
+from mclas_fairseq.modules.copy_loss import Copying, Smoothing, smoothed_mixture_loss
+from mclas_fairseq.modules.fingerprint import Fingerprinted
+from mclas_fairseq.summarization.decoder import SummaryDecoder
 from mclas_fairseq.summarization.encoders import (
     add_encoder_args,
     build_text_encoder,
@@ -30,10 +34,6 @@ from mclas_fairseq.summarization.encoders import (
     start_from_pretrained,
 )
 from mclas_fairseq.summarization.fit import check_fit
-from mclas_fairseq.summarization.decoder import SummaryDecoder
-from mclas_fairseq.modules.copy_attention import mixture_log_probs
-from mclas_fairseq.modules.copy_loss import Copying, Smoothing, smoothed_mixture_loss
-from mclas_fairseq.modules.fingerprint import Fingerprinted
 
 logger = logging.getLogger(__name__)
 

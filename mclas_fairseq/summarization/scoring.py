@@ -8,13 +8,13 @@ from typing import Any, Optional
 from torch import nn
 
 from mclas_fairseq.data.layouts import DecoderChoice
+from mclas_fairseq.data.setting import Setting
 from mclas_fairseq.data.summary_text import SummaryText
-from mclas_fairseq.scoring.feed import ScoredDocument
+from mclas_fairseq.data.target_languages import TargetLanguages
 from mclas_fairseq.evaluation.protocols import get_protocols
+from mclas_fairseq.scoring.feed import ScoredDocument
 from mclas_fairseq.scoring.validation import ValidationRouge
 from mclas_fairseq.summarization.search import SearchBuilder
-from mclas_fairseq.data.setting import Setting
-from mclas_fairseq.summarization.targets import without_repeats
 
 
 def validation_rouge(cfg: Any, languages: Sequence[str]) -> Optional[ValidationRouge]:
@@ -74,3 +74,14 @@ def scored_documents(
             references=references[row],
             row=row,
         )
+
+
+def without_repeats(summaries: dict[str, Any], targets: TargetLanguages) -> dict[str, Any]:
+    """Summaries of a hypothesis, the source-language one of the first target language only.
+
+    Each document has one of them for each target language; it is scored once.
+    """
+    target = list(summaries)[-1]
+    if not targets.several or target == targets.first:
+        return summaries
+    return {target: summaries[target]}

@@ -2,16 +2,17 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from torch import nn
 
 from mclas_fairseq.data.layouts import DecoderChoice, Layout
-from mclas_fairseq.generation.building import GenerationOptions, build_summary_generator
-from mclas_fairseq.generation.two_decoders import TwoDecoderGenerator
-from mclas_fairseq.tasks._decoders import decoding_models
 from mclas_fairseq.data.setting import Setting
-from mclas_fairseq.summarization.targets import plan_contents
+from mclas_fairseq.data.target_languages import TargetLanguages
+from mclas_fairseq.errors import ConfigError
+from mclas_fairseq.generation.building import GenerationOptions, build_summary_generator
+from mclas_fairseq.generation.grammar import PlanContent
+from mclas_fairseq.generation.two_decoders import TwoDecoderGenerator
 
 
 def generation_options(cfg: Any) -> GenerationOptions:
@@ -88,3 +89,49 @@ class SearchBuilder:
             options=self.options,
             extra_kwargs={"bos": setting.start(decoder), **extra_kwargs},
         )
+
+
+def plan_contents(
+    targets: TargetLanguages,
+    layout: Layout,
+    separator: int,
+    vocabularies: Callable[[str], Sequence[Sequence[int]]],
+) -> list[PlanContent]:
+    """How a hypothesis in each trained target language is written, by number.
+
+    Args:
+        targets: the languages.
+        layout: with several of them, mclas or ncls.
+        separator: id of `[LSEP]`.
+        vocabularies: of a target language, what each summary of a hypothesis may hold.
+    """
+    if not targets.several:
+        return [PlanContent(vocabularies(targets.trained[0]), separator)]
+    plans = []
+    for language in targets.trained:
+        symbol = targets.symbols[language]
+        start = None if layout is Layout.MCLAS else symbol
+        plans.append(PlanContent(vocabularies(language), symbol, start))
+    return plans
+
+
+def check_decoder(layout: Layout, decoder: DecoderChoice) -> None:
+    """Refuse a choice where there is none.
+
+    Raises:
+        ConfigError: the model has one decoder, and not the default was asked for.
+    """
+    if layout is not Layout.NCLS_MS and decoder is not DecoderChoice.CLS:
+        raise ConfigError(
+            f"--summary-decoder {decoder}: only models of layout ncls_ms have two decoders to "
+            f"choose from, this one is of layout {layout}; leave it out"
+        )
+
+
+def decoding_models(
+    models: Sequence[nn.Module], layout: Layout, decoder: DecoderChoice
+) -> list[nn.Module]:
+    """The models as decoding sees them: each with the one decoder that writes."""
+    if layout is not Layout.NCLS_MS:
+        return list(models)
+    return [cast(Any, model).one_decoder(decoder.value) for model in models]

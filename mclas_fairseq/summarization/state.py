@@ -6,9 +6,9 @@ from typing import Any
 
 from mclas_fairseq.data.data_bin import DataBin
 from mclas_fairseq.data.layouts import Layout
+from mclas_fairseq.data.setting import Setting
 from mclas_fairseq.data.task_state import TaskState
 from mclas_fairseq.errors import CheckpointError
-from mclas_fairseq.data.setting import Setting
 from mclas_fairseq.summarization.targets import asked_of, check_layout, several_targets
 
 logger = logging.getLogger(__name__)

@@ -1,13 +1,12 @@
 """Target languages of the task `cross_lingual_summarization`: from flags and checkpoints."""
 
-from collections.abc import Callable, Sequence
-from typing import Any, Optional
+from collections.abc import Sequence
+from typing import Optional
 
 from mclas_fairseq.data.data_bin import DataBin
 from mclas_fairseq.data.layouts import Layout
 from mclas_fairseq.data.target_languages import TargetLanguages, parse_languages
 from mclas_fairseq.errors import ConfigError
-from mclas_fairseq.generation.grammar import PlanContent
 from mclas_fairseq.summarization.options import CrossLingualSummarizationConfig, choose_languages
 
 
@@ -81,43 +80,3 @@ def asked_of(cfg: CrossLingualSummarizationConfig, trained: Sequence[str]) -> Op
         asked = parse_languages(cfg.target_langs)
         return None if asked is None else list(asked)
     return [cfg.target_lang] if cfg.target_lang is not None and len(trained) > 1 else None
-
-
-def written_languages(targets: Sequence[str], of_one: Callable[[str], Sequence[str]]) -> list[str]:
-    """Languages of the summaries with these target languages, each once, in order."""
-    return list(dict.fromkeys(code for target in targets for code in of_one(target)))
-
-
-def plan_contents(
-    targets: TargetLanguages,
-    layout: Layout,
-    separator: int,
-    vocabularies: Callable[[str], Sequence[Sequence[int]]],
-) -> list[PlanContent]:
-    """How a hypothesis in each trained target language is written, by number.
-
-    Args:
-        targets: the languages.
-        layout: with several of them, mclas or ncls.
-        separator: id of `[LSEP]`.
-        vocabularies: of a target language, what each summary of a hypothesis may hold.
-    """
-    if not targets.several:
-        return [PlanContent(vocabularies(targets.trained[0]), separator)]
-    plans = []
-    for language in targets.trained:
-        symbol = targets.symbols[language]
-        start = None if layout is Layout.MCLAS else symbol
-        plans.append(PlanContent(vocabularies(language), symbol, start))
-    return plans
-
-
-def without_repeats(summaries: dict[str, Any], targets: TargetLanguages) -> dict[str, Any]:
-    """Summaries of a hypothesis, the source-language one of the first target language only.
-
-    Each document has one of them for each target language; it is scored once.
-    """
-    target = list(summaries)[-1]
-    if not targets.several or target == targets.first:
-        return summaries
-    return {target: summaries[target]}

@@ -18,16 +18,21 @@ from mclas_fairseq.checkpoints.mbart import start_from_mbart
 from mclas_fairseq.data.data_bin import DataBin
 from mclas_fairseq.data.indexed_dictionary import load_dictionary
 from mclas_fairseq.data.layouts import DecoderChoice, Layout
+from mclas_fairseq.data.setting import Setting
 from mclas_fairseq.data.summary_dataset import RowsDataset, SummaryDataset
 from mclas_fairseq.data.summary_text import SummaryText
 from mclas_fairseq.errors import ConfigError
-from mclas_fairseq.scoring.feed import ScoringFeed
-from mclas_fairseq.scoring.validation import ValidationRouge, reduce_rouge
 from mclas_fairseq.modules.emulated_bf16 import warn_of_emulated_bf16
 from mclas_fairseq.modules.frozen_updates import drop_frozen_gradients
 from mclas_fairseq.modules.parameter_groups import mark_groups
-from mclas_fairseq.tasks._decoders import check_decoder
-from mclas_fairseq.summarization.loading import keep_subset, load_documents, load_examples, train_subset
+from mclas_fairseq.scoring.feed import ScoringFeed
+from mclas_fairseq.scoring.validation import ValidationRouge, reduce_rouge
+from mclas_fairseq.summarization.loading import (
+    keep_subset,
+    load_documents,
+    load_examples,
+    train_subset,
+)
 from mclas_fairseq.summarization.options import (
     CrossLingualSummarizationConfig,
     refuse_constraints,
@@ -35,9 +40,14 @@ from mclas_fairseq.summarization.options import (
 )
 from mclas_fairseq.summarization.pretrained import recall_pretrained
 from mclas_fairseq.summarization.scoring import score_batch, scored_documents, validation_rouge
-from mclas_fairseq.summarization.search import SearchBuilder, generation_options
-from mclas_fairseq.data.setting import Setting
-from mclas_fairseq.summarization.state import compare, read_state, refuse_multitask, setting_of, state_of
+from mclas_fairseq.summarization.search import SearchBuilder, check_decoder, generation_options
+from mclas_fairseq.summarization.state import (
+    compare,
+    read_state,
+    refuse_multitask,
+    setting_of,
+    state_of,
+)
 from mclas_fairseq.summarization.targets import choose_targets
 
 __all__ = ["CrossLingualSummarizationConfig", "CrossLingualSummarizationTask"]

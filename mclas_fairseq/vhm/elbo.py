@@ -22,12 +22,12 @@ from fairseq.logging import metrics
 from omegaconf import II
 from torch import Tensor, nn
 
-from mclas_fairseq.summarization.smoothed import smoothed_loss_by_token
 from mclas_fairseq.errors import ConfigError
 from mclas_fairseq.modules.copy_loss import Smoothing
+from mclas_fairseq.summarization.smoothed import smoothed_loss_by_token
 from mclas_fairseq.vhm.kl_weight import ANNEALINGS, FreeBits, KlWeight
-from mclas_fairseq.vhm.noise import LatentNoise
 from mclas_fairseq.vhm.latents import TASKS, LatentOutput
+from mclas_fairseq.vhm.noise import LatentNoise
 
 logger = logging.getLogger(__name__)
 

@@ -16,10 +16,10 @@ from fairseq.data import FairseqDataset
 from mclas_fairseq.corpus.subsets import draw_subset
 from mclas_fairseq.corpus.tokenizers import TASK_TAGS
 from mclas_fairseq.data.data_bin import DOCUMENT_SIDE, DataBin, summary_side, translation_side
-from mclas_fairseq.vhm.batches import TaggedRows, TaskDataset, TrainTask
 from mclas_fairseq.data.split_loading import TrainSubset, rows_with_summaries
 from mclas_fairseq.data.summary_dataset import LayoutDataset, Rows, SummaryDataset, TargetSpec
 from mclas_fairseq.errors import ConfigError, DataError
+from mclas_fairseq.vhm.batches import TaggedRows, TaskDataset, TrainTask
 
 logger = logging.getLogger(__name__)
 

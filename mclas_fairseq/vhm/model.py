@@ -18,7 +18,6 @@ from omegaconf import OmegaConf
 from torch import Tensor, nn
 
 from mclas_fairseq.errors import ConfigError
-from mclas_fairseq.vhm.parts import LatentDecoder, LatentEncoder, encoder_pass
 from mclas_fairseq.summarization.model import (
     MclasModel,
     mclas_base,
@@ -26,8 +25,9 @@ from mclas_fairseq.summarization.model import (
     mclas_small,
     mclas_tiny,
 )
-from mclas_fairseq.vhm.noise import LatentNoise
 from mclas_fairseq.vhm.latents import GLOBAL, LOCALS_IN_CLS, TASKS, LatentPlan
+from mclas_fairseq.vhm.noise import LatentNoise
+from mclas_fairseq.vhm.parts import LatentDecoder, LatentEncoder, encoder_pass
 
 Output = tuple[Tensor, dict[str, Any]]
 Batch = Mapping[str, Any]

@@ -9,10 +9,10 @@ from fairseq.dataclass import ChoiceEnum
 from omegaconf import II
 
 from mclas_fairseq.data.layouts import Layout
-from mclas_fairseq.vhm.batches import TrainTask
 from mclas_fairseq.errors import ConfigError
-from mclas_fairseq.vhm.sampling import RERANKINGS
 from mclas_fairseq.summarization.options import CrossLingualSummarizationConfig
+from mclas_fairseq.vhm.batches import TrainTask
+from mclas_fairseq.vhm.sampling import RERANKINGS
 
 
 @dataclass

@@ -15,9 +15,8 @@ from fairseq.models.transformer import TransformerConfig
 from torch import Tensor, nn
 
 from mclas_fairseq.errors import ConfigError
-from mclas_fairseq.summarization.encoders import CopiedEncoder
 from mclas_fairseq.summarization.decoder import SummaryDecoder
-from mclas_fairseq.vhm.noise import Draw, LatentNoise, draw_mean
+from mclas_fairseq.summarization.encoders import CopiedEncoder
 from mclas_fairseq.vhm.latents import (
     GLOBAL,
     LatentNetworks,
@@ -27,6 +26,7 @@ from mclas_fairseq.vhm.latents import (
     join_latents,
     mean_pool,
 )
+from mclas_fairseq.vhm.noise import Draw, LatentNoise, draw_mean
 
 EncoderOut = dict[str, list[Any]]
 

@@ -20,12 +20,12 @@ from torch import Tensor
 
 from mclas_fairseq.errors import ConfigError
 from mclas_fairseq.evaluation.rouge import score_rouge
-from mclas_fairseq.vhm.terms import latent_means, lower_bounds, reference_nll
-from mclas_fairseq.vhm.model import VhmModel
 from mclas_fairseq.vhm.gaussian import Gaussian
-from mclas_fairseq.vhm.noise import Draw, LatentNoise, draw_mean
 from mclas_fairseq.vhm.latents import GLOBAL
+from mclas_fairseq.vhm.model import VhmModel
+from mclas_fairseq.vhm.noise import Draw, LatentNoise, draw_mean
 from mclas_fairseq.vhm.task import MultitaskSummarizationTask
+from mclas_fairseq.vhm.terms import latent_means, lower_bounds, reference_nll
 
 logger = logging.getLogger(__name__)
 

@@ -18,12 +18,16 @@ from fairseq.dataclass import FairseqDataclass
 from fairseq.tasks import register_task
 from torch import Tensor
 
-from mclas_fairseq.vhm.elbo import VhmElbo
-from mclas_fairseq.data.data_bin import DataBin
 from mclas_fairseq.corpus.generation_log import GenerationRun, describe_run
+from mclas_fairseq.data.data_bin import DataBin
 from mclas_fairseq.data.language_vocabulary import LanguageVocabulary
 from mclas_fairseq.data.layouts import Layout
+from mclas_fairseq.data.split_loading import TrainSubset
+from mclas_fairseq.data.subset_file import write_train_subset
+from mclas_fairseq.errors import CheckpointError, ConfigError
+from mclas_fairseq.summarization.task import CrossLingualSummarizationTask
 from mclas_fairseq.vhm.batches import MultitaskDataset, TaggedRows, TaskDataset, TrainTask
+from mclas_fairseq.vhm.elbo import VhmElbo
 from mclas_fairseq.vhm.loading import (
     SampleLimits,
     TaskCorpus,
@@ -33,17 +37,13 @@ from mclas_fairseq.vhm.loading import (
     task_tags,
     tokens_written,
 )
-from mclas_fairseq.data.split_loading import TrainSubset
-from mclas_fairseq.data.subset_file import write_train_subset
-from mclas_fairseq.errors import CheckpointError, ConfigError
-from mclas_fairseq.vhm.sampling import with_draws
 from mclas_fairseq.vhm.model import VhmModel
 from mclas_fairseq.vhm.options import (
     MultitaskSummarizationConfig,
     parse_train_tasks,
     refuse_flags,
 )
-from mclas_fairseq.summarization.task import CrossLingualSummarizationTask
+from mclas_fairseq.vhm.sampling import with_draws
 
 logger = logging.getLogger(__name__)
 

@@ -20,10 +20,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mclas_fairseq.vhm.parts import pool
+from mclas_fairseq.vhm.latents import GLOBAL, LatentOutput
 from mclas_fairseq.vhm.model import VhmModel
 from mclas_fairseq.vhm.noise import Draw, LatentNoise, draw_mean
-from mclas_fairseq.vhm.latents import GLOBAL, LatentOutput
+from mclas_fairseq.vhm.parts import pool
 
 Batch = Mapping[str, Any]
 

@@ -16,13 +16,13 @@ from fairseq import checkpoint_utils
 from fairseq.logging.meters import AverageMeter, StopwatchMeter, TimeMeter
 
 import mclas_fairseq
-from mclas_fairseq.host.install import install
 from mclas_fairseq.checkpoints.safe_loading import (
     allow_fairseq_types,
     load_checkpoint,
-    wrap_fairseq_loaders,
 )
 from mclas_fairseq.errors import CheckpointError
+from mclas_fairseq.host.clear_errors import wrap_fairseq_loaders
+from mclas_fairseq.host.install import install
 
 
 class Malicious:

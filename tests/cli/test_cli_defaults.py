@@ -16,12 +16,12 @@ from fairseq.tasks import TASK_DATACLASS_REGISTRY
 from mclas_fairseq.binarize.options import TokenizerOptions
 from mclas_fairseq.cli import COMMANDS, build_parser
 from mclas_fairseq.corpus.conversion.splitting import SplitOptions
-from mclas_fairseq.summarization.cross_entropy import SummaryCrossEntropyConfig
-from mclas_fairseq.vhm.elbo import VhmElboConfig
-from mclas_fairseq.scoring.rouge import RougeScorerConfig
 from mclas_fairseq.inference.options import DecodingOptions
+from mclas_fairseq.scoring.rouge import RougeScorerConfig
+from mclas_fairseq.summarization.cross_entropy import SummaryCrossEntropyConfig
 from mclas_fairseq.summarization.model import MclasModel
 from mclas_fairseq.summarization.two_decoders import NclsMsModel
+from mclas_fairseq.vhm.elbo import VhmElboConfig
 from mclas_fairseq.vhm.model import VhmModel
 
 REQUIRED = "(required)"

@@ -14,8 +14,8 @@ import torch
 from fairseq.data import Dictionary, indexed_dataset
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
-from mclas_fairseq.host.broadcast import from_plain, to_plain
 from mclas_fairseq.checkpoints.safe_loading import load_checkpoint
+from mclas_fairseq.host.broadcast import from_plain, to_plain
 
 PATIENCE_S = 600  # each process imports torch and fairseq, on a machine that may be busy
 # A plugin that installs what is under test, and notes what each process holds after loading.

@@ -2,12 +2,12 @@
 
 import pytest
 
+from mclas_fairseq.errors import CheckpointError, DataError
 from mclas_fairseq.host.one_line_errors import (
     find_our_error,
     is_fairseq_command,
     one_line_hook,
 )
-from mclas_fairseq.errors import CheckpointError, DataError
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ from mclas_fairseq.errors import ConfigError
 from mclas_fairseq.inference import pipeline
 from mclas_fairseq.inference.pipeline import SummariseThenTranslate, TranslateThenSummarise
 from mclas_fairseq.inference.results import Hypothesis, Summary
-from mclas_fairseq.translators.sentences import split_sentences
 from mclas_fairseq.translators import Translation
+from mclas_fairseq.translators.sentences import split_sentences
 
 
 class FirstWords:

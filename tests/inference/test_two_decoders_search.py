@@ -11,11 +11,11 @@ from mclas_fairseq.errors import ConfigError
 from mclas_fairseq.generation.forced_scoring import score_hypotheses
 from mclas_fairseq.inference.options import DecodingOptions
 from mclas_fairseq.inference.summarizer import Summarizer
-from mclas_fairseq.summarization.two_decoders import NclsMsModel, ncls_ms_tiny
 from mclas_fairseq.summarization.task import (
     CrossLingualSummarizationConfig,
     CrossLingualSummarizationTask,
 )
+from mclas_fairseq.summarization.two_decoders import NclsMsModel, ncls_ms_tiny
 
 LIMIT = 9
 DECODERS = ("cls", "ms")

@@ -10,9 +10,9 @@ from fairseq import scoring
 from fairseq.data import Dictionary
 
 from mclas_fairseq.errors import ConfigError, DataError
-from mclas_fairseq.scoring.rouge import RougeScorerConfig, SummaryRougeScorer
-from mclas_fairseq.scoring.feed import ScoredDocument, ScoringFeed
 from mclas_fairseq.evaluation.rouge import score_rouge
+from mclas_fairseq.scoring.feed import ScoredDocument, ScoringFeed
+from mclas_fairseq.scoring.rouge import RougeScorerConfig, SummaryRougeScorer
 
 DOCUMENTS = [
     ScoredDocument("1", {"en": "a b", "de": "große Bäume"}, {"en": ["a b"], "de": ["große Bäume"]}),

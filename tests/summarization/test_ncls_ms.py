@@ -13,7 +13,12 @@ from mclas_fairseq.data.data_bin import dictionary_fingerprint
 from mclas_fairseq.data.layouts import Layout
 from mclas_fairseq.errors import CheckpointError, ConfigError
 from mclas_fairseq.summarization.model import MclasModel, mclas_tiny
-from mclas_fairseq.summarization.two_decoders import NclsMsModel, ncls_ms_base, ncls_ms_small, ncls_ms_tiny
+from mclas_fairseq.summarization.two_decoders import (
+    NclsMsModel,
+    ncls_ms_base,
+    ncls_ms_small,
+    ncls_ms_tiny,
+)
 
 SRC = torch.tensor([[1, 1, 5, 6, 7, 2], [8, 9, 10, 11, 12, 2]])  # padded on the left
 LENGTHS = torch.tensor([4, 6])

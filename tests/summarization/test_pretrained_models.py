@@ -15,11 +15,11 @@ from torch import Tensor, nn
 from mclas_fairseq.data.data_bin import dictionary_fingerprint
 from mclas_fairseq.data.indexed_dictionary import IndexedDictionary, storable_pieces
 from mclas_fairseq.errors import CheckpointError, ConfigError
-from mclas_fairseq.summarization.model import MclasModel, mclas_mbert, mclas_tiny
-from mclas_fairseq.summarization.two_decoders import NclsMsModel, ncls_ms_mbert
 from mclas_fairseq.modules.parameter_groups import ENCODER, REST, group_of, mark_groups
 from mclas_fairseq.modules.pretrained_encoder import PretrainedEncoder
 from mclas_fairseq.modules.pretrained_loading import read_vocabulary
+from mclas_fairseq.summarization.model import MclasModel, mclas_mbert, mclas_tiny
+from mclas_fairseq.summarization.two_decoders import NclsMsModel, ncls_ms_mbert
 
 KINDS = ["pretrained_bert", "pretrained_xlmr"]
 MBERT = {  # config.json of bert-base-multilingual-uncased, as far as it tells sizes

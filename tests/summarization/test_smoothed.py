@@ -6,9 +6,9 @@ import pytest
 import torch
 from fairseq.models.transformer import TransformerModel
 
-from mclas_fairseq.summarization.smoothed import of_log_probs, smoothed_loss_by_token
-from mclas_fairseq.summarization import model as mclas
 from mclas_fairseq.modules.copy_loss import Smoothing
+from mclas_fairseq.summarization import model as mclas
+from mclas_fairseq.summarization.smoothed import of_log_probs, smoothed_loss_by_token
 
 PAD = 1
 TARGET = torch.tensor([[5, 2, PAD], [4, 3, 2]])

@@ -10,9 +10,9 @@ from fairseq.data import Dictionary
 from fairseq.logging import metrics
 from torch import Tensor, nn
 
-from mclas_fairseq.summarization.cross_entropy import SummaryCrossEntropy
 from mclas_fairseq.data.layouts import first_summary_mask
 from mclas_fairseq.errors import ConfigError
+from mclas_fairseq.summarization.cross_entropy import SummaryCrossEntropy
 
 PAD, EOS = 1, 2
 WORD, OTHER, SEPARATOR = 4, 5, 6

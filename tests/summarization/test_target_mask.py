@@ -9,13 +9,13 @@ import torch
 from fairseq.distributed.module_proxy_wrapper import ModuleProxyWrapper
 from torch import Tensor, nn
 
-from mclas_fairseq.summarization.cross_entropy import SummaryCrossEntropy
-from mclas_fairseq.vhm.elbo import VhmElbo
 from mclas_fairseq.data.data_bin import dictionary_fingerprint
 from mclas_fairseq.data.layouts import Layout
 from mclas_fairseq.summarization import two_decoders as two
+from mclas_fairseq.summarization.cross_entropy import SummaryCrossEntropy
 from mclas_fairseq.summarization.decoder import SummaryDecoder
 from mclas_fairseq.summarization.model import MclasModel, mclas_tiny
+from mclas_fairseq.vhm.elbo import VhmElbo
 from tests.vhm.conftest import SIZES, VhmWorld
 
 WORLD = VhmWorld()

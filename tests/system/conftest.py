@@ -21,10 +21,10 @@ import pytest
 from fairseq import checkpoint_utils
 
 import mclas_fairseq
-from mclas_fairseq.host.one_line_errors import find_our_error
 from mclas_fairseq.cli import main as mclas_main
 from mclas_fairseq.corpus.synthetic_news import generate
 from mclas_fairseq.errors import MclasError
+from mclas_fairseq.host.one_line_errors import find_our_error
 
 Row = dict[str, Any]
 

@@ -17,8 +17,8 @@ from fairseq.distributed import ModuleProxyWrapper
 from fairseq.models import ARCH_CONFIG_REGISTRY
 from torch.nn.parallel import DistributedDataParallel
 
-from mclas_fairseq.vhm.elbo import VhmElbo, VhmElboConfig
 from mclas_fairseq.data.data_bin import DataBin
+from mclas_fairseq.vhm.elbo import VhmElbo, VhmElboConfig
 from mclas_fairseq.vhm.task import (
     MultitaskSummarizationConfig,
     MultitaskSummarizationTask,

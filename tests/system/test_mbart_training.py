@@ -16,8 +16,6 @@ from mclas_fairseq.checkpoints.safe_loading import load_checkpoint
 from mclas_fairseq.corpus.synthetic_news import generate
 from mclas_fairseq.data.data_bin import DataBin
 from mclas_fairseq.data.layouts import Layout
-from mclas_fairseq.vhm.batches import TrainTask
-from mclas_fairseq.vhm.loading import SampleLimits, TaskCorpus, load_task
 from mclas_fairseq.data.summary_dataset import TargetSpec
 from mclas_fairseq.errors import CheckpointError, ConfigError, DataError
 from mclas_fairseq.generation.generator import SummaryGenerator
@@ -25,6 +23,8 @@ from mclas_fairseq.summarization.task import (
     CrossLingualSummarizationConfig,
     CrossLingualSummarizationTask,
 )
+from mclas_fairseq.vhm.batches import TrainTask
+from mclas_fairseq.vhm.loading import SampleLimits, TaskCorpus, load_task
 
 if TYPE_CHECKING:
     from tests.system.conftest import Toy

@@ -12,8 +12,8 @@ from fairseq.tasks import TASK_REGISTRY
 
 import mclas_fairseq
 from mclas_fairseq.checkpoints.safe_loading import load_checkpoint
-from mclas_fairseq.summarization.cross_entropy import SummaryCrossEntropy
 from mclas_fairseq.scoring.rouge import SummaryRougeScorer
+from mclas_fairseq.summarization.cross_entropy import SummaryCrossEntropy
 from mclas_fairseq.summarization.model import MclasModel
 from mclas_fairseq.summarization.task import CrossLingualSummarizationTask
 from tests.processes import output_of

@@ -8,12 +8,11 @@ import pytest
 import torch
 
 from mclas_fairseq.errors import CheckpointError, ConfigError, MclasError, TranslatorError
-from mclas_fairseq.translators import open_translator
-from mclas_fairseq.translators import ct2_conversion
+from mclas_fairseq.translators import ct2_conversion, open_translator
 from mclas_fairseq.translators.ct2_library import ctranslate2
 
 if TYPE_CHECKING:
-    from tests.roundtrip.translators.conftest import Model
+    from tests.translators.conftest import Model
 
 _LONG = 80  # characters; eight words have at most 63
 

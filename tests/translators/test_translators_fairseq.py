@@ -16,7 +16,7 @@ from mclas_fairseq.translators.fairseq_models import load_model
 from mclas_fairseq.translators.pieces import Pieces
 
 if TYPE_CHECKING:
-    from tests.roundtrip.translators.conftest import Model
+    from tests.translators.conftest import Model
 
 
 @pytest.fixture(autouse=True)

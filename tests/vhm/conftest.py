@@ -13,8 +13,8 @@ from fairseq.data.data_utils import collate_tokens
 from fairseq.models import ARCH_CONFIG_REGISTRY
 from torch import Tensor
 
-from mclas_fairseq.vhm.elbo import VhmElbo, VhmElboConfig
 from mclas_fairseq.data.data_bin import dictionary_fingerprint
+from mclas_fairseq.vhm.elbo import VhmElbo, VhmElboConfig
 from mclas_fairseq.vhm.model import VhmModel
 
 WORDS = 20

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 import torch
 
+from mclas_fairseq.vhm.gaussian import Gaussian
 from mclas_fairseq.vhm.study import (
     CHOICES,
     CORPUS,
@@ -14,7 +15,6 @@ from mclas_fairseq.vhm.study import (
     ZERO,
     _draws,
 )
-from mclas_fairseq.vhm.gaussian import Gaussian
 
 COUNT, SIZE = 6, 4
 

@@ -9,11 +9,11 @@ from mclas_fairseq.errors import ConfigError
 from mclas_fairseq.generation.forced_scoring import score_hypotheses
 from mclas_fairseq.generation.generator import SummaryGenerator
 from mclas_fairseq.generation.grammar import build_grammar
-from mclas_fairseq.vhm.sampling import LatentSampler, RecordedDraw
 from mclas_fairseq.generation.search_call import Shortcuts
-from mclas_fairseq.vhm.parts import LATENT
 from mclas_fairseq.vhm.gaussian import Gaussian
 from mclas_fairseq.vhm.noise import LatentNoise
+from mclas_fairseq.vhm.parts import LATENT
+from mclas_fairseq.vhm.sampling import LatentSampler, RecordedDraw
 
 
 @pytest.fixture(scope="module")

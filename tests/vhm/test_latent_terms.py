@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 import torch
 
-from mclas_fairseq.vhm.terms import latent_means, lower_bounds, reference_nll
 from mclas_fairseq.vhm.noise import LatentNoise, draw_mean
+from mclas_fairseq.vhm.terms import latent_means, lower_bounds, reference_nll
 
 DRAWS = 10
 

@@ -8,13 +8,13 @@ from torch import Tensor
 
 from mclas_fairseq.errors import ConfigError
 from mclas_fairseq.vhm.gaussian import Gaussian
-from mclas_fairseq.vhm.noise import LatentNoise, draw_mean
 from mclas_fairseq.vhm.latents import (
     LatentNetworks,
     LatentPlan,
     LatentProjection,
     mean_pool,
 )
+from mclas_fairseq.vhm.noise import LatentNoise, draw_mean
 
 WIDTH, SIZE, ROWS = 6, 4, 3
 IDS = torch.tensor([5, 9, 2])

@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from fairseq.data import Dictionary, ListDataset
 
-from mclas_fairseq.vhm.batches import MultitaskDataset, TaggedRows, TaskDataset
 from mclas_fairseq.data.summary_dataset import LayoutDataset, TargetSpec
+from mclas_fairseq.vhm.batches import MultitaskDataset, TaggedRows, TaskDataset
 
 PAD, EOS = 1, 2
 TAGS = {"mt": 20, "ms": 21, "cls": 22}

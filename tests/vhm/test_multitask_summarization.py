@@ -13,12 +13,12 @@ from mclas_fairseq.binarize.options import PrepareOptions, TokenizerOptions
 from mclas_fairseq.binarize.prepare import prepare
 from mclas_fairseq.corpus.synthetic_news import generate
 from mclas_fairseq.data.data_bin import DataBin
-from mclas_fairseq.vhm.batches import MultitaskDataset, TrainTask
 from mclas_fairseq.errors import CheckpointError, ConfigError, DataError
 from mclas_fairseq.summarization.task import (
     CrossLingualSummarizationConfig,
     CrossLingualSummarizationTask,
 )
+from mclas_fairseq.vhm.batches import MultitaskDataset, TrainTask
 from mclas_fairseq.vhm.task import (
     MultitaskSummarizationConfig,
     MultitaskSummarizationTask,

@@ -13,12 +13,12 @@ from fairseq.logging import metrics
 from torch import Tensor, nn
 from torch.distributions import Independent, Normal, kl_divergence
 
+from mclas_fairseq.errors import ConfigError
 from mclas_fairseq.summarization.cross_entropy import SummaryCrossEntropy
 from mclas_fairseq.vhm.elbo import VhmElbo, VhmElboConfig, active_units
-from mclas_fairseq.errors import ConfigError
 from mclas_fairseq.vhm.gaussian import Gaussian
-from mclas_fairseq.vhm.noise import LatentNoise
 from mclas_fairseq.vhm.latents import LatentOutput
+from mclas_fairseq.vhm.noise import LatentNoise
 
 TASKS = ("mt", "ms", "cls")
 assert_close = partial(torch.testing.assert_close, atol=1e-4, rtol=1e-5)

@@ -11,9 +11,9 @@ from fairseq.models import ARCH_CONFIG_REGISTRY, MODEL_REGISTRY
 from torch import Tensor
 
 from mclas_fairseq.errors import ConfigError
-from mclas_fairseq.vhm.parts import LATENT, pool
 from mclas_fairseq.vhm.model import VhmModel
 from mclas_fairseq.vhm.noise import LatentNoise
+from mclas_fairseq.vhm.parts import LATENT, pool
 
 Batch = dict[str, Any]
 assert_close = partial(torch.testing.assert_close, atol=1e-5, rtol=1.3e-6)

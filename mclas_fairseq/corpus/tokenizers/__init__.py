@@ -11,12 +11,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from mclas_fairseq.corpus.tokenizers.base import (
-    DESCRIPTION_FILE,
     SEPARATOR,
     TASK_TAGS,
     UNKNOWN,
     Tokenizer,
-    read_description,
+    load_tokenizer,
     split_at_target,
     target_separator,
     without_symbols,
@@ -27,7 +26,7 @@ from mclas_fairseq.corpus.tokenizers.pretrained import PretrainedTokenizer
 from mclas_fairseq.corpus.tokenizers.subword_sentencepiece import SentencepieceTokenizer
 from mclas_fairseq.corpus.tokenizers.wordpiece import WordpieceTokenizer
 from mclas_fairseq.corpus.tokenizers.words import WordTokenizer
-from mclas_fairseq.errors import ConfigError, DataError
+from mclas_fairseq.errors import ConfigError
 
 _CLASSES: tuple[type[Tokenizer], ...] = (
     SentencepieceTokenizer,
@@ -36,11 +35,6 @@ _CLASSES: tuple[type[Tokenizer], ...] = (
     WordpieceTokenizer,
 )
 TOKENIZERS: Mapping[str, type[Tokenizer]] = {kind.name: kind for kind in _CLASSES}
-_KEPT: Mapping[str, type[Tokenizer]] = {
-    **TOKENIZERS,
-    ExtendedTokenizer.name: ExtendedTokenizer,
-    PretrainedTokenizer.name: PretrainedTokenizer,
-}
 _GIVEN: Mapping[str, type[SentencepieceTokenizer] | type[WordpieceTokenizer]] = {
     SentencepieceTokenizer.name: SentencepieceTokenizer,
     WordpieceTokenizer.name: WordpieceTokenizer,
@@ -95,14 +89,3 @@ def open_given_tokenizer(name: str, path: Path, *, lowercase: bool) -> Tokenizer
             f" --tokenizer to one of {', '.join(_GIVEN)}"
         )
     return _GIVEN[name].from_file(path, lowercase=lowercase)
-
-
-def load_tokenizer(folder: Path) -> Tokenizer:
-    """Read the tokenizer that was saved in `folder`. Raises `DataError` if there is none."""
-    name = read_description(folder).get("tokenizer")
-    if not isinstance(name, str) or name not in _KEPT:
-        raise DataError(
-            f"{folder / DESCRIPTION_FILE}: 'tokenizer' must be one of {', '.join(_KEPT)}, "
-            f"found {name!r}; prepare the data-bin again with mclas prepare"
-        )
-    return _KEPT[name].load(folder)

@@ -93,6 +93,13 @@ class Tokenizer(ABC):
     """
 
     name: ClassVar[str]
+    # Name -> kind, of all that are defined: a tokenizer may be made of others of any kind.
+    kinds: ClassVar[dict[str, type["Tokenizer"]]] = {}
+
+    def __init_subclass__(cls, **kwargs: object) -> None:
+        super().__init_subclass__(**kwargs)
+        if "name" in vars(cls):
+            Tokenizer.kinds[cls.name] = cls
 
     def __init__(self, *, lowercase: bool) -> None:
         self.lowercase = lowercase
@@ -179,3 +186,14 @@ def read_description(folder: Path) -> dict[str, object]:
         found = description.get("lowercase")
         raise DataError(f"{path}: 'lowercase' must be true or false, found {found!r}; {remedy}")
     return description
+
+
+def load_tokenizer(folder: Path) -> Tokenizer:
+    """Read the tokenizer that was saved in `folder`. Raises `DataError` if there is none."""
+    name = read_description(folder).get("tokenizer")
+    if not isinstance(name, str) or name not in Tokenizer.kinds:
+        raise DataError(
+            f"{folder / DESCRIPTION_FILE}: 'tokenizer' must be one of {', '.join(Tokenizer.kinds)},"
+            f" found {name!r}; prepare the data-bin again with mclas prepare"
+        )
+    return Tokenizer.kinds[name].load(folder)

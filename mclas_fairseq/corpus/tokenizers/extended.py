@@ -26,6 +26,7 @@ from typing import Optional, Self
 from mclas_fairseq.corpus.tokenizers.base import (
     DESCRIPTION_FILE,
     Tokenizer,
+    load_tokenizer,
     read_description,
     read_file,
     write_file,
@@ -131,9 +132,6 @@ class ExtendedTokenizer(Tokenizer):
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read the earlier tokenizer, the added one and what they share from `folder`."""
-        # The earlier tokenizer may be of any kind, this one too: only the package knows them all.
-        from mclas_fairseq.corpus.tokenizers import load_tokenizer
-
         languages = read_description(folder).get("languages")
         if not (isinstance(languages, list) and languages) or not all(
             isinstance(language, str) for language in languages
@@ -144,7 +142,7 @@ class ExtendedTokenizer(Tokenizer):
             )
         shared = read_file(folder / SHARED_FILE).decode("utf-8", errors="replace").split("\n")
         return cls(
-            load_tokenizer(folder / BASE_FOLDER),
+            load_tokenizer(folder / BASE_FOLDER),  # of any kind, this one too
             SentencepieceTokenizer.load(folder / EXTENSION_FOLDER),
             languages,
             [piece for piece in shared if piece],

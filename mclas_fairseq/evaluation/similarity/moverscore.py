@@ -179,7 +179,7 @@ def _power_means(states: Sequence[Tensor]) -> Tensor:
 
 def _signature(encoder: Encoder, refs: str, n_gram: int, idf: bool, power_means: bool) -> str:
     # Imported late: the package itself imports its scorer when it registers it.
-    from mclas_fairseq import __version__
+    from mclas_fairseq.version import __version__
 
     suffix = f"-pmeans{_POWER_MEAN_LAYERS}" if power_means else ""
     marks_later = any(token.startswith(_LATER_PIECE) for token in encoder.tokenizer.get_vocab())

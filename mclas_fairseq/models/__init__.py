@@ -1,1 +1,0 @@
-"""fairseq models of the plugin; importing this package registers them."""

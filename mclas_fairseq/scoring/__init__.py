@@ -1,0 +1,1 @@
+"""What fairseq needs to score while it trains and generates: its scorer, validation by ROUGE."""

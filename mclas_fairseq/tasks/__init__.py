@@ -1,1 +1,0 @@
-"""fairseq tasks of the plugin; importing this package registers them."""

@@ -1,0 +1,1 @@
+"""VHM, a hierarchical variational model, and its baselines: model, task, loss, latents."""
