@@ -205,9 +205,9 @@ def test_probe_survives_a_module_that_ends_python(
 def test_probe_gives_up_on_a_module_that_hangs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "hangs.py").write_text("import time; time.sleep(60)", encoding="utf-8")
+    (tmp_path / "hangs.py").write_text("import time; time.sleep(600)", encoding="utf-8")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    monkeypatch.setattr(doctor, "LONGEST_PROBE_S", 2)
+    monkeypatch.setattr(doctor, "LONGEST_PROBE_S", 5)
     findings = doctor.probe(["json", "hangs"])
     assert findings["json"].error is None
     assert findings["hangs"].error == "it takes too long"

@@ -120,7 +120,7 @@ def test_a_run_that_was_killed_goes_on_and_ends_in_the_same_bytes(
         assert os.waitstatus_to_exitcode(status) == 0, "a shard is tried again by itself"
     else:
         os.waitpid(parent, 0)
-        wait_until(lambda: not any(map(is_running, started)), seconds=5)
+        wait_until(lambda: not any(map(is_running, started)))
         ages = {n: folder.translated(n).stat().st_mtime_ns for n in completed()}
         assert len(ages) >= done
         go(slow(workers=3) if seed % 2 else slow())
@@ -150,11 +150,11 @@ def test_a_killed_worker_is_started_again_by_itself(
 def test_workers_and_translators_end_with_their_parent(
     tmp_path: Path, slow: Asked, go: Go, commands: Any
 ) -> None:
-    parent = start(go, slow(translators=commands("sleep 60", "cat")))
+    parent = start(go, slow(translators=commands("sleep 600", "cat")))
     # Two workers, each with its translator, and no other.
     wait_until(lambda: RunFolder(tmp_path / "out").settings.exists() and
                len(descendants(parent)) == 4)  # fmt: skip
     started = descendants(parent)
     os.kill(parent, signal.SIGKILL)
     os.waitpid(parent, 0)
-    wait_until(lambda: not any(map(is_running, started)), seconds=5)
+    wait_until(lambda: not any(map(is_running, started)))

@@ -361,7 +361,7 @@ def test_a_translator_that_hangs_is_ended_with_its_shard(
 ) -> None:
     text = summary_of(corpus, 5).split()[0]
     hanging = tmp_path / "hanging.sh"
-    hanging.write_text(f"cat > $$.in; grep -q '{text}' $$.in && sleep 60; cat $$.in; rm $$.in")
+    hanging.write_text(f"cat > $$.in; grep -q '{text}' $$.in && sleep 600; cat $$.in; rm $$.in")
     os.chdir(tmp_path)
     trip = asked(translators=commands(f"sh {hanging}", "cat"), retries=0, time_limit=1.5, workers=2)
     with pytest.raises(DataError, match=r"shard 0: took longer than 1.5 seconds; log: .*attempt_1"):

@@ -1,7 +1,6 @@
 """Slurm's programs are replaced by small scripts: one runs the job's tasks, one after another."""
 
 import os
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -29,17 +28,22 @@ for script; do :; done
 echo "$@" >> $SLURM_STAND_IN/calls
 cp "$script" $SLURM_STAND_IN/script
 last=$(sed -n 's/^#SBATCH --array=0-\\([0-9]*\\).*/\\1/p' "$script")
+touch $SLURM_STAND_IN/alive
 (
   for task in $(seq 0 $last); do
     RUN_OFFSET=0 SLURM_ARRAY_TASK_ID=$task SLURM_NODELIST=here bash $SLURM_STAND_IN/script
   done > $SLURM_STAND_IN/output 2>&1
   rm $SLURM_STAND_IN/alive
 ) &
-touch $SLURM_STAND_IN/alive
 echo Submitted batch job 17
 """,
+    # Does not answer once where there is a file `busy`; a job that `looks` counts ends at the last.
     "squeue": """#!/bin/sh
 if test -e $SLURM_STAND_IN/busy; then rm $SLURM_STAND_IN/busy; echo timed out >&2; exit 1; fi
+if test -e $SLURM_STAND_IN/looks; then
+  sed -i 1d $SLURM_STAND_IN/looks
+  test -s $SLURM_STAND_IN/looks || rm $SLURM_STAND_IN/looks $SLURM_STAND_IN/alive
+fi
 if test -e $SLURM_STAND_IN/alive; then echo 17 cpu data_processing
 else echo "slurm_load_jobs error: Invalid job id specified" >&2; exit 1; fi
 """,
@@ -100,10 +104,11 @@ def test_a_run_started_again_waits_for_its_job_instead_of_submitting_another(
         go(slurm_run)
     (cluster / "alive").touch()
     (cluster / "busy").touch()  # its first answer is none
-    # The job that is still there does its work and ends.
-    ending = f"sleep 0.5; rm {cluster / 'alive'}"
-    with subprocess.Popen(["sh", "-c", ending]), pytest.raises(DataError, match="ended without"):
+    # The job that is still there is seen twice, and has ended at the third look.
+    (cluster / "looks").write_text("1\n2\n3\n")
+    with pytest.raises(DataError, match="ended without"):
         go(slurm_run)
+    assert not (cluster / "looks").exists(), "it was waited for"
     assert len((cluster / "calls").read_text().splitlines()) == 1
 
 

@@ -27,7 +27,7 @@ def is_running(pid: int) -> bool:
 
 
 def wait_for_end(pid: int) -> bool:
-    for _ in range(100):
+    for _ in range(1200):
         if not is_running(pid):
             return True
         time.sleep(0.05)
@@ -88,28 +88,31 @@ def test_only_the_last_lines_of_a_long_complaint_are_shown() -> None:
 
 def test_a_program_that_hangs_is_ended_with_all_that_it_started(tmp_path: Path) -> None:
     file = tmp_path / "pid"
-    start = time.monotonic()
-    with pytest.raises(TranslatorError, match="must end within 0.5 seconds, but did not and was"):
-        run(f"sh -c 'sleep 60 & echo $! > {file}; wait'", time_limit=0.5).translate(["one"])
-    assert time.monotonic() - start < 10
+    for limit in (0.5, 2, 8, 32):  # on a busy machine the program may not get to its first line
+        start = time.monotonic()
+        with pytest.raises(TranslatorError, match=f"must end within {limit} seconds, but did not"):
+            run(f"sh -c 'sleep 600 & echo $! > {file}; wait'", time_limit=limit).translate(["one"])
+        assert time.monotonic() - start < limit + 60
+        if file.is_file() and file.read_text(encoding="utf-8"):
+            break
     assert wait_for_end(int(file.read_text(encoding="utf-8")))
 
 
 def test_what_a_program_leaves_behind_is_ended_too(tmp_path: Path) -> None:
     file = tmp_path / "pid"
-    background = "sleep 60 > /dev/null 2>&1 < /dev/null & echo $!"
+    background = "sleep 600 > /dev/null 2>&1 < /dev/null & echo $!"
     run(f"sh -c '{background} > {file}; cat'").translate(["one"])
     assert wait_for_end(int(file.read_text(encoding="utf-8")))
 
 
 def test_a_program_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
     file = tmp_path / "pid"
-    translator = run(f"sh -c 'echo $$ > {file}; exec sleep 60'", time_limit=None)
+    translator = run(f"sh -c 'echo $$ > {file}; exec sleep 600'", time_limit=None)
     worker = os.fork()
     if worker == 0:
         translator.translate(["one"])
         os._exit(0)
-    for _ in range(200):
+    for _ in range(1200):
         if file.is_file() and file.read_text(encoding="utf-8").strip():
             break
         time.sleep(0.05)
