@@ -79,6 +79,7 @@ setup(
             "hypothesis",
             "mypy",
             "pytest",
+            "pytest-timeout",
             "pytest-xdist",
             "ruff",
             "types-regex",

@@ -1,6 +1,7 @@
 """What README, docs and help texts say exists: links, files, names, and every command parses."""
 
 import argparse
+import ast
 import re
 import shlex
 from collections.abc import Callable, Iterator
@@ -16,7 +17,7 @@ from fairseq.tasks import TASK_DATACLASS_REGISTRY
 from omegaconf import OmegaConf
 
 import mclas_fairseq
-from mclas_fairseq.cli import COMMANDS, build_parser
+from mclas_fairseq.cli import COMMANDS, build_parser, doctor_rows
 from mclas_fairseq.cli.train import command as train_command
 from mclas_fairseq.corpus.tokenizers import TOKENIZERS
 from mclas_fairseq.data.layouts import Layout
@@ -27,6 +28,7 @@ from mclas_fairseq.scoring.validation import REPORTED
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = Path(mclas_fairseq.__path__[0])
 README = ROOT / "README.md"
+TRAINING = ROOT / "docs" / "training.md"
 DOCS = sorted((ROOT / "docs").glob("*.md"))
 PAGES = [README, *DOCS, *sorted((ROOT / "examples").glob("*/README.md"))]
 NAMES = [page.relative_to(ROOT).as_posix() for page in PAGES]
@@ -181,8 +183,9 @@ def test_commands_that_are_shown_parse(name: str) -> None:
                 pytest.fail(f"{name}: {shlex.join(words)}")
 
 
-def test_readme_shows_the_way_from_a_corpus_to_scores() -> None:
-    shown = [words for block in blocks(README, "sh") for words in commands(block)]
+def test_the_walkthrough_shows_the_way_from_a_corpus_to_scores() -> None:
+    page = ROOT / "docs" / "walkthrough.md"
+    shown = [words for block in blocks(page, "sh") for words in commands(block)]
     starts = [words[:2] if words[0] == "mclas" else words[:1] for words in shown]
     way = [["mclas", "synthetic"], ["mclas", "prepare"], ["fairseq-train"], ["fairseq-generate"]]
     for start in [*way, ["mclas", "extract"], ["mclas", "report"], ["mclas", "summarize"]]:
@@ -209,7 +212,7 @@ def test_flags_that_are_named_exist(name: str) -> None:
 
 
 def test_hydra_example_names_options_that_exist() -> None:
-    example: Any = OmegaConf.to_container(OmegaConf.create(blocks(README, "yaml")[0]))
+    example: Any = OmegaConf.to_container(OmegaConf.create(blocks(TRAINING, "yaml")[0]))
     ours: dict[str, Any] = {"task": TASK_DATACLASS_REGISTRY[TASK]}
     for group in ("common", "dataset", "optimization", "checkpoint"):
         ours[group] = FairseqConfig.__dataclass_fields__[group].type
@@ -219,8 +222,8 @@ def test_hydra_example_names_options_that_exist() -> None:
     assert example["model"]["_name"] in ARCH_MODEL_INV_REGISTRY["mclas"]
 
 
-def test_readme_names_everything_that_the_plugin_adds() -> None:
-    section = text(README).split("\n## Names\n")[1].split("\n## ")[0]
+def test_the_names_page_has_everything_that_the_plugin_adds() -> None:
+    section = text(ROOT / "docs" / "names.md")
     named = {word for code in INLINE.findall(section) for word in (code, code.split()[-1])}
     logged = {f"{part}{metric}" for metric in REPORTED for part in ("", "ms_")}
     added = {*TASKS, "summary_cross_entropy", "vhm_elbo", "rouge", "ms_nll_loss", "cls_nll_loss"}
@@ -241,6 +244,22 @@ def test_every_option_of_the_task_is_explained_somewhere() -> None:
 def test_every_page_is_one_step_from_the_readme() -> None:
     linked = {link.partition("#")[0] for link in LINK.findall(prose(README))}
     assert {page.relative_to(ROOT).as_posix() for page in DOCS} <= linked
+
+
+def test_the_readme_is_short() -> None:
+    assert len(text(README).splitlines()) <= 300
+
+
+def test_every_optional_package_has_a_row_in_the_installation_page_and_in_doctor() -> None:
+    rows = text(ROOT / "docs" / "installation.md").split("## Optional packages")[1]
+    setup = (ROOT / "setup.py").read_text(encoding="utf-8")
+    extras = ast.literal_eval(re.search(r"^EXTRAS = (\{.*?^\})", setup, re.S | re.M)[1])  # type: ignore[index]
+    for extra, packages in extras.items():
+        row = next(line for line in rows.splitlines() if line.startswith(f"| `{extra}` |"))
+        for package in packages:
+            assert package.split("=")[0] in row, f"{extra}: {package}"
+    known = {part.distribution for part in (*doctor_rows.PARTS, *doctor_rows.OPTIONAL_PARTS)}
+    assert {name.split("=")[0] for names in extras.values() for name in names} <= known
 
 
 def test_readme_keeps_the_places_of_real_output() -> None:

@@ -95,7 +95,11 @@ OPTIONAL_PARTS = (
     Part("xxhash", "xxhash", "round trips", needed=False),
     Part("ctranslate2", "ctranslate2", "translators ct2:", needed=False),
     Part("fastBPE", "fastBPE", "translators fairseq: with fastBPE codes", needed=False),
+    Part("google.protobuf", "protobuf", "tokenizers of pretrained encoders", needed=False),
     Part("ray", "ray", "round trips on Ray", needed=False),
+    Part("nbclient", "nbclient", "the example notebook", needed=False),
+    Part("nbformat", "nbformat", "the example notebook", needed=False),
+    Part("ipykernel", "ipykernel", "the example notebook", needed=False),
 )
 TESTED_TORCH = "2.13.0"
 FAIRSEQ = "fairseq-fixed==0.12.3.1"
