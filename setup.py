@@ -68,6 +68,7 @@ setup(
         "safetensors",
         "sentencepiece>=0.2.3",
         "snowballstemmer",
+        "stopwordsiso",
         "subword-nmt",
         "tabulate",
     ],

@@ -22,6 +22,7 @@ from mclas_fairseq.cli.train import command as train_command
 from mclas_fairseq.corpus.tokenizers import TOKENIZERS
 from mclas_fairseq.data.layouts import Layout
 from mclas_fairseq.data.manifest import FORMAT_VERSION
+from mclas_fairseq.evaluation.content import CONTENT
 from mclas_fairseq.evaluation.protocols import PROTOCOLS
 from mclas_fairseq.scoring.validation import REPORTED
 
@@ -225,7 +226,7 @@ def test_hydra_example_names_options_that_exist() -> None:
 def test_the_names_page_has_everything_that_the_plugin_adds() -> None:
     section = text(ROOT / "docs" / "names.md")
     named = {word for code in INLINE.findall(section) for word in (code, code.split()[-1])}
-    logged = {f"{part}{metric}" for metric in REPORTED for part in ("", "ms_")}
+    logged = {f"{part}{metric}" for metric in (*REPORTED, *CONTENT) for part in ("", "ms_")}
     added = {*TASKS, "summary_cross_entropy", "vhm_elbo", "rouge", "ms_nll_loss", "cls_nll_loss"}
     added |= {"grouped_adam", "grouped_inverse_sqrt", *ARCH_MODEL_INV_REGISTRY["ncls_ms"]}
     added |= {name for name in ARCH_MODEL_INV_REGISTRY["vhm"] if name.startswith("vhm")}

@@ -23,7 +23,9 @@ HELP = "ROUGE and more of summaries against references, with intervals, tests an
 NEEDS_FAIRSEQ = "data"
 
 _DESCRIPTION = """\
-ROUGE-1, ROUGE-2, ROUGE-L and ROUGE-Lsum, each with a bootstrap 95 % interval and a signature.
+ROUGE-1, ROUGE-2, ROUGE-L and ROUGE-Lsum, each with a bootstrap 95 % interval and a signature; and
+what tells a summary from stock phrases: ROUGE of content words (C-1, C-2), and matched minus
+shuffled (m-s), the score against a document's references minus that against other documents'.
 
 Hypotheses: plain lines, the summaries.jsonl of mclas extract and mclas summarize, or a log of
 fairseq-generate. Several files after one --hyp or --compare are training runs of one system.
@@ -175,6 +177,7 @@ def _score(args: argparse.Namespace) -> "Scored":
     from dataclasses import replace
 
     from mclas_fairseq.evaluation.comparisons import Resampling, compare_systems
+    from mclas_fairseq.evaluation.content import add_content, content_rules
     from mclas_fairseq.evaluation.inputs import read_references
     from mclas_fairseq.evaluation.measuring import (
         SimilarityOptions,
@@ -199,6 +202,8 @@ def _score(args: argparse.Namespace) -> "Scored":
     ]
     check_same_documents(systems)
     warn_few_documents(systems)
+    content = content_rules(rules.protocol, multi_reference=rules.multi_reference, seed=args.seed)
+    systems = add_content(systems, content, kinds=rules.kinds)
     if args.model is not None:
         options = SimilarityOptions(
             args.model, args.layer, args.device, args.bertscore, args.moverscore

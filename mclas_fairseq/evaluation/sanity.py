@@ -1,15 +1,23 @@
 """Whether a system's summaries have to do with their documents.
 
 Two cheap signs of a model that learnt to write summaries but not to read: it writes the same few
-for all documents, and it scores as well against the references of other documents. Place in the
-pipeline: beside ROUGE, in studies and in the demo.
+for all documents, and it scores as well against the references of other documents. The second is a
+measure of its own, **matched minus shuffled**: a summary's ROUGE-1 against its document's
+references minus the mean over ten other documents'. What a stock phrase matches everywhere
+cancels out; a constant summary has 0. Place in the pipeline: beside ROUGE, by way of
+`evaluation/content.py`, in studies and in the demo.
 """
 
 import random
 from collections.abc import Sequence
 
+import numpy as np
+
 from mclas_fairseq.errors import DataError
+from mclas_fairseq.evaluation.overlap import Counted, Values, overlap_scores
 from mclas_fairseq.evaluation.rouge import RougeScores, score_rouge
+
+DERANGEMENTS = 10
 
 
 def distinct_share(hypotheses: Sequence[str]) -> float:
@@ -26,7 +34,7 @@ def distinct_share(hypotheses: Sequence[str]) -> float:
     return len(set(hypotheses)) / len(hypotheses)
 
 
-def derangement(size: int, seed: int) -> list[int]:
+def derangement(size: int, seed: int | str) -> list[int]:
     """A seeded permutation of range(size) that leaves nothing in its place.
 
     It is one long cycle, so it exists for every size from two on.
@@ -45,6 +53,30 @@ def derangement(size: int, seed: int) -> list[int]:
     for position, index in enumerate(cycle):
         other[index] = cycle[(position + 1) % size]
     return other
+
+
+def derangements(size: int, seed: int, rounds: int = DERANGEMENTS) -> list[list[int]]:
+    """`rounds` derangements of range(size), drawn by one seed; errors as `derangement`."""
+    return [derangement(size, f"{seed}:{number}") for number in range(rounds)]
+
+
+def matched_minus_shuffled(
+    counted: Counted, places: Sequence[Sequence[int]], *, multi_reference: str = "max"
+) -> Values:
+    """F1 of each summary against its references, minus the mean F1 against those of others: (N,).
+
+    Args:
+        counted: N summaries and their references.
+        places: for each round, whose references each summary is scored against: `derangements`.
+        multi_reference: "max" or "mean", see `overlap_scores`.
+    """
+    own = overlap_scores(counted, multi_reference=multi_reference)[:, 2]
+    others = [
+        overlap_scores(counted, multi_reference=multi_reference, places=order)[:, 2]
+        for order in places
+    ]
+    gap: Values = own - np.mean(others, axis=0)
+    return gap
 
 
 def score_shuffled(

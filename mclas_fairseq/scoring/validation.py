@@ -1,19 +1,24 @@
 """ROUGE of decoded validation documents, as sums that can be added over batches and workers."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Optional, Protocol
 
+import numpy as np
 import torch
 from fairseq.logging import metrics
+from numpy.typing import NDArray
 from torch import Tensor
 
 from mclas_fairseq.errors import ConfigError
+from mclas_fairseq.evaluation.content import CONTENT, content_f1
 from mclas_fairseq.evaluation.protocols import RougeProtocol
+from mclas_fairseq.evaluation.protocols.content import ContentProtocol
 from mclas_fairseq.evaluation.rouge import score_rouge
 
 REPORTED = ("rouge1", "rouge2", "rougeL")
+_COUNTS = {"rouge": REPORTED, "content": CONTENT}  # what is counted -> the means over it
 _PARTS = ("", "ms_")  # the target summary (the last one), and the source-language summary
 _DEFAULTS: dict[str, Any] = {"beam": 1, "max_len_a": 0.0, "max_len_b": 100, "min_len": 1}
 
@@ -35,11 +40,13 @@ class ValidationRouge:
         options: generation options as fairseq names them.
         documents: at most so many documents, 0 for all.
         rules: the protocol of each language; the default one for languages that are not there.
+        content: content words of each language; not scored in languages that are not there.
     """
 
     options: dict[str, Any]
     documents: int
     rules: Mapping[str, RougeProtocol] = field(default_factory=dict)
+    content: Mapping[str, ContentProtocol] = field(default_factory=dict)
 
     @classmethod
     def from_json(
@@ -86,8 +93,9 @@ class ValidationRouge:
         Returns:
             Sums of F1 in points over the decoded documents, and how many they are.
         """
-        sums = {f"_{part}{name}_sum": 0.0 for part in _PARTS for name in REPORTED}
-        sums.update({f"_{part}rouge_documents": 0.0 for part in _PARTS})
+        names = [*_COUNTS["rouge"], *_COUNTS["content"]]
+        sums = {f"_{part}{name}_sum": 0.0 for part in _PARTS for name in names}
+        sums.update({f"_{part}{kind}_documents": 0.0 for part in _PARTS for kind in _COUNTS})
         rows: list[int] = sample["id"].tolist()
         places = [i for i, row in enumerate(rows) if self.chosen(row, len(references))]
         if not places:
@@ -101,17 +109,25 @@ class ValidationRouge:
                 if language in summary
             ]
             pairs = [(summary, refs) for summary, refs in pairs if refs]
-            if pairs:
-                scores = score_rouge(
-                    [p[0] for p in pairs],
-                    [p[1] for p in pairs],
-                    language=language,
-                    protocol=self.rules.get(language, "default"),
-                )
-                sums[f"_{part}rouge_documents"] += len(pairs)
-                for name in REPORTED:
-                    sums[f"_{part}{name}_sum"] += 100.0 * float(scores.f1[name].sum())
+            for kind, values in self._values(pairs, language):
+                sums[f"_{part}{kind}_documents"] += len(pairs)
+                for name in _COUNTS[kind]:
+                    sums[f"_{part}{name}_sum"] += 100.0 * float(values[name].sum())
         return sums
+
+    def _values(
+        self, pairs: Sequence[tuple[str, Sequence[str]]], language: str
+    ) -> Iterator[tuple[str, Mapping[str, NDArray[np.float64]]]]:
+        """What is counted -> metric -> F1 of each pair of a summary and its references."""
+        if pairs:
+            summaries, references = [p[0] for p in pairs], [p[1] for p in pairs]
+            protocol = self.rules.get(language, "default")
+            yield (
+                "rouge",
+                score_rouge(summaries, references, language=language, protocol=protocol).f1,
+            )
+            if language in self.content:
+                yield "content", content_f1(summaries, references, self.content[language])
 
 
 def text_parts(text: HypothesisText) -> list[tuple[str, str]]:
@@ -128,9 +144,9 @@ def text_parts(text: HypothesisText) -> list[tuple[str, str]]:
 def reduce_rouge(logging_outputs: Sequence[Mapping[str, Any]]) -> None:
     """Log mean F1 in points over the decoded documents of all batches and workers."""
     for part in _PARTS:
-        count = _total(logging_outputs, f"_{part}rouge_documents")
-        if count > 0:
-            for name in REPORTED:
+        for kind, names in _COUNTS.items():
+            count = _total(logging_outputs, f"_{part}{kind}_documents")
+            for name in names if count > 0 else ():
                 value = _total(logging_outputs, f"_{part}{name}_sum") / count
                 metrics.log_scalar(f"{part}{name}", value, count, round=2)
 

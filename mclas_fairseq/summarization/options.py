@@ -99,7 +99,8 @@ class CrossLingualSummarizationConfig(FairseqDataclass):
         default=False,
         metadata={
             "help": "decode documents of the validation split and log their ROUGE: rouge1, rouge2, "
-            "rougeL of the target summary, ms_rouge1, ... of the source-language one; "
+            "rougeL and, of content words, content1, content2 of the target summary, ms_rouge1, "
+            "... of the source-language one; "
             "use with --best-checkpoint-metric rouge1 --maximize-best-checkpoint-metric"
         },
     )

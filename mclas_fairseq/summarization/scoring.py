@@ -2,6 +2,7 @@
 
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Optional
 
@@ -11,6 +12,7 @@ from mclas_fairseq.data.layouts import DecoderChoice
 from mclas_fairseq.data.setting import Setting
 from mclas_fairseq.data.summary_text import SummaryText
 from mclas_fairseq.data.target_languages import TargetLanguages
+from mclas_fairseq.evaluation.content import content_protocol
 from mclas_fairseq.evaluation.protocols import get_protocols
 from mclas_fairseq.scoring.feed import ScoredDocument
 from mclas_fairseq.scoring.validation import ValidationRouge
@@ -29,7 +31,10 @@ def validation_rouge(cfg: Any, languages: Sequence[str]) -> Optional[ValidationR
     rules = get_protocols(
         cfg.rouge_protocol, languages, tokenizer=None if tokenizer is None else Path(tokenizer)
     )
-    return ValidationRouge.from_json(cfg.eval_rouge_args, cfg.eval_rouge_documents, rules)
+    rouge = ValidationRouge.from_json(cfg.eval_rouge_args, cfg.eval_rouge_documents, rules)
+    content = {code: content_protocol(code) for code in languages}
+    known = {code: protocol for code, protocol in content.items() if protocol is not None}
+    return replace(rouge, content=known)
 
 
 def score_batch(

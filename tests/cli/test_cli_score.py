@@ -106,10 +106,15 @@ def test_precision_and_recall_are_shown_on_request(
 ) -> None:
     write_lines(folder / "long.txt", [f"{text} und noch mehr" for text in SUMMARIES])
     run("--hyp", "long.txt", "--ref", "ref.txt", "--precision-recall")
-    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    rouge, content, *_ = capsys.readouterr().out.split("\n\n")
+    rows = [line.split() for line in rouge.splitlines()]
     # Two of the five words of each summary are right, and all of the reference is there.
     found = {row[1]: float(row[2]) for row in rows if row[:1] == ["long.txt"]}
     assert found == {"P": 40.0, "R": 100.0, "F1": 57.14}
+    # The three words too many are function words.
+    rows = [line.split() for line in content.splitlines()]
+    found = {row[1]: float(row[2]) for row in rows if row[:1] == ["long.txt"]}
+    assert found == {"P": 100.0, "R": 100.0, "F1": 100.0}
 
 
 def test_mean_over_references_is_another_rule_and_another_signature(folder: Path) -> None:
@@ -188,7 +193,7 @@ def test_all_reports_are_written_and_nothing_else(folder: Path) -> None:
     }
     markdown = (folder / "out" / "tables.md").read_text(encoding="utf-8")
     rules = [line for line in markdown.splitlines() if line.startswith(("|--", "|:-"))]
-    assert len(rules) == 3  # scores, comparison, statistics
+    assert len(rules) == 4  # ROUGE, other scores, comparison, statistics
     page = (folder / "out" / "page.html").read_text(encoding="utf-8")
     assert '<mark class="number" title="number not in the document">46</mark>' in page
     assert "44 people saw big trees" in page

@@ -7,6 +7,7 @@ import pytest
 
 from mclas_fairseq.cli import score
 from mclas_fairseq.errors import ConfigError, DataError, MclasError
+from mclas_fairseq.evaluation.content import CONTENT, MATCHED, MATCHED_CONTENT
 from mclas_fairseq.evaluation.rouge import METRICS
 
 
@@ -49,7 +50,7 @@ def test_table_has_scores_intervals_and_signature(
     lines = capsys.readouterr().out.splitlines()
     # "große" is the one word of the first pair that is right, the second pair has none.
     assert lines[2].split()[:4] == ["bad.txt", "25.00", "[0.00,", "50.00]"]
-    assert "protocol:default|lang:de|tok:word|stem:no|lsum:both|split:marks|refs:1" in lines[-1]
+    assert "protocol:default|lang:de|tok:word|stem:no|lsum:both|split:marks|refs:1" in lines[4]
 
 
 def test_summaries_are_scored_by_id_against_all_references(
@@ -62,7 +63,7 @@ def test_summaries_are_scored_by_id_against_all_references(
     metrics = report["systems"][0]["metrics"]
     assert metrics["rouge1"]["mean"] == 100.0
     assert "refs:max" in metrics["rouge1"]["signature"]
-    assert list(metrics) == list(METRICS)
+    assert list(metrics) == [*METRICS, *CONTENT, MATCHED, MATCHED_CONTENT]
     capsys.readouterr()
     run(*arguments, "--lang", "en")
     # "houses" of "small houses" 2/3, "big trees" 1: their mean.

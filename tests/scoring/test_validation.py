@@ -1,6 +1,7 @@
 """ROUGE during validation: which documents are decoded, sums over batches, and their means."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from fairseq.logging import metrics
 
 from mclas_fairseq.errors import ConfigError
 from mclas_fairseq.evaluation.protocols import get_protocols
+from mclas_fairseq.evaluation.protocols.content import ContentProtocol
 from mclas_fairseq.evaluation.rouge import score_rouge
 from mclas_fairseq.scoring.validation import REPORTED, ValidationRouge, reduce_rouge
 
@@ -103,6 +105,23 @@ def test_validation_scores_by_the_protocol_of_each_language() -> None:
         for given in (rules, None)
     ]
     assert sums == pytest.approx([50.0, 0.0])
+
+
+def test_content_words_are_scored_in_the_languages_that_have_a_list() -> None:
+    content = {"de": ContentProtocol("de")}
+    validation = replace(ValidationRouge.from_json("{}", 0), content=content)
+    values = reduced(score(validation, 3, 0), score(validation, 1, 2))
+    rows = [row for row in range(4) if "de" in REFERENCES[row]]
+    expected = score_rouge(
+        [WRITTEN[row]["de"] for row in rows],
+        [REFERENCES[row]["de"] for row in rows],
+        language="de",
+        protocol=content["de"],
+    )
+    assert values["content1"] == pytest.approx(expected.mean("rouge1"), abs=0.006)
+    assert values["content2"] == pytest.approx(expected.mean("rouge2"), abs=0.006)
+    assert values["content1"] != values["rouge1"]
+    assert "ms_content1" not in values, "nothing was scored in English, which is not a score of 0"
 
 
 def test_sums_are_plain_floats_also_without_any_document() -> None:
