@@ -1,6 +1,6 @@
 # make demo   train, summarize and score a small cross-lingual summarizer, from nothing
-# make test   lint, type check and test
-# Both create .venv on their first call and install nothing on later ones.
+# make test   lint, type check and test (make quick: the tests that take under a second)
+# All create .venv on their first call and install nothing on later ones.
 
 VENV := .venv
 BIN := $(VENV)/bin

@@ -28,7 +28,7 @@ EXTRAS = {
     "metrics": ["bert-score", "POT", "transformers"],
     "xlsum": ["fugashi", "jieba", "pythainlp", "unidic-lite"],
     "human": ["statsmodels"],
-    "convert": ["pyarrow"],
+    "convert": ["openpyxl", "pyarrow"],
     "pretrained": ["protobuf", "tokenizers", "transformers"],
     "roundtrip": [
         "ctranslate2",

@@ -11,12 +11,12 @@ if TYPE_CHECKING:
     from mclas_fairseq.corpus.conversion.options import ConvertOptions
 
 NAME = "convert"
-HELP = "turn spreadsheets (CSV), JSON, Parquet or plain text of one's own into records"
+HELP = "turn spreadsheets, JSON, Parquet, TMX or plain text of one's own into records"
 NEEDS_FAIRSEQ = False
 
 # What --delimiter takes: these names, or the signs themselves.
 _DELIMITERS = ("comma", "semicolon", "tab", "bar")
-_FORMATS = ("auto", "csv", "tsv", "json", "jsonl", "parquet")
+_FORMATS = ("auto", "csv", "tsv", "xlsx", "json", "jsonl", "parquet", "story", "tmx")
 
 _DESCRIPTION = """\
 Turn files of your own into records, the input of mclas prepare.
@@ -27,7 +27,7 @@ A spreadsheet of English texts with Turkish summaries, say,
   |----|----------------------|---------------------|
   | 1  | The council met ...  | Meclis toplandı ... |
 
-is saved as CSV (in Excel: "CSV UTF-8"), and converted by saying which column is what:
+is converted by saying which column is what (.xlsx as it is, or saved as CSV: "CSV UTF-8"):
 
   mclas convert --in talks.csv --map document.en=text,summary.tr=summary \\
       --split 80/10/10 --out talks
@@ -47,6 +47,12 @@ summary is a record.
                                  list is highlights.0, and a whole list is the sentences of a
                                  document or the references of a summary
   document.en=text\\, long        a comma, plus sign or backslash in a column's name
+
+Columns of other kinds of file: of TMX the languages of its units (en-US, or en) and id; of
+CNN/DailyMail's .story files article, summary (all highlights), highlights and name. A folder
+stands for the .story files in it. A JSON file may be a list of objects, objects one after another,
+one object with such a list ({"data": [...]}), or a table by columns, equally many values in each
+({"text": [...], "summary": [...]}, or numbered as pandas writes them).
 
 Every row that is read is either written or reported as dropped with the reason: a row without a
 document or without any summary, with an id that was there before (or none), with more or fewer
@@ -95,7 +101,8 @@ def _add_input_arguments(group: argparse._ArgumentGroup) -> None:
         action="extend",
         default=[],
         metavar="FILE",
-        help=".csv, .tsv, .json, .jsonl (also .gz) or .parquet; several are joined in this order",
+        help=".csv, .tsv, .json, .jsonl, .tmx (also .gz), .xlsx, .parquet or .story, or a folder of"
+        " .story files; several are joined in this order",
     )
     group.add_argument(
         "--map",
@@ -119,6 +126,9 @@ def _add_input_arguments(group: argparse._ArgumentGroup) -> None:
         choices=_FORMATS,
         default="auto",
         help="what the files are, if their names do not say it (default: %(default)s)",
+    )
+    group.add_argument(
+        "--sheet", metavar="NAME", help="of a workbook (default: the only one that it has)"
     )
     group.add_argument(
         "--encoding",
@@ -232,7 +242,7 @@ def _options(args: argparse.Namespace) -> "ConvertOptions":
         inputs=args.inputs,
         fields=fields,
         out=args.out,
-        reading=ReadingOptions(args.format, table),
+        reading=ReadingOptions(args.format, args.sheet, table),
         split=split,
         dropped=args.dropped,
         drop_repeated=args.dedup,
@@ -254,6 +264,7 @@ def _fields(args: argparse.Namespace) -> "FieldMap":
         "--map": bool(args.columns),
         "--id": args.id is not None,
         "--format": args.format != "auto",
+        "--sheet": args.sheet is not None,
         "--delimiter": args.delimiter is not None,
         "--no-header": args.no_header,
         "--no-quotes": args.no_quotes,

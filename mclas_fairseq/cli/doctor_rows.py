@@ -90,6 +90,7 @@ OPTIONAL_PARTS = (
     Part("pythainlp", "pythainlp", "ROUGE protocol xlsum, Thai", needed=False),
     Part("statsmodels", "statsmodels", "human evaluation", needed=False),
     Part("pyarrow", "pyarrow", "Parquet files", needed=False),
+    Part("openpyxl", "openpyxl", "workbooks (.xlsx)", needed=False),
     Part("datatrove", "datatrove", "round trips", needed=False),
     Part("orjson", "orjson", "round trips", needed=False),
     Part("xxhash", "xxhash", "round trips", needed=False),

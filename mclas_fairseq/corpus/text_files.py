@@ -17,6 +17,9 @@ from typing import IO, TextIO, cast
 
 from mclas_fairseq.errors import DataError
 
+# How the file begins that git puts in the place of a large one that was not fetched.
+POINTER = b"version https://git-lfs.github.com/spec/"
+
 # Unicode white space (line and paragraph separators among it) and control characters.
 _BLANKS = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
 
@@ -49,7 +52,22 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
                     f"{path}: a file that ends in .gz must be whole gzip data, but it is not"
                     f" ({error}); compress it again"
                 ) from error
+            if number == 1:
+                refuse_pointer(path, line)
             yield number, _decode(line, path, number)
+
+
+def refuse_pointer(path: Path, start: bytes) -> None:
+    """Refuse the note that git-lfs leaves in the place of a file that was not fetched.
+
+    Raises:
+        DataError: a file that begins with `start` is such a note.
+    """
+    if start.startswith(POINTER):
+        raise DataError(
+            f"{path}: must be the file itself, but is what git-lfs left in its place; fetch it with"
+            " git lfs pull"
+        )
 
 
 @contextmanager

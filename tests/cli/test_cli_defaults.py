@@ -51,6 +51,7 @@ MCLAS: dict[str, dict[str, object]] = {
         "--text": [],
         "--id": None,
         "--format": "auto",
+        "--sheet": None,
         "--encoding": "utf-8",
         "--delimiter": None,
         "--no-header": False,

@@ -16,7 +16,7 @@ from contextlib import ExitStack
 from typing import Optional, TextIO
 
 from mclas_fairseq.corpus.conversion.building import Outcome, RecordBuilder
-from mclas_fairseq.corpus.conversion.opening import open_source
+from mclas_fairseq.corpus.conversion.opening import expand_folders, open_source
 from mclas_fairseq.corpus.conversion.options import ConvertOptions, check_outputs
 from mclas_fairseq.corpus.conversion.parallel_text import TextSource
 from mclas_fairseq.corpus.conversion.report import ConversionReport
@@ -59,7 +59,8 @@ def _open_sources(options: ConvertOptions) -> list[Source]:
     wanted = options.fields.all_columns()
     if not options.inputs:
         return [TextSource(wanted, options.reading.table.encoding)]
-    return [open_source(path, wanted, options.reading) for path in options.inputs]
+    files = expand_folders(options.inputs)
+    return [open_source(path, wanted, options.reading) for path in files]
 
 
 def _read(

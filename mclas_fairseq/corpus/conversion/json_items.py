@@ -1,5 +1,7 @@
 """Rows of JSON files: one object a line, or a list of objects, read one at a time.
 
+A file whose only object holds a whole table (`json_tables`) is read into memory.
+
 A key of an object inside an object is written with a dot (`article.body`), an element of a list
 with its number from 0 (`highlights.0`). A key that holds the dot itself comes first.
 """
@@ -11,6 +13,7 @@ from typing import TextIO
 
 from mclas_fairseq.corpus.conversion.encodings import open_text
 from mclas_fairseq.corpus.conversion.guessing import Encoding
+from mclas_fairseq.corpus.conversion.json_tables import rows_of_table
 from mclas_fairseq.corpus.conversion.rows import Row, Source, check_columns
 from mclas_fairseq.errors import DataError
 
@@ -65,8 +68,23 @@ class JsonSource(Source):
                 yield Row(origin, raw=line, problem=f"not JSON ({error})")
 
     def _items(self, text: TextIO) -> Iterator[Row]:
-        for number, item in enumerate(_stream(text, self.path), start=1):
+        for number, item in enumerate(self._unpacked(_stream(text, self.path)), start=1):
             yield self._row(item, f"{self.path.name} item {number}")
+
+    def _unpacked(self, items: Iterator[object]) -> Iterator[object]:
+        """The items, or the rows of a table where it is the only item."""
+        first = next(items, _MISSING)
+        if first is _MISSING:
+            return
+        second = next(items, _MISSING)
+        rows = rows_of_table(first, self._wanted, self.path) if second is _MISSING else None
+        if rows is not None:
+            yield from rows
+            return
+        yield first
+        if second is not _MISSING:
+            yield second
+            yield from items
 
     def _row(self, item: object, origin: str) -> Row:
         if not isinstance(item, dict):

@@ -3,15 +3,20 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Optional
 
 from mclas_fairseq.corpus.conversion.delimited import DelimitedSource, TableOptions
 from mclas_fairseq.corpus.conversion.encodings import open_bytes
 from mclas_fairseq.corpus.conversion.json_items import JsonSource
 from mclas_fairseq.corpus.conversion.parquet import ParquetSource
 from mclas_fairseq.corpus.conversion.rows import Source
+from mclas_fairseq.corpus.conversion.stories import StorySource
+from mclas_fairseq.corpus.conversion.translation_memory import TranslationMemorySource
+from mclas_fairseq.corpus.conversion.workbook import WorkbookSource
+from mclas_fairseq.corpus.text_files import POINTER, refuse_pointer
 from mclas_fairseq.errors import DataError
 
-FORMATS = ("auto", "csv", "tsv", "json", "jsonl", "parquet")
+FORMATS = ("auto", "csv", "tsv", "xlsx", "json", "jsonl", "parquet", "story", "tmx")
 
 _SUFFIXES = {
     ".csv": "csv",
@@ -22,8 +27,12 @@ _SUFFIXES = {
     ".ndjson": "jsonl",
     ".parquet": "parquet",
     ".pq": "parquet",
+    ".xlsx": "xlsx",
+    ".xlsm": "xlsx",
+    ".story": "story",
+    ".tmx": "tmx",
 }
-_WORKBOOKS = (".xlsx", ".xls", ".xlsm", ".xlsb", ".ods", ".numbers")
+_WORKBOOKS = (".xls", ".xlsb", ".ods", ".numbers")  # which no reader of ours opens
 _WORKBOOK_STARTS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")  # of .xlsx and .ods, and of .xls
 
 
@@ -34,9 +43,11 @@ class ReadingOptions:
     Attributes:
         format: one of FORMATS; auto goes by the name of each file.
         table: what is particular to CSV and TSV, and the encoding of all files of text.
+        sheet: of a workbook; None where it has one only.
     """
 
     format: str = "auto"
+    sheet: Optional[str] = None
     table: TableOptions = field(default_factory=TableOptions)
 
 
@@ -52,9 +63,18 @@ def open_source(path: Path, wanted: Sequence[str], options: ReadingOptions) -> S
         DataError: the file cannot be read, or not in this way.
     """
     kind = _find_format(path) if options.format == "auto" else options.format
+    if path.is_file():  # one that is missing is for its reader to say
+        with path.open("rb") as raw:
+            refuse_pointer(path, raw.read(len(POINTER)))
     _refuse_workbook(path, kind)
     if kind == "parquet":
         return ParquetSource(path, wanted)
+    if kind == "xlsx":
+        return WorkbookSource(path, wanted, options.sheet, has_header=options.table.has_header)
+    if kind == "tmx":
+        return TranslationMemorySource(path, wanted)
+    if kind == "story":
+        return StorySource(path, wanted, options.table.encoding)
     if kind in ("json", "jsonl"):
         return JsonSource(path, wanted, options.table.encoding, by_line=kind == "jsonl")
     return DelimitedSource(path, wanted, options.table, is_tsv=kind == "tsv")
@@ -74,7 +94,7 @@ def _find_format(path: Path) -> str:
 
 
 def _refuse_workbook(path: Path, kind: str) -> None:
-    if kind != "parquet" and path.suffix != ".gz":
+    if kind not in ("parquet", "xlsx") and path.suffix != ".gz":
         with open_bytes(path) as raw:
             if raw.read(4) in _WORKBOOK_STARTS:
                 raise _workbook(path)
@@ -82,6 +102,22 @@ def _refuse_workbook(path: Path, kind: str) -> None:
 
 def _workbook(path: Path) -> DataError:
     return DataError(
-        f"{path}: must be a file of text, but is a workbook; open it in the spreadsheet program,"
-        " choose the sheet, save it as CSV UTF-8 (File > Save As or Export) and convert that file"
+        f"{path}: must be a file of text or an .xlsx workbook, but is another workbook; open it in"
+        " the spreadsheet program, save it as .xlsx or as CSV UTF-8 (File > Save As or Export) and"
+        " convert that file"
     )
+
+
+def expand_folders(paths: Sequence[Path]) -> list[Path]:
+    """The files that are meant: of a folder its `.story` files, by name.
+
+    Raises:
+        DataError: a folder has none.
+    """
+    files: list[Path] = []
+    for path in paths:
+        found = sorted(path.glob("*.story")) if path.is_dir() else [path]
+        if not found:
+            raise DataError(f"{path}: a folder must hold .story files, but holds none; name files")
+        files += found
+    return files
