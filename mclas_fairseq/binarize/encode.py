@@ -32,14 +32,21 @@ class SideStatistics:
     Attributes:
         texts: texts that are there.
         units: words of the texts; characters for languages written without spaces.
-        pieces: piece -> occurrences.
-        learned_pieces: the same over the rows that the tokenizer may learn from.
+        learned_pieces: piece -> occurrences, in the rows that the tokenizer may learn from.
+        other_pieces: the same in all other rows.
     """
 
     texts: int = 0
     units: int = 0
-    pieces: Counter[str] = field(default_factory=Counter)
     learned_pieces: Counter[str] = field(default_factory=Counter)
+    other_pieces: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def pieces(self) -> Counter[str]:
+        """Piece -> occurrences in all rows."""
+        if not self.other_pieces:
+            return self.learned_pieces
+        return self.learned_pieces + self.other_pieces
 
 
 @dataclass(frozen=True)
@@ -148,17 +155,15 @@ def _encode_block(tokenizer: Tokenizer, block: _Block) -> _EncodedBlock:
         lines.append(line)
         counted.texts += 1
         counted.units += count_words(text, block.language)
-        counted.pieces.update(pieces)
-        if may_learn:
-            counted.learned_pieces.update(pieces)
+        (counted.learned_pieces if may_learn else counted.other_pieces).update(pieces)
     return _EncodedBlock(lines, counted)
 
 
 def _merge(total: SideStatistics, more: SideStatistics) -> None:
     total.texts += more.texts
     total.units += more.units
-    total.pieces.update(more.pieces)
     total.learned_pieces.update(more.learned_pieces)
+    total.other_pieces.update(more.other_pieces)
 
 
 def _in_order(

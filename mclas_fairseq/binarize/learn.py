@@ -1,13 +1,15 @@
 """The tokenizer of a data-bin: learned, given, or an earlier data-bin's, as it is or extended."""
 
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 from itertools import compress
 from pathlib import Path
 
 from mclas_fairseq.binarize.options import PrepareOptions, TokenizerOptions
 from mclas_fairseq.binarize.pretrained import check_lined_up
 from mclas_fairseq.binarize.spool import SpooledSplit
+from mclas_fairseq.corpus.balance import Lines
 from mclas_fairseq.corpus.subsets import draw_subset
 from mclas_fairseq.corpus.tokenizers import (
     PretrainedTokenizer,
@@ -73,7 +75,7 @@ def extend_earlier(
             f" but {', '.join(had)} is one of its own, whose text is cut as before; leave it out"
         )
     chosen = {side: language for side, language in sides.items() if language in options.extend}
-    texts: dict[str, list[str]] = {language: [] for language in options.extend}
+    texts = {language: Lines(lambda: iter(())) for language in options.extend}
     texts.update(_texts_by_language(train, chosen, learned))
     tokenizer = extend_tokenizer(
         like.tokenizer,
@@ -116,15 +118,20 @@ def learned_rows(train: SpooledSplit, options: TokenizerOptions) -> list[bool]:
 
 def _texts_by_language(
     train: SpooledSplit, sides: dict[str, str], learned: list[bool]
-) -> dict[str, list[str]]:
-    texts: dict[str, list[str]] = {}
+) -> dict[str, Lines]:
+    """The texts of each language, read anew from the files each time they are gone through."""
+    files: dict[str, list[Path]] = {}
     for side, language in sides.items():
-        texts.setdefault(language, []).extend(_texts(train.raw_file(side), learned))
-    return texts
+        files.setdefault(language, []).append(train.raw_file(side))
+    return {
+        language: Lines(partial(_texts, raw_files, learned))
+        for language, raw_files in files.items()
+    }
 
 
-def _texts(raw_file: Path, learned: Iterable[bool]) -> Iterator[str]:
-    with raw_file.open(encoding="utf-8", newline="\n") as lines:
-        for line in compress(lines, learned):
-            if text := line.removesuffix("\n"):
-                yield text
+def _texts(raw_files: Sequence[Path], learned: Sequence[bool]) -> Iterator[str]:
+    for raw_file in raw_files:
+        with raw_file.open(encoding="utf-8", newline="\n") as lines:
+            for line in compress(lines, learned):
+                if text := line.removesuffix("\n"):
+                    yield text

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from itertools import combinations
 from pathlib import Path
 from typing import TextIO
 
@@ -145,14 +146,14 @@ def check_splits_disjoint(splits: Iterable[SpooledSplit]) -> None:
     Raises:
         DataError: one does; it is named with both splits.
     """
-    owners: dict[str, str] = {}
-    for split in splits:
-        for item in split.ids:
-            owner = owners.setdefault(item, split.name)
-            if owner != split.name:
+    for one, other in combinations(splits, 2):
+        fewer, more = sorted((one.ids, other.ids), key=len)
+        held = set(fewer)
+        for item in more:
+            if item in held:
                 raise DataError(
-                    f"record {item!r}: must be in one split only, but is in {owner} and"
-                    f" {split.name}; remove it from one, or list it in a file for --exclude-ids to"
+                    f"record {item!r}: must be in one split only, but is in {one.name} and"
+                    f" {other.name}; remove it from one, or list it in a file for --exclude-ids to"
                     " leave it out of training"
                 )
 

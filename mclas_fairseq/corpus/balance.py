@@ -6,12 +6,17 @@ are sampled down to a cap, small ones are repeated until they weigh the same. Te
 bytes of UTF-8, not in characters: a Chinese character says about as much as three Latin letters and
 takes as many bytes. The draw depends on nothing but the lines and their order.
 
+Lines are gone through twice and not held, but for those that are drawn: a list serves, and for a
+large corpus `Lines`, which reads a file anew each time.
+
 Place in the pipeline: called when a tokenizer of `mclas_fairseq.corpus.tokenizers` learns.
 """
 
 import logging
 import random
-from collections.abc import Mapping, Sequence
+from array import array
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
 from mclas_fairseq.errors import DataError
 
@@ -20,28 +25,57 @@ logger = logging.getLogger(__name__)
 _SEED = 1  # a constant: the same text must always give the same tokenizer
 
 
-def count_bytes(lines: Sequence[str]) -> int:
+@dataclass(frozen=True)
+class Lines:
+    """Lines that can be gone through any number of times without being held.
+
+    Attributes:
+        source: starts from the first line.
+    """
+
+    source: Callable[[], Iterator[str]]
+
+    def __iter__(self) -> Iterator[str]:
+        return self.source()
+
+
+def changed_lines(change: Callable[[str], str], lines: Iterable[str]) -> Lines:
+    """Return lines as a function changes them; they are changed anew each time."""
+    return Lines(lambda: map(change, lines))
+
+
+def count_bytes(lines: Iterable[str]) -> int:
     """Return the number of UTF-8 bytes of all `lines` together."""
     return sum(len(line.encode("utf-8")) for line in lines)
 
 
-def draw_lines(lines: Sequence[str], size: int) -> list[str]:
+def draw_lines(lines: Iterable[str], size: int) -> list[str]:
     """Return whole lines in a fixed random order until they hold `size` bytes.
 
     All lines come back, in the drawn order, if they hold less than that.
+
+    Args:
+        lines: gone through twice; memory holds a few bytes for each, and those that are drawn.
+        size: in bytes of UTF-8.
     """
-    order = list(range(len(lines)))
+    lengths = array("L", (len(line.encode("utf-8")) for line in lines))
+    order = array("L", range(len(lengths)))
     random.Random(_SEED).shuffle(order)
-    drawn, held = [], 0
+    places: dict[int, int] = {}  # of a line among all -> among the drawn
+    held = 0
     for position in order:
         if held >= size:
             break
-        drawn.append(lines[position])
-        held += count_bytes([lines[position]])
+        places[position] = len(places)
+        held += lengths[position]
+    drawn = [""] * len(places)
+    for position, line in enumerate(lines):
+        if position in places:
+            drawn[places[position]] = line
     return drawn
 
 
-def draw_languages(texts: Mapping[str, Sequence[str]], cap: int) -> dict[str, list[str]]:
+def draw_languages(texts: Mapping[str, Iterable[str]], cap: int) -> dict[str, list[str]]:
     """Return at most about `cap` bytes of lines for each language, none of them repeated.
 
     Empty lines are left out. Raises `DataError` for a language without any text.
@@ -50,7 +84,7 @@ def draw_languages(texts: Mapping[str, Sequence[str]], cap: int) -> dict[str, li
         raise DataError("tokenizer: needs text to learn from, found none; check --train")
     drawn = {}
     for language, lines in texts.items():
-        drawn[language] = draw_lines([line for line in lines if line], cap)
+        drawn[language] = draw_lines(_without_empty(lines), cap)
         if not drawn[language]:
             raise DataError(
                 f"tokenizer: needs text in every language, found none in '{language}'; give "
@@ -59,7 +93,11 @@ def draw_languages(texts: Mapping[str, Sequence[str]], cap: int) -> dict[str, li
     return drawn
 
 
-def language_weights(drawn: Mapping[str, Sequence[str]]) -> dict[str, float]:
+def _without_empty(lines: Iterable[str]) -> Lines:
+    return Lines(lambda: filter(None, lines))
+
+
+def language_weights(drawn: Mapping[str, Collection[str]]) -> dict[str, float]:
     """Return how often the lines of each language must count to weigh as much as the largest."""
     sizes = {language: count_bytes(lines) for language, lines in drawn.items()}
     target = max(sizes.values())
@@ -72,7 +110,7 @@ def language_weights(drawn: Mapping[str, Sequence[str]]) -> dict[str, float]:
     return weights
 
 
-def balance_by_repeating(texts: Mapping[str, Sequence[str]], cap: int) -> list[str]:
+def balance_by_repeating(texts: Mapping[str, Iterable[str]], cap: int) -> list[str]:
     """Return one list of lines in which each language has about the same number of bytes.
 
     That number is what the largest language has, but at most about `cap`. The lines of smaller

@@ -79,22 +79,26 @@ def read_corpus(
     """
     for language in (source_lang, *target_langs):
         check_language(language)
-    origins: dict[str, str] = {}
-    for path in paths:
-        records = (
-            read_records(path, translation_key=translation_key)
-            if path.exists()
-            else read_parallel(path, source_lang, target_langs)
-        )
-        for record in records:
-            _check_use(record, source_lang, target_langs, translation_key)
-            if record.id in origins:
-                raise DataError(
-                    f"{record.origin}: ids must be unique, but {record.id!r} is also that of"
-                    f" {origins[record.id]}; rename or remove one of the two"
-                )
-            origins[record.id] = record.origin
-            yield record
+
+    def records() -> Iterator[Record]:
+        for path in paths:
+            if path.exists():
+                yield from read_records(path, translation_key=translation_key)
+            else:
+                yield from read_parallel(path, source_lang, target_langs)
+
+    met: set[str] = set()
+    for record in records():
+        _check_use(record, source_lang, target_langs, translation_key)
+        if record.id in met:
+            # Read once more to say where: holding every origin costs more than all else here.
+            first = next(earlier for earlier in records() if earlier.id == record.id)
+            raise DataError(
+                f"{record.origin}: ids must be unique, but {record.id!r} is also that of"
+                f" {first.origin}; rename or remove one of the two"
+            )
+        met.add(record.id)
+        yield record
 
 
 def _check_use(

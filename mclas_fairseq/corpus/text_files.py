@@ -29,7 +29,11 @@ def normalize_text(text: str) -> str:
 
     The result has no line break of any kind and no space at its ends.
     """
-    return _BLANKS.sub(" ", unicodedata.normalize("NFC", text)).strip(" ")
+    text = unicodedata.normalize("NFC", text)
+    # The blank of ASCII is the only one that counts as printable; most text needs no search.
+    if text.isprintable() and "  " not in text:
+        return text.strip(" ")
+    return _BLANKS.sub(" ", text).strip(" ")
 
 
 def read_lines(path: Path) -> Iterator[tuple[int, str]]:

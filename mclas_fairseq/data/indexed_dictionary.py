@@ -44,6 +44,7 @@ from typing import Any, Optional, TextIO, Union
 from fairseq.data import Dictionary
 
 from mclas_fairseq.corpus.tokenizers import SEPARATOR
+from mclas_fairseq.data.quick_lines import QuickLines
 from mclas_fairseq.errors import DataError
 
 BOS, PAD, EOS, UNK = "<s>", "<pad>", "</s>", "<unk>"
@@ -54,7 +55,7 @@ _FIRST_SEPARATOR_PIECE = 5  # [unused5]; further separators follow
 _NEVER_TEXT = re.compile(r"\[(PAD|UNK|CLS|SEP|MASK|unused\d+|id:\d+|LSEP.*)\]|<mask>")
 
 
-class IndexedDictionary(Dictionary):
+class IndexedDictionary(QuickLines):
     """A dictionary in the order of a pretrained vocabulary; made by `from_pieces` or `load`.
 
     `nspecial` is 0: no entry has its place because of fairseq. Which entries are no text, whatever
@@ -152,7 +153,7 @@ def load_dictionary(path: Path) -> Dictionary:
     """Read a `dict.txt`: fairseq's own kind, or one in the order of a pretrained vocabulary."""
     with path.open(encoding="utf-8") as lines:
         indexed = any(line.startswith(f"{PAD} ") for line in lines)
-    kind: Any = IndexedDictionary if indexed else Dictionary
+    kind: Any = IndexedDictionary if indexed else QuickLines
     dictionary: Dictionary = kind.load(str(path))
     return dictionary
 

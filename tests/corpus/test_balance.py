@@ -1,9 +1,14 @@
 """Drawing the same amount of text from each language."""
 
+from collections.abc import Iterator
+from functools import partial
+
 import pytest
 
 from mclas_fairseq.corpus.balance import (
+    Lines,
     balance_by_repeating,
+    changed_lines,
     count_bytes,
     draw_languages,
     draw_lines,
@@ -70,3 +75,20 @@ def test_empty_lines_are_left_out_and_languages_without_text_refused() -> None:
         draw_languages({"en": ["a"], "de": [""]}, 10)
     with pytest.raises(DataError, match="found none; check --train"):
         draw_languages({}, 10)
+
+
+def test_lines_that_are_read_anew_each_time_are_drawn_like_a_list() -> None:
+    started: list[str] = []
+
+    def read(language: str) -> Iterator[str]:
+        started.append(language)
+        yield from TEXTS[language]
+
+    streamed = {language: Lines(partial(read, language)) for language in TEXTS}
+    assert balance_by_repeating(streamed, 1_000) == balance_by_repeating(TEXTS, 1_000)
+    assert started == ["en", "en", "de", "de", "zh", "zh"]
+
+
+def test_changed_lines_are_changed_each_time() -> None:
+    lines = changed_lines(str.upper, ["a", "b"])
+    assert list(lines) == list(lines) == ["A", "B"]

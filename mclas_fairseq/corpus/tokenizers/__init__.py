@@ -7,7 +7,7 @@ elsewhere with `open_given_tokenizer`, or adds languages to an earlier one with 
 and keeps it in the data-bin; everything later reads it back with `load_tokenizer`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from mclas_fairseq.corpus.tokenizers.base import (
@@ -59,9 +59,11 @@ __all__ = [
 
 
 def train_tokenizer(
-    name: str, texts: Mapping[str, Sequence[str]], *, vocab_size: int, lowercase: bool
+    name: str, texts: Mapping[str, Iterable[str]], *, vocab_size: int, lowercase: bool
 ) -> Tokenizer:
     """Learn the tokenizer `name` from `texts` (language to lines), balanced over the languages.
+
+    Lines may be gone through more than once and need not be held, see `corpus.balance.Lines`.
 
     `vocab_size` is the number of pieces for `sentencepiece`, of merges for `bpe`; `words`
     ignores it. Raises `ConfigError` for an unknown name or a size below 1, `DataError` where the

@@ -13,7 +13,7 @@ import json
 import os
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar, Optional, Self
 
@@ -147,8 +147,11 @@ class Tokenizer(ABC):
 
     @classmethod
     @abstractmethod
-    def train(cls, texts: Mapping[str, Sequence[str]], *, vocab_size: int, lowercase: bool) -> Self:
-        """Learn from `texts` (language to lines), balanced over the languages."""
+    def train(cls, texts: Mapping[str, Iterable[str]], *, vocab_size: int, lowercase: bool) -> Self:
+        """Learn from `texts` (language to lines), balanced over the languages.
+
+        Lines are gone through more than once: a list, or `mclas_fairseq.corpus.balance.Lines`.
+        """
 
 
 def write_file(path: Path, content: bytes) -> None:

@@ -11,14 +11,15 @@ import contextlib
 import io
 import logging
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Self
 
 from subword_nmt.apply_bpe import BPE
 from subword_nmt.learn_bpe import learn_bpe
 
-from mclas_fairseq.corpus.balance import draw_languages, language_weights
+from mclas_fairseq.corpus.balance import changed_lines, draw_languages, language_weights
 from mclas_fairseq.corpus.tokenizers.base import (
     Tokenizer,
     is_reserved,
@@ -80,13 +81,15 @@ class BpeTokenizer(Tokenizer):
         return cls(codes, lowercase=lowercase)
 
     @classmethod
-    def train(cls, texts: Mapping[str, Sequence[str]], *, vocab_size: int, lowercase: bool) -> Self:
+    def train(cls, texts: Mapping[str, Iterable[str]], *, vocab_size: int, lowercase: bool) -> Self:
         """Learn `vocab_size` merges from `texts`, balanced over the languages.
 
         Fewer merges are learned, and a warning logged, where the text holds no more.
         """
         prepared = {
-            language: [prepare_text(line, language, lowercase=lowercase) for line in lines]
+            language: changed_lines(
+                partial(prepare_text, language=language, lowercase=lowercase), lines
+            )
             for language, lines in texts.items()
         }
         drawn = draw_languages(prepared, BYTES_PER_LANGUAGE)

@@ -19,7 +19,7 @@ a checkpoint to match.
 
 import re
 import unicodedata
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Optional, Self
 
@@ -149,7 +149,7 @@ class ExtendedTokenizer(Tokenizer):
         )
 
     @classmethod
-    def train(cls, texts: Mapping[str, Sequence[str]], *, vocab_size: int, lowercase: bool) -> Self:
+    def train(cls, texts: Mapping[str, Iterable[str]], *, vocab_size: int, lowercase: bool) -> Self:
         """Raise `ConfigError`: there must be something to extend, see `extend_tokenizer`."""
         raise ConfigError(
             "tokenizer extended: extends that of an earlier data-bin, but none is given; give it"
@@ -159,7 +159,7 @@ class ExtendedTokenizer(Tokenizer):
 
 def extend_tokenizer(
     base: Tokenizer,
-    texts: Mapping[str, Sequence[str]],
+    texts: Mapping[str, Iterable[str]],
     *,
     vocab_size: int,
     known: Collection[str],

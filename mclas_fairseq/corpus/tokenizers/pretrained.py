@@ -18,7 +18,7 @@ checkpoint by `mclas_fairseq.corpus.tokenizers.pretrained_checkpoint`; see
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Optional, Self
 
@@ -166,7 +166,7 @@ class PretrainedTokenizer(Tokenizer):
             ) from error
 
     @classmethod
-    def train(cls, texts: Mapping[str, Sequence[str]], *, vocab_size: int, lowercase: bool) -> Self:
+    def train(cls, texts: Mapping[str, Iterable[str]], *, vocab_size: int, lowercase: bool) -> Self:
         """Raise `ConfigError`: it is a checkpoint's, never learned."""
         raise ConfigError(
             "tokenizer pretrained: is that of a pretrained encoder, never learned; name the"

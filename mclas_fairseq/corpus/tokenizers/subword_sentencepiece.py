@@ -20,14 +20,15 @@ Kudo, "Subword Regularization" (2018, arXiv:1804.10959); Kudo and Richardson, "S
 import io
 import logging
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import Self
 
 import sentencepiece
 
-from mclas_fairseq.corpus.balance import balance_by_repeating
+from mclas_fairseq.corpus.balance import balance_by_repeating, changed_lines
 from mclas_fairseq.corpus.text_files import normalize_text
 from mclas_fairseq.corpus.tokenizers.base import (
     Tokenizer,
@@ -71,8 +72,11 @@ class SentencepieceTokenizer(Tokenizer):
         self._bytes = _byte_pieces(self._processor)
 
     def _segment(self, text: str, language: str) -> list[str]:
+        found: list[str] = self._processor.encode(_escape(text), out_type=str)
+        if self._known.issuperset(found):
+            return found
         pieces: list[str] = []
-        for piece in self._processor.encode(_escape(text), out_type=str):
+        for piece in found:
             if piece in self._known:
                 pieces.append(piece)
             else:
@@ -139,13 +143,13 @@ class SentencepieceTokenizer(Tokenizer):
         )
 
     @classmethod
-    def train(cls, texts: Mapping[str, Sequence[str]], *, vocab_size: int, lowercase: bool) -> Self:
+    def train(cls, texts: Mapping[str, Iterable[str]], *, vocab_size: int, lowercase: bool) -> Self:
         """Learn `vocab_size` pieces from `texts`, balanced over the languages.
 
         Raises `DataError` if the text is too small, or has too many characters, for `vocab_size`.
         """
         prepared = {
-            language: [_escape(prepare_text(line, language, lowercase=lowercase)) for line in lines]
+            language: changed_lines(_escape, changed_lines(_preparing(language, lowercase), lines))
             for language, lines in texts.items()
         }
         lines = balance_by_repeating(prepared, BYTES_PER_LANGUAGE)
@@ -178,6 +182,10 @@ def _byte_pieces(processor: sentencepiece.SentencePieceProcessor) -> dict[str, i
     ids = filter(processor.is_byte, range(processor.get_piece_size()))
     pieces = [processor.id_to_piece(index) for index in ids]
     return {piece: int(piece[1:-1], 16) for piece in pieces}  # written <0x0A>
+
+
+def _preparing(language: str, lowercase: bool) -> Callable[[str], str]:
+    return partial(prepare_text, language=language, lowercase=lowercase)
 
 
 def _escape(text: str) -> str:

@@ -16,7 +16,7 @@ Devlin et al., "BERT" (2019, arXiv:1810.04805). Place in the pipeline: see
 `mclas_fairseq.corpus.tokenizers.base`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -155,7 +155,7 @@ class WordpieceTokenizer(Tokenizer):
             ) from error
 
     @classmethod
-    def train(cls, texts: Mapping[str, Sequence[str]], *, vocab_size: int, lowercase: bool) -> Self:
+    def train(cls, texts: Mapping[str, Iterable[str]], *, vocab_size: int, lowercase: bool) -> Self:
         """Raise `ConfigError`: this vocabulary is given, not learned."""
         raise ConfigError(
             "--tokenizer wordpiece: takes a given vocabulary, but none is given; give BERT's"

@@ -4,7 +4,7 @@ Place in the pipeline: see `mclas_fairseq.corpus.tokenizers.base`.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -40,7 +40,7 @@ class WordTokenizer(Tokenizer):
         return cls(lowercase=bool(read_description(folder)["lowercase"]))
 
     @classmethod
-    def train(cls, texts: Mapping[str, Sequence[str]], *, vocab_size: int, lowercase: bool) -> Self:
+    def train(cls, texts: Mapping[str, Iterable[str]], *, vocab_size: int, lowercase: bool) -> Self:
         """Return the tokenizer: there is nothing to learn; the dictionary counts the words."""
         return cls(lowercase=lowercase)
 
