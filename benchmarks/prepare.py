@@ -39,7 +39,8 @@ def run(tree: Path, command: Sequence[str]) -> Cost:
     """Run `mclas` of a source tree; ends the benchmark when it fails."""
     paths = {"PYTHONPATH": str(tree.resolve()), "OMP_NUM_THREADS": "1"}
     child = subprocess.Popen(
-        [sys.executable, "-m", "mclas_fairseq", *command],
+        # -P: without it the working folder would come before PYTHONPATH.
+        [sys.executable, "-P", "-m", "mclas_fairseq", *command],
         env={**os.environ, **paths},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
