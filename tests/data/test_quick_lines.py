@@ -1,5 +1,7 @@
 """The quick dictionary gives what fairseq's own gives, tensor for tensor."""
 
+from functools import partial
+
 from fairseq.data import Dictionary
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,6 +13,10 @@ PIECES = ("▁the", "▁cat", "s", "方", "[LSEP]")
 WORDS = st.sampled_from((*PIECES, "unknown", "<unk>", "</s>", "<pad>"))
 BLANKS = st.sampled_from((" ", "  ", "\t", "\u3000", "\u2028", "\x1c", "\n"))
 LINES = st.lists(st.tuples(WORDS, BLANKS).map("".join), max_size=8).map("".join)
+
+
+def _note(told: list[tuple[str, int]], piece: str, number: int) -> None:
+    told.append((piece, int(number)))
 
 
 def _both() -> tuple[Dictionary, QuickLines]:
@@ -31,7 +37,7 @@ def test_lines_become_the_same_numbers(line: str, eos: bool, backwards: bool, ad
             dictionary.encode_line(
                 line,
                 add_if_not_exist=add,
-                consumer=lambda piece, number, told=told: told.append((piece, int(number))),
+                consumer=partial(_note, told),
                 append_eos=eos,
                 reverse_order=backwards,
             )
