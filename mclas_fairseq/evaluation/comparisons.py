@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Optional
 
-from mclas_fairseq.evaluation.intervals import RESAMPLES, SEED, PairedComparison, paired_bootstrap
+from mclas_fairseq.evaluation.intervals import RESAMPLES, SEED, PairedComparison, paired_bootstraps
 from mclas_fairseq.evaluation.multiple_tests import holm
-from mclas_fairseq.evaluation.randomisation import ROUNDS, paired_randomisation
+from mclas_fairseq.evaluation.randomisation import ROUNDS, paired_randomisations
 from mclas_fairseq.evaluation.systems import System
 
 
@@ -85,17 +85,16 @@ def compare_systems(
 
 
 def _compare(first: System, other: System, settings: Resampling) -> dict[str, Comparison]:
-    comparisons = {}
-    for key, measure in first.measures.items():
-        if measure.kind != "f1" or key not in other.measures:
-            continue
-        values = measure.values, other.measures[key].values
-        comparisons[key] = Comparison(
-            label=measure.label,
-            bootstrap=paired_bootstrap(*values, resamples=settings.resamples, seed=settings.seed),
-            randomisation=paired_randomisation(*values, rounds=settings.rounds, seed=settings.seed),
-        )
-    return comparisons
+    keys = [
+        key for key, one in first.measures.items() if one.kind == "f1" and key in other.measures
+    ]
+    pairs = [(first.measures[key].values, other.measures[key].values) for key in keys]
+    bootstraps = paired_bootstraps(pairs, resamples=settings.resamples, seed=settings.seed)
+    chances = paired_randomisations(pairs, rounds=settings.rounds, seed=settings.seed)
+    return {
+        key: Comparison(first.measures[key].label, bootstrap, chance)
+        for key, bootstrap, chance in zip(keys, bootstraps, chances, strict=True)
+    }
 
 
 def _corrected(found: Sequence[SystemComparison]) -> list[SystemComparison]:

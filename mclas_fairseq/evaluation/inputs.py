@@ -87,7 +87,8 @@ def read_hypotheses(path: Path, language: str, *, half: Optional[str] = None) ->
     for number, line in read_lines(path):
         parts = _split_halves(line, half, f"{path}:{number}")
         texts.append(parts[HALVES.index(half)] if half else parts[0])
-        summaries.append(dict(zip(HALVES, parts, strict=True)) if half else {})
+        if half:
+            summaries.append(dict(zip(HALVES, parts, strict=True)))
     return Hypotheses(str(path), tuple(texts), summaries=tuple(summaries))
 
 

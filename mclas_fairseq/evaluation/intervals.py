@@ -2,7 +2,7 @@
 
 Efron's percentile bootstrap, and its paired form for two systems on the same documents (Koehn,
 "Statistical Significance Tests for Machine Translation Evaluation", 2004, ACL W04-3250). Documents
-are drawn with replacement; all resamples are drawn and averaged by numpy at once. The same seed
+are drawn with replacement (`evaluation/resampling.py`). The same seed
 gives the same draws for every system and metric with the same number of documents.
 
 Values of several training runs ("seeds" of a system: shape (S, N)) are resampled in both
@@ -12,17 +12,17 @@ from few runs understates their spread (by the factor (S - 1) / S in the varianc
 five, read the interval as a lower bound of the error.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mclas_fairseq.evaluation.resampling import paired_gaps, resampled_means
+
 RESAMPLES = 1000
 SEED = 12345
 _CONFIDENCE = 0.95
-# Indices drawn at once: bounds the memory (32 MB, a few times) whatever the number of documents.
-_CHUNK = 4_000_000
 
 
 @dataclass(frozen=True)
@@ -59,14 +59,31 @@ def bootstrap_means(
     Raises:
         ValueError: there are no values, or they have other dimensions.
     """
-    return _resampled_means([_by_run(values)], resamples, seed)
+    means: NDArray[np.float64] = resampled_means(
+        [[_by_run(values)]], resamples=resamples, seed=seed
+    )[0]
+    return means
 
 
 def bootstrap_interval(
     values: NDArray[np.float64], *, resamples: int = RESAMPLES, seed: int = SEED
 ) -> tuple[float, float]:
     """Ends of the bootstrap 95 % interval of the mean of `values` (N,) or (S, N)."""
-    return percentile_interval(bootstrap_means(values, resamples=resamples, seed=seed))
+    return bootstrap_intervals([values], resamples=resamples, seed=seed)[0]
+
+
+def bootstrap_intervals(
+    measures: Iterable[NDArray[np.float64]], *, resamples: int = RESAMPLES, seed: int = SEED
+) -> list[tuple[float, float]]:
+    """The intervals of several measures of the same N documents, from samples that they share.
+
+    Each is what `bootstrap_interval` gives for it alone.
+    """
+    statistics = [[_by_run(values)] for values in measures]
+    if not statistics:
+        return []
+    means = resampled_means(statistics, resamples=resamples, seed=seed)
+    return [percentile_interval(row) for row in means]
 
 
 def paired_bootstrap(
@@ -84,19 +101,40 @@ def paired_bootstrap(
     Raises:
         ValueError: the numbers of documents differ, or the values are not as said.
     """
-    if first.shape[-1:] != second.shape[-1:]:
-        raise ValueError(
-            f"paired bootstrap: both systems need the same documents, but have shapes {first.shape}"
-            f" and {second.shape}"
-        )
-    systems = [_by_run(first), _by_run(second)]
-    if len(systems[0]) == len(systems[1]) == 1:
-        # The mean of the differences is the difference of the means.
-        systems = [systems[0] - systems[1]]
-        difference = float(systems[0].mean())
-    else:
+    return paired_bootstraps([(first, second)], resamples=resamples, seed=seed)[0]
+
+
+def paired_bootstraps(
+    pairs: Iterable[tuple[NDArray[np.float64], NDArray[np.float64]]],
+    *,
+    resamples: int = RESAMPLES,
+    seed: int = SEED,
+) -> list[PairedComparison]:
+    """Two systems under several measures of the same N documents, from samples that they share.
+
+    Each is what `paired_bootstrap` gives for it alone.
+    """
+    statistics = []
+    for first, second in pairs:
+        if first.shape[-1:] != second.shape[-1:]:
+            raise ValueError(
+                "paired bootstrap: both systems need the same documents, but have shapes"
+                f" {first.shape} and {second.shape}"
+            )
+        statistics.append(list(paired_gaps(_by_run(first), _by_run(second))))
+    if not statistics:
+        return []
+    means = resampled_means(statistics, resamples=resamples, seed=seed)
+    return [_comparison(*both) for both in zip(statistics, means, strict=True)]
+
+
+def _comparison(
+    systems: Sequence[NDArray[np.float64]], means: NDArray[np.float64]
+) -> PairedComparison:
+    """What resampled differences (resamples,) say of the observed one."""
+    difference = float(systems[0].mean())
+    if len(systems) > 1:
         difference = float(systems[0].mean() - systems[1].mean())
-    means = _resampled_means(systems, resamples, seed)
     low, high = percentile_interval(means)
     # Moved to 0, the resampled differences show what chance alone does. The observed one counts as
     # one of them, so that p is never 0; the tolerance keeps rounding from deciding about ties.
@@ -105,7 +143,7 @@ def paired_bootstrap(
         difference=difference,
         low=low,
         high=high,
-        p_value=(float(as_large.sum()) + 1.0) / (resamples + 1.0),
+        p_value=(float(as_large.sum()) + 1.0) / (len(means) + 1.0),
         win_rate=float((means > 0).mean() + 0.5 * (means == 0).mean()),
     )
 
@@ -118,48 +156,6 @@ def _by_run(values: NDArray[np.float64]) -> NDArray[np.float64]:
             f" but got shape {values.shape}"
         )
     return np.atleast_2d(values)
-
-
-def _resampled_means(
-    systems: Sequence[NDArray[np.float64]], resamples: int, seed: int
-) -> NDArray[np.float64]:
-    """Resampled means of the first system (S, N), minus those of the second if there is one."""
-    if resamples < 1:
-        raise ValueError(f"bootstrap: needs one resample or more, but got {resamples}")
-    # Runs are drawn from streams of their own: the documents are those of a single run.
-    streams = [np.random.default_rng([seed, number]) for number in range(1, len(systems) + 1)]
-    means = []
-    for index in _draws(systems[0].shape[1], resamples, seed):
-        mixed = [
-            _mix_runs(values, len(index), stream)
-            for values, stream in zip(systems, streams, strict=True)
-        ]
-        values = mixed[0] if len(mixed) == 1 else mixed[0] - mixed[1]
-        means.append(np.take_along_axis(values, index, axis=1).mean(axis=1))
-    return np.concatenate(means)
-
-
-def _mix_runs(
-    values: NDArray[np.float64], rows: int, stream: np.random.Generator
-) -> NDArray[np.float64]:
-    """Each document's mean over S drawn runs, for `rows` draws: (S, N) -> (rows, N), S = 1 as is.
-
-    A sample's runs have the same documents, so averaging over its runs may come first.
-    """
-    runs = len(values)
-    if runs == 1:
-        return values
-    drawn = stream.integers(0, runs, size=(rows, runs))
-    shares: NDArray[np.float64] = (drawn[:, :, None] == np.arange(runs)).mean(axis=1)
-    return shares @ values
-
-
-def _draws(count: int, resamples: int, seed: int) -> Iterator[NDArray[np.int64]]:
-    """Indices into `count` documents, some resamples (rows) at a time."""
-    generator = np.random.default_rng(seed)
-    rows = max(1, _CHUNK // count)
-    for start in range(0, resamples, rows):
-        yield generator.integers(0, count, size=(min(rows, resamples - start), count))
 
 
 def percentile_interval(means: NDArray[np.float64]) -> tuple[float, float]:

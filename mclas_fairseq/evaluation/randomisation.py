@@ -8,6 +8,8 @@ Testing Hypotheses", 1989; Riezler and Maxwell, "On Some Pitfalls in Automatic E
 Significance Testing for MT", 2005, ACL W05-0908, who find it the more careful of the two tests).
 """
 
+from collections.abc import Iterable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -43,25 +45,51 @@ def paired_randomisation(
     Raises:
         ValueError: the numbers of documents differ, there are none, or there is no round.
     """
+    return paired_randomisations([(first, second)], rounds=rounds, seed=seed)[0]
+
+
+def paired_randomisations(
+    pairs: Iterable[tuple[NDArray[np.float64], NDArray[np.float64]]],
+    *,
+    rounds: int = ROUNDS,
+    seed: int = SEED,
+) -> list[float]:
+    """Two-sided p values of two systems under several measures of the same N documents.
+
+    Labels are exchanged once for all; each p value is what `paired_randomisation` gives alone.
+    """
+    by_measure = [_gaps(first, second, rounds) for first, second in pairs]
+    if not by_measure:
+        return []
+    gaps = np.stack(by_measure, axis=1)  # (N, measures)
+    count, measures = gaps.shape
+    generator = np.random.default_rng(seed)
+    total = gaps.sum(axis=0)
+    # Sums of the same numbers in another order differ by rounding, which must not decide on ties.
+    threshold = np.abs(total) - 1e-12 * np.abs(gaps).sum(axis=0)
+    hits = np.zeros(measures, dtype=np.int64)
+    rows = max(1, _CHUNK // count)
+    for start in range(0, rounds, rows):
+        kept = generator.integers(0, 2, size=(min(rows, rounds - start), count))
+        # Kept gaps add, exchanged ones subtract: kept - (total - kept).
+        sums = 2.0 * (kept.astype(np.float64) @ gaps) - total
+        hits += (np.abs(sums) >= threshold).sum(axis=0)
+    return [(found + 1.0) / (rounds + 1.0) for found in hits.tolist()]
+
+
+def _gaps(
+    first: NDArray[np.float64], second: NDArray[np.float64], rounds: int
+) -> NDArray[np.float64]:
+    """Differences by document, (N,), of the means over runs."""
     if not _is_paired(first, second) or rounds < 1:
         raise ValueError(
             "paired randomisation: needs values of the same documents, (N,) or (S, N), and one"
             f" round or more, but got shapes {first.shape} and {second.shape} and {rounds} rounds"
         )
-    gaps = np.atleast_2d(first).mean(axis=0) - np.atleast_2d(second).mean(axis=0)
-    generator = np.random.default_rng(seed)
-    total = float(gaps.sum())
-    # Sums of the same numbers in another order differ by rounding, which must not decide on ties.
-    threshold = abs(total) - 1e-12 * float(np.abs(gaps).sum())
-    hits = 0
-    rows = max(1, _CHUNK // len(gaps))
-    for start in range(0, rounds, rows):
-        size = (min(rows, rounds - start), len(gaps))
-        kept = generator.integers(0, 2, size=size)
-        # Kept gaps add, exchanged ones subtract: kept - (total - kept).
-        sums = 2.0 * (kept @ gaps) - total
-        hits += int((np.abs(sums) >= threshold).sum())
-    return (hits + 1.0) / (rounds + 1.0)
+    gaps: NDArray[np.float64] = np.atleast_2d(first).mean(axis=0) - np.atleast_2d(second).mean(
+        axis=0
+    )
+    return gaps
 
 
 def _is_paired(first: NDArray[np.float64], second: NDArray[np.float64]) -> bool:

@@ -10,7 +10,7 @@ from textwrap import wrap
 
 from tabulate import tabulate
 
-from mclas_fairseq.evaluation.intervals import RESAMPLES, SEED, bootstrap_interval
+from mclas_fairseq.evaluation.intervals import RESAMPLES, SEED, bootstrap_intervals
 from mclas_fairseq.evaluation.rouge import KINDS, METRICS, RougeScores
 from mclas_fairseq.evaluation.systems import LETTERS, NAMES, Measure, System, rouge_system
 
@@ -73,10 +73,17 @@ def summarise_system(
     system: System, *, resamples: int = RESAMPLES, seed: int = SEED
 ) -> SystemResult:
     """All measures of a system as a row; several runs are resampled like the documents."""
+    measures = system.measures
+    intervals = bootstrap_intervals(
+        [measure.values for measure in measures.values()], resamples=resamples, seed=seed
+    )
     return SystemResult(
         name=system.name,
         documents=system.documents,
-        values={key: _value(measure, resamples, seed) for key, measure in system.measures.items()},
+        values={
+            key: _value(measures[key], *interval)
+            for key, interval in zip(measures, intervals, strict=True)
+        },
         length=float(system.lengths.mean()),
         reference_length=float(system.reference_lengths.mean()),
         signature=system.signature,
@@ -84,8 +91,7 @@ def summarise_system(
     )
 
 
-def _value(measure: Measure, resamples: int, seed: int) -> Value:
-    low, high = bootstrap_interval(measure.values, resamples=resamples, seed=seed)
+def _value(measure: Measure, low: float, high: float) -> Value:
     return Value(
         mean=100.0 * float(measure.values.mean()),
         low=100.0 * low,

@@ -1,9 +1,9 @@
 """ROUGE-1, ROUGE-2, ROUGE-L and ROUGE-Lsum under a named protocol.
 
-Lin, "ROUGE: A Package for Automatic Evaluation of Summaries" (2004). The library `rouge-score`
-counts (`evaluation/rouge_engine.py`); what a token is, is decided by our protocols, because its own
-tokenizer deletes everything but `a-z0-9`. Used by `mclas score`, by validation and by
-`fairseq-generate --scoring rouge`.
+Lin, "ROUGE: A Package for Automatic Evaluation of Summaries" (2004). Tokens are counted as the
+library `rouge-score` counts them (`evaluation/rouge_engine.py`); what a token is, is decided by our
+protocols, because its own tokenizer deletes everything but `a-z0-9`. Used by `mclas score`, by
+validation and by `fairseq-generate --scoring rouge`.
 
 `rougeL` takes a summary as one sequence of tokens (sentence level), `rougeLsum` takes the union
 over its sentences (summary level); they can differ by ten points, so both are always given. With

@@ -1,13 +1,16 @@
 """ROUGE of tokenised texts: what is counted, for one document or for all of them in processes.
 
-`rouge-score` counts the n-grams and defines the scores; `evaluation/lcs.py` finds the subsequences
-that it would find, many times as fast. `evaluation/rouge.py` is the way in.
+The scores are those of the library `rouge-score`, to the last digit, many times as fast: n-grams
+are counted here, and `evaluation/lcs.py` finds the subsequences that it would find.
+`evaluation/rouge.py` is the way in.
 """
 
-from collections.abc import Iterator, Sequence
+from array import array
+from collections import Counter
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Optional
+from typing import Any, Optional
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,9 +18,6 @@ from numpy.typing import NDArray
 from mclas_fairseq.errors import DataError
 from mclas_fairseq.evaluation.lcs import lcs_length, union_hits
 from mclas_fairseq.evaluation.protocols import RougeProtocol
-
-if TYPE_CHECKING:
-    from rouge_score.scoring import Score
 
 METRICS = ("rouge1", "rouge2", "rougeL", "rougeLsum")
 KINDS = ("precision", "recall", "f1")  # the order of the fields of rouge-score's `Score`
@@ -27,7 +27,9 @@ _SMALLEST_FOR_POOL = 2000
 _BLOCK = 250
 
 _Sentences = list[list[str]]
-_Row = tuple[tuple[float, float, float], ...]
+_Score = tuple[float, float, float]
+_Row = tuple[_Score, ...]
+_NOTHING: _Score = (0.0, 0.0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -63,16 +65,8 @@ class RougeEngine:
     """
 
     def __init__(self, rules: RougeProtocol, multi_reference: str) -> None:
-        # Imported here because nltk, below it, takes a second, and every fairseq command imports
-        # this package.
-        from rouge_score.rouge_scorer import RougeScorer
-        from rouge_score.scoring import Score, fmeasure
-
         self._rules = rules
         self._mean = multi_reference == "mean"
-        self._ngrams = RougeScorer(list(METRICS[:2]), tokenizer=_Pretokenised())
-        self._fmeasure = fmeasure
-        self._nothing = Score(precision=0.0, recall=0.0, fmeasure=0.0)
 
     def score(self, documents: Documents) -> Table:
         """Tokenise and score documents one after the other.
@@ -80,8 +74,7 @@ class RougeEngine:
         Raises:
             DataError: a document has no reference, or one without tokens.
         """
-        flat: list[float] = []  # numpy takes far longer for a list of named tuples
-        lengths: list[tuple[float, float]] = []
+        flat, lengths = array("d"), array("d")  # an eighth of the memory of a list of floats
         pairs = zip(documents.hypotheses, documents.references, strict=True)
         for number, (hypothesis, texts) in enumerate(pairs, documents.start):
             predicted = self._rules.tokenise(hypothesis)
@@ -89,13 +82,13 @@ class RougeEngine:
             for row in self._over_references(predicted, wanted):
                 flat.extend(row)
             sizes = [_length(text) for text in wanted]
-            lengths.append((_length(predicted), sum(sizes) / len(sizes)))
-        columns = np.array(lengths, dtype=np.float64).reshape(-1, 2)
-        scores = np.array(flat, dtype=np.float64).reshape(-1, len(METRICS), len(KINDS))
+            lengths.extend((_length(predicted), sum(sizes) / len(sizes)))
+        columns = np.frombuffer(lengths, dtype=np.float64).reshape(-1, 2)
+        scores = np.frombuffer(flat, dtype=np.float64).reshape(-1, len(METRICS), len(KINDS))
         return Table(scores, columns[:, 0], columns[:, 1])
 
     def _over_references(self, predicted: _Sentences, wanted: Sequence[_Sentences]) -> _Row:
-        rows = [self._score_pair(predicted, text) for text in wanted]
+        rows = [score_pair(predicted, text) for text in wanted]
         if len(rows) == 1:
             return rows[0]
         if self._mean:
@@ -104,27 +97,6 @@ class RougeEngine:
         # precision and recall: as rouge-score does.
         by_metric = zip(*rows, strict=True)
         return tuple(max(scores, key=lambda score: score[2]) for scores in by_metric)
-
-    def _score_pair(self, predicted: _Sentences, wanted: _Sentences) -> _Row:
-        hypothesis = [token for sentence in predicted for token in sentence]
-        reference = [token for sentence in wanted for token in sentence]
-        if not hypothesis:
-            return (self._nothing,) * len(METRICS)
-        ngrams: dict[str, Score] = self._ngrams.score(reference, hypothesis)
-        longest = union = lcs_length(reference, hypothesis)
-        if len(wanted) > 1 or len(predicted) > 1:  # otherwise both are the same sequence
-            union = union_hits(wanted, predicted)
-        sizes = (len(hypothesis), len(reference))
-        return (
-            ngrams["rouge1"],
-            ngrams["rouge2"],
-            self._from_hits(longest, *sizes),
-            self._from_hits(union, *sizes),
-        )
-
-    def _from_hits(self, hits: int, predicted: int, wanted: int) -> tuple[float, float, float]:
-        precision, recall = hits / predicted, hits / wanted
-        return precision, recall, self._fmeasure(precision, recall)
 
     def _tokenise_references(self, texts: Sequence[str], number: int) -> list[_Sentences]:
         rules = self._rules
@@ -142,6 +114,50 @@ class RougeEngine:
                     " it"
                 )
         return tokenised
+
+
+def score_pair(predicted: _Sentences, wanted: _Sentences) -> _Row:
+    """Precision, recall and F1 of `METRICS` of a hypothesis against one reference."""
+    hypothesis = _in_a_row(predicted)
+    reference = _in_a_row(wanted)
+    if not hypothesis:
+        return (_NOTHING,) * len(METRICS)
+    sizes = (len(hypothesis), len(reference))
+    words = _hits(Counter(hypothesis), Counter(reference))
+    pairs = _hits(
+        Counter(zip(hypothesis, hypothesis[1:], strict=False)),
+        Counter(zip(reference, reference[1:], strict=False)),
+    )
+    longest = union = lcs_length(reference, hypothesis)
+    if len(wanted) > 1 or len(predicted) > 1:  # otherwise both are the same sequence
+        union = union_hits(wanted, predicted)
+    return (
+        _from_hits(words, *sizes),
+        _from_hits(pairs, *(max(size - 1, 1) for size in sizes)),
+        _from_hits(longest, *sizes),
+        _from_hits(union, *sizes),
+    )
+
+
+def _in_a_row(sentences: _Sentences) -> list[str]:
+    """All tokens of a text: n-grams and ROUGE-L run across sentences."""
+    if len(sentences) == 1:
+        return sentences[0]
+    return [token for sentence in sentences for token in sentence]
+
+
+def _hits(predicted: Mapping[Hashable, int], wanted: Mapping[Hashable, int]) -> int:
+    """How many n-grams two texts share, each as often as the one has it that has it less often."""
+    count_of = predicted.get
+    return sum([min(count, count_of(gram, 0)) for gram, count in wanted.items()])
+
+
+def _from_hits(hits: int, predicted: int, wanted: int) -> _Score:
+    """Precision, recall and F1 in the operations of `rouge-score`, for the same last digit."""
+    if not hits:
+        return _NOTHING
+    precision, recall = hits / predicted, hits / wanted
+    return precision, recall, 2 * precision * recall / (precision + recall)
 
 
 def score_documents(
@@ -171,13 +187,6 @@ def _blocks(documents: Documents) -> Iterator[Documents]:
         yield Documents(
             documents.hypotheses[rows], documents.references[rows], documents.start + start
         )
-
-
-class _Pretokenised:
-    """Hands `rouge-score` our tokens as they are."""
-
-    def tokenize(self, tokens: list[str]) -> list[str]:
-        return tokens
 
 
 def _length(sentences: _Sentences) -> int:

@@ -6,12 +6,15 @@ languages with several are listed here. Place in the pipeline: between reading a
 """
 
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 
+import numpy as np
 import regex
 from langcodes import Language
+from numpy.typing import NDArray
 
 from mclas_fairseq.errors import DataError
+from mclas_fairseq.evaluation.code_points import blocks, classify, code_points
 from mclas_fairseq.evaluation.protocols import RougeProtocol
 
 MOST_LOST = 0.5  # above this share, texts are refused
@@ -50,9 +53,11 @@ _UNSPACED = "".join(
     rf"\p{{Script_Extensions={script}}}"
     for script in ("Hani", "Hira", "Kana", "Bopo", "Thai", "Laoo", "Khmr", "Mymr")
 )
-_UNIT = regex.compile(
-    rf"(?V1)[[{_UNSPACED}]&&\p{{L}}]|[\p{{L}}--[{_UNSPACED}]][[\p{{L}}\p{{M}}]--[{_UNSPACED}]]*"
-)
+_UNSPACED_LETTER = regex.compile(rf"(?V1)[[{_UNSPACED}]&&\p{{L}}]")
+_SPACED_LETTER = regex.compile(rf"(?V1)[\p{{L}}--[{_UNSPACED}]]")
+_SPACED_MARK = regex.compile(rf"(?V1)[\p{{M}}--[{_UNSPACED}]]")
+# What a character is: a mark may go on with a word, but not begin one.
+_OTHER, _MARK, _FOREIGN, _OWN, _FOREIGN_ALONE, _OWN_ALONE = range(6)
 _COMMON = r"\p{Zyyy}\p{Zinh}"  # letters of many scripts, such as the Japanese long vowel
 
 
@@ -61,13 +66,37 @@ def foreign_share(texts: Iterable[str], language: str) -> float:
 
     In scripts that are written without spaces, each letter counts as a word.
     """
-    own = _own_letter(language)
     total = foreign = 0
-    for text in texts:
-        units = _UNIT.findall(text)
-        total += len(units)
-        foreign += sum(own.match(unit) is None for unit in units)
+    for block in blocks(texts):
+        kinds = classify(code_points("\n".join(block)), partial(_kind, language))
+        first = kinds[_first_letters(kinds)]
+        alone = np.bincount(kinds, minlength=_OWN_ALONE + 1)[_FOREIGN_ALONE:]
+        total += len(first) + int(alone.sum())
+        foreign += int((first == _FOREIGN).sum()) + int(alone[0])
     return foreign / total if total else 0.0
+
+
+def _first_letters(kinds: NDArray[np.uint8]) -> NDArray[np.intp]:
+    """Places of the letters that begin words, in scripts with spaces.
+
+    A word is a letter with the letters and marks that follow; marks before its first letter, which
+    no writing has, are passed over.
+    """
+    inside = (kinds >= _MARK) & (kinds <= _OWN)
+    runs = np.cumsum(inside & ~np.concatenate(([False], inside[:-1])), dtype=np.int32)
+    letters = np.flatnonzero(inside & (kinds > _MARK))
+    return letters[np.diff(runs[letters], prepend=0) > 0]
+
+
+@lru_cache(maxsize=1 << 16)
+def _kind(language: str, character: str) -> int:
+    """What a character is in texts of a language."""
+    own = _own_letter(language).match(character) is not None
+    if _UNSPACED_LETTER.match(character):
+        return _OWN_ALONE if own else _FOREIGN_ALONE
+    if _SPACED_LETTER.match(character):
+        return _OWN if own else _FOREIGN
+    return _MARK if _SPACED_MARK.match(character) else _OTHER
 
 
 def check_script(origin: str, texts: Sequence[str], rules: RougeProtocol) -> None:

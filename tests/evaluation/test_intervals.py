@@ -4,7 +4,7 @@ from statistics import NormalDist
 import numpy as np
 import pytest
 
-from mclas_fairseq.evaluation import intervals
+from mclas_fairseq.evaluation import resampling
 from mclas_fairseq.evaluation.intervals import (
     bootstrap_interval,
     bootstrap_means,
@@ -44,7 +44,7 @@ def test_result_does_not_depend_on_how_many_rows_are_drawn_at_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     whole = bootstrap_means(VALUES)
-    monkeypatch.setattr(intervals, "_CHUNK", 100)
+    monkeypatch.setattr(resampling, "_CHUNK", 100)
     np.testing.assert_array_equal(bootstrap_means(VALUES), whole)
 
 

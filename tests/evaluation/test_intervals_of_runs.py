@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mclas_fairseq.evaluation import intervals
+from mclas_fairseq.evaluation import resampling
 from mclas_fairseq.evaluation.intervals import (
     bootstrap_interval,
     bootstrap_means,
@@ -92,7 +92,7 @@ def test_result_for_runs_does_not_depend_on_how_many_rows_are_drawn_at_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     whole = bootstrap_means(RUNS)
-    monkeypatch.setattr(intervals, "_CHUNK", 100)
+    monkeypatch.setattr(resampling, "_CHUNK", 100)
     np.testing.assert_allclose(bootstrap_means(RUNS), whole, atol=1e-12)
 
 

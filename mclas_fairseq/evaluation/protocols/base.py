@@ -6,14 +6,12 @@ engine (`evaluation/rouge.py`) is the same for all of them.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import ClassVar, Optional
 from unicodedata import normalize
 
-import regex
-
-_LETTER = regex.compile(r"\p{L}")
+from mclas_fairseq.evaluation.code_points import blocks, count_letters
 
 
 class RougeProtocol(ABC):
@@ -70,7 +68,9 @@ class RougeProtocol(ABC):
 
     def tokenise(self, text: str) -> list[list[str]]:
         """The tokens of a text, sentence by sentence; sentences without tokens are left out."""
-        sentences = (self.words(sentence) for sentence in self.split_sentences(text))
+        sentences = [self.words(sentence) for sentence in self.split_sentences(text)]
+        if self.stemming == "no":  # then `stem` leaves every token as it is
+            return [sentence for sentence in sentences if sentence]
         return [[self.stem(token) for token in sentence] for sentence in sentences if sentence]
 
     def lost_share(self, texts: Iterable[str]) -> float:
@@ -79,11 +79,17 @@ class RougeProtocol(ABC):
         Near 0 for texts in a script that the protocol reads, near 1 for another one.
         """
         before = after = 0
-        for text in texts:
-            before += len(_LETTER.findall(normalize("NFKC", text)))
-            after += sum(
-                len(_LETTER.findall(token))
-                for sentence in self.split_sentences(text)
-                for token in self.words(sentence)
-            )
+        for block in blocks(texts):
+            before += count_letters(normalize("NFKC", "\n".join(block)))
+            after += self._kept_letters(block)
         return max(0.0, 1.0 - after / before) if before else 0.0
+
+    def _kept_letters(self, texts: Sequence[str]) -> int:
+        """How many letters the tokens of texts have, before stemming."""
+        tokens = (
+            token
+            for text in texts
+            for sentence in self.split_sentences(text)
+            for token in self.words(sentence)
+        )
+        return count_letters("".join(tokens))

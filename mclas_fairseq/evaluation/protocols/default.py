@@ -9,6 +9,7 @@ invisible characters (soft hyphens, joiners) as nothing.
 Sentences, for ROUGE-Lsum, are those of `sentences.py`.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar, Optional
 from unicodedata import normalize
@@ -16,6 +17,7 @@ from unicodedata import normalize
 import regex
 
 from mclas_fairseq.corpus.languages import is_unspaced
+from mclas_fairseq.evaluation.code_points import count_letters
 from mclas_fairseq.evaluation.protocols.base import RougeProtocol
 from mclas_fairseq.evaluation.protocols.sentences import SPLITTING, split_at_marks
 
@@ -50,5 +52,13 @@ class DefaultProtocol(RougeProtocol):
     def words(self, sentence: str) -> list[str]:
         """Lower-cased words or characters; punctuation is dropped."""
         # Folding comes after splitting: it would turn the full-width "？" into a plain "?".
-        text = _INVISIBLE.sub("", normalize("NFKC", sentence)).replace("\u200b", " ")
-        return self._token.findall(text.translate(self._case).lower())
+        return self._token.findall(self._folded(sentence))
+
+    def _folded(self, text: str) -> str:
+        if not text.isascii():  # ASCII has no other form, and nothing invisible
+            text = _INVISIBLE.sub("", normalize("NFKC", text)).replace("\u200b", " ")
+        return text.translate(self._case).lower()
+
+    def _kept_letters(self, texts: Sequence[str]) -> int:
+        """Every letter is in a token, so that they need not be cut to be counted."""
+        return count_letters(self._folded("\n".join(texts)))
