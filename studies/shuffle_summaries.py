@@ -1,6 +1,6 @@
 """Give each record the summary of another one: does the content help, or its tokens?
 
-    python shuffle_summaries.py records.jsonl shuffled.jsonl --lang en --seed 1
+    python -m studies.shuffle_summaries records.jsonl shuffled.jsonl --lang en --seed 1
 
 The summaries in --lang change places at random, none stays; all else stays as it is. Records
 without one keep having none.
@@ -24,6 +24,24 @@ def cycle(count: int, seed: int) -> list[int]:
     return source
 
 
+def shuffle(records: Path, out: Path, language: str, seed: int) -> None:
+    """Write the records with each summary in `language` that of another one.
+
+    Ends the program where fewer than two records have one.
+    """
+    rows = [json.loads(line) for line in records.read_text(encoding="utf-8").splitlines()]
+    having = [row for row in rows if row.get("summary", {}).get(language)]
+    if len(having) < 2:
+        raise SystemExit(
+            f"{records}: two records or more must have a summary in {language} to exchange, "
+            f"found {len(having)}; give another --lang"
+        )
+    summaries = [row["summary"][language] for row in having]
+    for row, place in zip(having, cycle(len(having), seed), strict=True):
+        row["summary"] = {**row["summary"], language: summaries[place]}
+    write_records(out, rows)
+
+
 def main() -> None:
     """Read, shuffle, write."""
     parser = argparse.ArgumentParser(
@@ -34,17 +52,7 @@ def main() -> None:
     parser.add_argument("--lang", required=True)
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
-    rows = [json.loads(line) for line in args.records.read_text(encoding="utf-8").splitlines()]
-    having = [row for row in rows if row.get("summary", {}).get(args.lang)]
-    if len(having) < 2:
-        raise SystemExit(
-            f"{args.records}: two records or more must have a summary in {args.lang} to exchange, "
-            f"found {len(having)}; give another --lang"
-        )
-    summaries = [row["summary"][args.lang] for row in having]
-    for row, place in zip(having, cycle(len(having), args.seed), strict=True):
-        row["summary"] = {**row["summary"], args.lang: summaries[place]}
-    write_records(args.out, rows)
+    shuffle(args.records, args.out, args.lang, args.seed)
 
 
 if __name__ == "__main__":

@@ -25,9 +25,9 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE.parent))
+sys.path[:0] = [str(HERE.parent), str(HERE.parent.parent)]
 from keep_cell import keep  # noqa: E402
-from study import PLUGIN, call  # noqa: E402
+from studies.harness.processes import PLUGIN, call  # noqa: E402
 
 CELLS = HERE / "cells"
 LANGUAGES = ("de", "zh")

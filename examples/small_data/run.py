@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE.parent))
+sys.path[:0] = [str(HERE.parent), str(HERE.parent.parent)]
 from keep_cell import keep  # noqa: E402
-from study import call  # noqa: E402
+from studies.harness.processes import call  # noqa: E402
 
 from mclas_fairseq.modules.emulated_bf16 import processor_has_bf16  # noqa: E402
 

@@ -3,15 +3,13 @@
 import gzip
 import json
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from low_resource.grid import NEWS, Corpus
-from study import data_bin, quietly
+from studies.harness.processes import OVERLAP, XSCITLDR, data_bin, quietly
+from studies.low_resource.cells import NEWS, Corpus
+from studies.shuffle_summaries import shuffle
 
-HERE = Path(__file__).parent
-XSCITLDR = HERE.parent / "xscitldr"
 NEWS_DOCUMENTS = 20_000  # with an English summary; the first NEWS.sizes[-1] have a German one
 
 
@@ -41,8 +39,7 @@ def build(corpus: Corpus, data: Path | None, out: Path) -> Material:
 
 def _shuffle(records: Path, out: Path) -> Path:
     if not out.exists():
-        script = HERE / "shuffle_summaries.py"
-        quietly(sys.executable, script, records, out, "--lang", "en", "--seed", 1)
+        shuffle(records, out, "en", seed=1)
     return out
 
 
@@ -80,7 +77,7 @@ def _xscitldr(corpus: Corpus, data: Path | None, out: Path) -> Material:
         (out / "train.jsonl").write_text(stream.read(), encoding="utf-8")
     shuffled = _shuffle(out / "train.jsonl", out / "shuffled.jsonl")
     valid = ("--valid", data / "xscitldr" / "valid.jsonl.gz")
-    excluded = ("--exclude-ids", XSCITLDR / "overlap.txt")
+    excluded = ("--exclude-ids", OVERLAP)
     like = ("--like", out / "pretrain")
     data_bin(out / "shuffled", "--train", shuffled, *valid, *like, *excluded)
     records = {split: data / "xscitldr" / f"{split}.jsonl.gz" for split in ("valid", "test")}

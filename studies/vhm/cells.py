@@ -1,6 +1,5 @@
 """What the VHM study trains: corpora, systems, sizes, and the settings that all share."""
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
@@ -172,14 +171,3 @@ def _on_all(corpus: Corpus, systems: Iterable[str]) -> Iterator[Cell]:
     for seed in SEEDS:
         for system in systems:
             yield Cell(corpus, corpus.sizes[-1], system, seed)
-
-
-def choose(corpus: Corpus, regex: str) -> list[Cell]:
-    """The cells whose name matches; the remedies are asked only if none of the others does.
-
-    Ends the study when there is none at all.
-    """
-    for group in (cells, remedies):
-        if chosen := [cell for cell in group(corpus) if re.search(regex, cell.name)]:
-            return chosen
-    raise SystemExit(f"--only: no cell of {corpus.name} matches {regex}; --list shows their names")

@@ -1,16 +1,13 @@
 """The corpora of the VHM study as data-bins, made when they are missing."""
 
 import json
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from vhm.grid import NEWS, Corpus
-
 from mclas_fairseq.corpus.records import read_records
+from studies.harness.processes import OVERLAP, XSCITLDR, data_bin, quietly
+from studies.vhm.cells import NEWS, Corpus
 
-XSCITLDR = Path(__file__).parent.parent / "xscitldr"
 NEWS_DOCUMENTS = 10_000  # with translation and `S^A`; the first NEWS.sizes[-1] have `S^B`
 NEWS_VALID, NEWS_TEST = 100, 300
 
@@ -37,23 +34,11 @@ def build(corpus: Corpus, data: Path | None, out: Path) -> Material:
     return _news(out) if corpus is NEWS else _xscitldr(corpus, data, out)
 
 
-def _call(*words: object) -> None:
-    subprocess.run([str(word) for word in words], check=True, stdout=subprocess.DEVNULL)
-
-
-def _prepare(out: Path, *flags: object) -> Path:
-    if not (out / "manifest.json").exists():
-        print(f"== data-bin {out.name}", flush=True)
-        languages = ("--source-lang", "en", "--target-lang", "de")
-        _call("mclas", "prepare", *languages, "--out", out, *flags)
-    return out
-
-
 def _news(out: Path) -> Material:
     news = out / "records"
     if not (news / "test.jsonl").exists():
         sizes = ("--train", NEWS_DOCUMENTS, "--valid", NEWS_VALID, "--test", NEWS_TEST)
-        _call("mclas", "synthetic", "--setting", "hard", *sizes, "--out", news)
+        quietly("mclas", "synthetic", "--setting", "hard", *sizes, "--out", news)
     train = out / "train.jsonl"
     with train.open("w", encoding="utf-8") as stream:
         for number, record in enumerate(read_records(news / "train.jsonl")):
@@ -66,7 +51,7 @@ def _news(out: Path) -> Material:
             }
             stream.write(json.dumps(row, ensure_ascii=False) + "\n")
     files = ("--train", train, "--valid", news / "valid.jsonl")
-    bin_ = _prepare(out / "bin", *files, "--vocab-size", 2000, "--task-tags")
+    bin_ = data_bin(out / "bin", *files, "--vocab-size", 2000, "--task-tags")
     records = {split: news / f"{split}.jsonl" for split in ("valid", "test")}
     return Material(NEWS, bin_, (), records)
 
@@ -79,15 +64,15 @@ def _xscitldr(corpus: Corpus, data: Path | None, out: Path) -> Material:
     if not papers.exists():
         # Abstracts with the sentence that says most of the title, as in examples/xscitldr.
         script = XSCITLDR / "key_sentences.py"
-        _call(sys.executable, script, data / "papers" / "train.jsonl.gz", papers)
-    without = ("--exclude-ids", XSCITLDR / "overlap.txt")
+        quietly("python", script, data / "papers" / "train.jsonl.gz", papers)
+    without = ("--exclude-ids", OVERLAP)
     # What the tokenizer of all learns from. Its translations are MT: sentence pairs, and machine
     # translations of the training abstracts.
     texts = (triples, papers, data / "tatoeba" / "train.en-de", data / "multi30k" / "train")
     translated = ("--translation-key", "document_mt")
     learned = ("--vocab-size", 8000, "--lowercase", "--task-tags")
-    mt = _prepare(out / "mt", "--train", *texts, *translated, *without, *learned)
-    cls = _prepare(out / "cls", "--train", triples, "--valid", valid, *without, "--like", mt)
-    ms = _prepare(out / "ms", "--train", papers, "--like", mt)
+    mt = data_bin(out / "mt", "--train", *texts, *translated, *without, *learned)
+    cls = data_bin(out / "cls", "--train", triples, "--valid", valid, *without, "--like", mt)
+    ms = data_bin(out / "ms", "--train", papers, "--like", mt)
     records = {split: data / "xscitldr" / f"{split}.jsonl.gz" for split in ("valid", "test")}
     return Material(corpus, cls, ("--mt-data", str(mt), "--ms-data", str(ms)), records)

@@ -1,29 +1,24 @@
 """The tables and the figure of the VHM study, from the finished cells.
 
-    python examples/vhm/report.py --corpus news [--split test] [--plot figure.png]
-
-Prints Markdown: scores by size (Table 4 and Figure 2 of Liang et al. 2022), ablations (Table 5),
-on validation the remedies, health of the latent variables there, what cells cost, and the verdicts
-by the rules in docs/results.md, which judge the test split. Cells that are missing are left out and
+Markdown: scores by size (Table 4 and Figure 2 of Liang et al. 2022), ablations (Table 5), on
+validation the remedies, health of the latent variables there, what cells cost, and the verdicts by
+the rules in docs/results.md, which judge the test split. Cells that are missing are left out and
 named.
 """
 
-import argparse
-import json
-import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE.parent))
-from study import METRICS, by_document  # noqa: E402
-from vhm.grid import (  # noqa: E402
+from mclas_fairseq.evaluation.plots import COLOURS
+from studies.harness.judging import collect, interval
+from studies.harness.plots import Axes, Series, draw
+from studies.harness.summaries import METRICS, Floats
+from studies.harness.table import Row, Table
+from studies.vhm.cells import (
     COMPARED,
-    CORPORA,
     FREE_BITS,
     REMEDIES,
     SEEDS,
@@ -32,53 +27,40 @@ from vhm.grid import (  # noqa: E402
     cells,
     remedies,
 )
-from vhm.verdicts import ablation_gaps, gap, verdicts  # noqa: E402
-
-from mclas_fairseq.evaluation.intervals import bootstrap_interval  # noqa: E402
-from mclas_fairseq.evaluation.plots import COLOURS  # noqa: E402
-
-Floats = NDArray[np.float64]
+from studies.vhm.verdicts import ablation_gaps, gap, verdicts
 
 
 class Results:
     """The finished cells of one corpus, measured on one split."""
 
-    def __init__(self, corpus: Corpus, split: str, folder: Path = HERE / "cells"):
+    def __init__(self, corpus: Corpus, split: str, table: Table):
         self.corpus = corpus
         self.split = split
         self.missing: list[str] = []
-        self.cells: dict[tuple[int, str, int], dict[str, Any]] = {}
+        self.cells: dict[tuple[int, str, int], Row] = {}
+        rows = table.full_rows()
         for cell in [*cells(corpus), *remedies(corpus)]:
-            file = folder / f"{cell.name}.json"
-            measured = file if split == "valid" else folder / split / file.name
-            if file.exists() and measured.exists():
-                # The test split's files have scores only: rates and health are of the training.
-                content = [json.loads(one.read_text(encoding="utf-8")) for one in (file, measured)]
-                self.cells[cell.size, cell.system, cell.seed] = {**content[0], **content[1]}
+            if split in rows.get(cell.name, {}):
+                row = rows[cell.name]
+                # What was measured when the test split was opened: the cost of its decoding.
+                opened = row.get("opened", {}) if split == "test" else {}
+                self.cells[cell.size, cell.system, cell.seed] = {**row, **opened}
             elif not SYSTEMS[cell.system].remedy:
                 self.missing.append(cell.name)
 
-    def runs(self, size: int, system: str) -> list[dict[str, Any]]:
+    def runs(self, size: int, system: str) -> list[Row]:
         """The cells of a system's seeds that are there."""
         found = [self.cells.get((size, system, seed)) for seed in SEEDS]
         return [one for one in found if one is not None]
 
     def scores(self, size: int, system: str, metric: str = "rouge1") -> Floats | None:
         """F1 in points by seed and document, (S, N); None unless all seeds are there."""
-        runs = self.runs(size, system)
-        if len(runs) < len(SEEDS):
-            return None
-        return np.stack([by_document(run[self.split]["de"], metric) for run in runs])
+        found = collect(self.runs(size, system), self.split, "de")
+        return found.values(metric) if found is not None and len(found) == len(SEEDS) else None
 
     def health(self, size: int, system: str) -> list[dict[str, Any]]:
         """What `mclas latents` said of each seed that is there."""
         return [run["health"] for run in self.runs(size, system)]
-
-
-def interval(values: Floats) -> str:
-    """Mean over runs and documents with its 95 % interval."""
-    low, high = bootstrap_interval(values)
-    return f"{values.mean():.2f} [{low:.2f}, {high:.2f}]"
 
 
 def table_4(results: Results) -> Iterator[str]:
@@ -163,60 +145,31 @@ def costs(results: Results) -> Iterator[str]:
 
 def plot(results: Results, path: Path) -> None:
     """Figure 2: ROUGE-1 by the share of CLS data."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(7, 4), layout="constrained")
-    axes = figure.add_subplot()
+    series = []
     sizes = results.corpus.sizes
     for number, system in enumerate(COMPARED):
-        places, means, ends = [], [], []
-        for place, size in enumerate(sizes):
-            values = results.scores(size, system)
-            if values is not None:
-                places.append(place + 0.06 * (number - (len(COMPARED) - 1) / 2))
-                means.append(float(values.mean()))
-                ends.append(bootstrap_interval(values))
-        if places:
-            spread = np.abs(np.array(ends).T - np.array(means))
-            label, colour = SYSTEMS[system].label, COLOURS[number]
-            axes.errorbar(
-                places, means, yerr=spread, fmt="o-", capsize=2, label=label, color=colour
-            )
-    axes.set_xticks(range(len(sizes)), [f"{100 * size / sizes[-1]:.3g} %" for size in sizes])
-    axes.set_xlabel("CLS data")
-    axes.set_ylabel("German ROUGE-1 F1")
-    seeds = f"{len(SEEDS)} seeds, 95 % intervals over documents and seeds"
-    axes.set_title(f"{results.corpus.name}, {results.split}: {seeds}", fontsize="medium")
-    if axes.get_legend_handles_labels()[0]:
-        axes.legend()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=150)
+        found = [results.scores(size, system) for size in sizes]
+        there = [(place, values) for place, values in enumerate(found) if values is not None]
+        if there:
+            at = [place + 0.06 * (number - (len(COMPARED) - 1) / 2) for place, _ in there]
+            values = [one for _, one in there]
+            series.append(Series(SYSTEMS[system].label, COLOURS[number], at, values))
+    shares = [f"{100 * size / sizes[-1]:.3g} %" for size in sizes]
+    title = f"{results.corpus.name}, {results.split}: {len(SEEDS)} seeds, 95 % intervals over "
+    title += "documents and seeds"
+    draw(series, Axes(shares, "CLS data", "German ROUGE-1 F1", title, dpi=150), path)
 
 
-def main() -> None:
-    """Print the report of a corpus."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--corpus", choices=tuple(CORPORA), required=True)
-    parser.add_argument("--split", choices=("valid", "test"), default="valid")
-    parser.add_argument("--plot", type=Path, metavar="FILE", help="write the figure, a PNG")
-    args = parser.parse_args()
-    results = Results(CORPORA[args.corpus], args.split)
-    parts = {"Scores by size (Table 4)": table_4, "Latent variables": health, "Cost": costs}
+def parts(results: Results) -> Iterator[tuple[str, Iterable[str]]]:
+    """Title and lines of each part."""
+    yield "### Scores by size (Table 4)", table_4(results)
+    yield "### Latent variables", health(results)
+    yield "### Cost", costs(results)
     if results.corpus.ablations:
-        parts["Ablations (Table 5)"] = table_5
-        if args.split == "valid":
-            parts["Remedies"] = table_of_remedies
-    for title, part in parts.items():
-        print(f"### {title}\n\n" + "\n".join(part(results)) + "\n")
-    judged = "" if args.split == "test" else " (of validation data: the test split decides)"
-    print(f"### Verdicts{judged}\n\n" + "\n".join(verdicts(results)))
+        yield "### Ablations (Table 5)", table_5(results)
+        if results.split == "valid":
+            yield "### Remedies", table_of_remedies(results)
+    judged = "" if results.split == "test" else " (of validation data: the test split decides)"
+    yield f"### Verdicts{judged}", verdicts(results)
     if results.missing:
-        print(f"\n{len(results.missing)} cells are missing: {', '.join(results.missing)}")
-    if args.plot is not None:
-        plot(results, args.plot)
-
-
-if __name__ == "__main__":
-    main()
+        yield "", [f"{len(results.missing)} cells are missing: {', '.join(results.missing)}"]

@@ -1,22 +1,15 @@
 """The rules of docs/results.md that judge VHM, and the differences that they look at."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-from vhm.grid import ABLATIONS, FREE_BITS, NEWS, SEEDS, SYSTEMS, VARIANTS, Corpus
+from mclas_fairseq.evaluation.intervals import bootstrap_interval
+from studies.harness import judging
+from studies.harness.judging import MISSING, Gap, corrected
+from studies.harness.summaries import Floats
+from studies.vhm.cells import ABLATIONS, FREE_BITS, NEWS, SEEDS, SYSTEMS, VARIANTS, Corpus
 
-from mclas_fairseq.evaluation.intervals import bootstrap_interval, paired_bootstrap
-from mclas_fairseq.evaluation.multiple_tests import holm
-from mclas_fairseq.evaluation.randomisation import paired_randomisation
-
-Floats = NDArray[np.float64]
-
-ALPHA = 0.05
 LEAST_KL = 0.01  # nats per sentence
-MISSING = "not judged: cells are missing"
 
 
 class Results(Protocol):
@@ -31,32 +24,12 @@ class Results(Protocol):
         """What `mclas latents` said of each seed that is there."""
 
 
-@dataclass(frozen=True)
-class Gap:
-    """A difference in ROUGE-1: mean, 95 % interval over documents and seeds, p value."""
-
-    mean: float
-    low: float
-    high: float
-    p: float
-
-    def __str__(self) -> str:
-        return f"{self.mean:+.2f} [{self.low:+.2f}, {self.high:+.2f}], p {self.p:.4f}"
-
-    def verdict(self, p: float) -> str:
-        """Better, worse or undecided, by the interval and a p value that may be corrected."""
-        if p >= ALPHA or self.low <= 0 <= self.high:
-            return "undecided"
-        return "better" if self.low > 0 else "worse"
-
-
 def gap(results: Results, size: int, first: str, second: str) -> Gap | None:
     """First minus second on one size; None while cells are missing."""
     a, b = results.scores(size, first), results.scores(size, second)
     if a is None or b is None:
         return None
-    found = paired_bootstrap(a, b)
-    return Gap(found.difference, found.low, found.high, paired_randomisation(a, b))
+    return judging.gap(a, b)
 
 
 def growth(results: Results, size: int, variant: str) -> tuple[float, float, float] | None:
@@ -83,14 +56,6 @@ def ablation_gaps(results: Results) -> dict[str, tuple[Gap, float]]:
     size = results.corpus.sizes[-1]
     found = {name: gap(results, size, name, FREE_BITS) for name in ABLATIONS}
     return corrected({name: one for name, one in found.items() if one is not None}, len(found))
-
-
-def corrected(gaps: dict[str, Gap], count: int) -> dict[str, tuple[Gap, float]]:
-    """Differences with their p after Holm's correction; none while fewer than `count` are there."""
-    if len(gaps) < count:
-        return {}
-    p = holm([one.p for one in gaps.values()])
-    return dict(zip(gaps, zip(gaps.values(), p, strict=True), strict=True))
 
 
 def verdicts(results: Results) -> Iterator[str]:

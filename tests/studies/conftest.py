@@ -1,74 +1,116 @@
-"""The scripts of examples/ as modules, and cells of theirs with made-up scores.
+"""A study of two cells whose trainings and summaries cost nothing."""
 
-Nothing is trained here.
-"""
-
-import hashlib
-import importlib
 import json
-from collections.abc import Callable
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-EXAMPLES = Path(__file__).parent.parent.parent / "examples"
+from studies.harness.study import Start, Study, Work
+from studies.harness.summaries import Decoding
+from studies.harness.table import Table
+
+# Writes a checkpoint, and the log of a validation whose NLL is nearest to 1 at the rate 4e-3.
+_TRAIN = """
+import sys
+from pathlib import Path
+rate, folder = float(sys.argv[1]), Path(sys.argv[-1])
+folder.mkdir()
+(folder / "checkpoint_best.pt").write_text(str(folder.name))
+nll = 1 + abs(rate - 4e-3)
+print(f"| valid | nll_loss {nll:.4f} | num_updates 200")
+"""
 
 
-@pytest.fixture(autouse=True)
-def examples(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(EXAMPLES)
+@dataclass(frozen=True)
+class ToyCell:
+    """A cell."""
+
+    name: str
+    seed: int = 1
 
 
-def module(name: str) -> Any:
-    return importlib.import_module(name)
+class Toy(Study[ToyCell, str]):
+    """Says one sentence of each of two documents."""
+
+    name = "toy"
+    corpora = ("toys",)
+    rates = ("1e-3", "2e-3")
+    metric = "nll_loss"
+
+    def __init__(self, out: Path):
+        self.out = out
+
+    def cells(self, corpus: str) -> Sequence[ToyCell]:
+        return [ToyCell("toys_a"), ToyCell("toys_b")]
+
+    def cells_by_name(self, corpus: str) -> Sequence[ToyCell]:
+        return [ToyCell("toys_beside")]
+
+    def prepare(self, corpus: str, data: Path | None, out: Path) -> str:
+        return "material"
+
+    def tuned(self, cell: ToyCell) -> ToyCell:
+        return ToyCell("toys_a")
+
+    def command(self, work: Work[str], cell: ToyCell, rate: str) -> list[str]:
+        return [sys.executable, "-c", _TRAIN, rate]
+
+    def decoding(self, work: Work[str], cell: ToyCell, training: str, split: str) -> Decoding:
+        return Decoding(work.checkpoint(training), Path("bin"), self.records(work, split), ())
+
+    def records(self, work: Work[str], split: str) -> Path:
+        file = self.out / f"{split}.jsonl"
+        texts = [f"Ein Hund bellt am {split} {number} laut." for number in range(2)]
+        rows = [
+            {"id": str(number), "document": {"en": "A dog."}, "summary": {"de": [text]}}
+            for number, text in enumerate(texts)
+        ]
+        file.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+        return file
+
+    def settings(self, cell: ToyCell) -> dict[str, Any]:
+        return asdict(cell)
+
+    def report(self, table: Table, corpus: str, split: str) -> Iterator[tuple[str, Iterable[str]]]:
+        yield "Toys", [f"{name} {row['rate']}" for name, row in table.rows().items()]
+
+
+class FromStart(Toy):
+    """The same from a shared start, with summaries of the test split kept."""
+
+    start_name = "ms"
+    keeps_test_summaries = True
+
+    def start(self, work: Work[str]) -> Start:
+        words = [sys.executable, "-c", _TRAIN, "1e-3"]
+        return Start(words, (Path("bin"), ()), ("de",), {"precision": "fp32"})
+
+    def uses_start(self, cell: ToyCell) -> bool:
+        return True
 
 
 @pytest.fixture
-def opening(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str], list[str]]:
-    """Runs a study's test.py on cells in tmp_path; the names of the cells that it scores."""
+def decoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Stands in for `mclas summarize`; the checkpoints and splits that were summarized."""
+    seen: list[str] = []
 
-    def run(name: str) -> list[str]:
-        script, scored = module(f"{name}.test"), []
-        corpus = script.CORPORA["xscitldr"]
+    def write(decoding: Decoding, out: Path, log: Path) -> dict[str, Any]:
+        assert decoding.checkpoint.exists()
+        seen.append(f"{decoding.checkpoint.parent.name} {decoding.records.stem}")
+        rows = [{"id": str(n), "summary": {"de": "Ein Hund bellt."}} for n in range(2)]
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+        return {"cpu_seconds": 1}
 
-        def evaluate(_: Any, training: str, __: Any, split: str) -> dict[str, Any]:
-            scored.append(f"{training.removesuffix('_lr2e-3')} {split}")
-            return {split: {"de": "scores"}}
-
-        def score(_: Any, file: Path, cell: Any, split: str) -> dict[str, Any]:
-            assert file.exists()
-            scored.append(f"{cell.name} {split}")
-            return {"de": "scores"}
-
-        def study(_: Any) -> Any:
-            folder = type("Study", (), {"out": tmp_path, "material": None})
-            material = {"corpus": corpus, "records": {"test": None}}
-            folder.material = type("Material", (), material)  # type: ignore[attr-defined]
-            return folder
-
-        for place in (script, module(f"{name}.run")):
-            monkeypatch.setattr(place, "CELLS", tmp_path / "cells")
-        monkeypatch.setattr(script, "open_study", study)
-        monkeypatch.setattr(script, "evaluate", evaluate, raising=False)
-        monkeypatch.setattr(script, "score", score, raising=False)
-        monkeypatch.setattr(script, "measure", lambda *_: {}, raising=False)
-        monkeypatch.setattr("sys.argv", ["test.py", str(tmp_path), "--corpus", "xscitldr"])
-        script.main()
-        return scored
-
-    return run
+    monkeypatch.setattr(Decoding, "write", write)
+    return seen
 
 
-def write_cells(name: str, folder: Path) -> list[Path]:
-    grid = module(f"{name}.grid")
-    files = [folder / f"{cell.name}.json" for cell in grid.cells(grid.XSCITLDR)]
-    folder.mkdir()
-    ours = [*files, folder / "xscitldr_ms.json"] if name == "low_resource" else files
-    for file in ours:
-        summaries = folder / "test" / "summaries" / f"{file.stem}.jsonl.gz"
-        summaries.parent.mkdir(parents=True, exist_ok=True)
-        summaries.write_text(file.stem, encoding="utf-8")
-        sha256 = {"test_summaries": hashlib.sha256(file.stem.encode()).hexdigest()}
-        file.write_text(json.dumps({"rate": "2e-3", "sha256": sha256}), encoding="utf-8")
-    return files
+def made_up(f1: str, length: str = "", **others: Any) -> dict[str, Any]:
+    """Scores of a split and language."""
+    values = dict.fromkeys(("rouge1", "rouge2", "rougeL"), f1)
+    return {"by_document": {**values, "length": length}, **others}

@@ -1,33 +1,21 @@
-"""The low-resource study: its rules on made-up scores, its rates, and what its cells belong to."""
+"""The low-resource study: its rules on made-up scores, its rates, and its report."""
 
-import gzip
-import hashlib
-import json
-from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from tests.studies.conftest import module, write_cells
-
-
-@pytest.mark.parametrize(
-    ("intervals", "said"),
-    [
-        ([(0.1, 2.0), (0.2, 3.0)], "holds"),
-        ([(0.1, 2.0), (-0.1, 3.0)], "undecided"),
-        ([(0.1, 2.0), (-3.0, -0.1)], "does not hold"),
-        ([(0.1, 2.0), None], "not judged: cells are missing"),
-    ],
-)
-def test_a_claim_needs_all_of_its_comparisons(intervals: list[Any], said: str) -> None:
-    verdicts = module("low_resource.verdicts")
-    assert verdicts.judge(intervals, sign=1) == said
-    mirrored = [found and (-found[1], -found[0]) for found in intervals]
-    assert verdicts.judge(mirrored, sign=-1) == said
+from studies.harness import running
+from studies.harness.judging import Runs
+from studies.harness.rates import Choice
+from studies.harness.study import Work
+from studies.harness.table import Table
+from studies.low_resource import cells as grid
+from studies.low_resource import report, verdicts
+from studies.low_resource.__main__ import LowResource
+from studies.low_resource.corpora import Material
+from tests.studies.conftest import made_up
 
 
 def packed(mean: float, length: int) -> dict[str, Any]:
@@ -38,20 +26,19 @@ def packed(mean: float, length: int) -> dict[str, Any]:
 
 
 def test_the_claims_of_mclas_are_judged_by_scores_and_lengths() -> None:
-    grid, verdicts = module("low_resource.grid"), module("low_resource.verdicts")
     means = {"mclas": 30.0, "ncls": 25.0, "ncls_ms": 27.0}
     means |= {"mclas-shuffled": 30.0, "ncls_ms-half": 24.0}
     lengths = dict.fromkeys(means, 21) | {"ncls": 30, "ncls_ms": 10}
 
     class Results:
         corpus = grid.XSCITLDR
-        ms = {"en": packed(29.0, 20)}
-        unfinished = ("ncls_ms-half",)
+        ms = Runs([packed(29.0, 20)])
+        unfinished: tuple[str, ...] = ("ncls_ms-half",)
 
-        def runs(self, size: int, system: str, start: str, language: str = "de") -> Any:
+        def runs(self, size: int, system: str, start: str, language: str = "de") -> Runs:
             lost = 5.0 if start == "scratch" and system != "ncls" else 0.0
             seeds = 2 if system in self.unfinished else 3
-            return verdicts.Runs([packed(means[system] - lost, lengths[system])] * seeds)
+            return Runs([packed(means[system] - lost, lengths[system])] * seeds)
 
     found = dict(line.split(": ", 1) for line in verdicts.verdicts(Results()))
     assert found == {
@@ -69,111 +56,67 @@ def test_the_claims_of_mclas_are_judged_by_scores_and_lengths() -> None:
         assert line.endswith(": not judged: cells are missing."), line
 
 
+def work(folder: Path) -> Work[Material]:
+    files = {"valid": folder / "valid.jsonl", "test": folder / "test.jsonl"}
+    material = Material(grid.XSCITLDR, Path("all"), Path("triples"), Path("shuffled"), files)
+    return Work("xscitldr", folder, Table("low_resource", folder), material)
+
+
+def test_every_cell_has_a_name_of_its_own_and_trials_among_them() -> None:
+    cells = [cell for corpus in LowResource.corpora for cell in LowResource().cells(corpus)]
+    names = {cell.name for cell in cells}
+    assert len(names) == len(cells) == 120
+    assert {cell.tuned.name for cell in cells} <= names
+
+
 def test_rate_is_taken_from_a_finished_cell_wherever_it_was_trained(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run, grid = module("low_resource.run"), module("low_resource.grid")
     cell = grid.Cell(grid.XSCITLDR, 1983, "mclas-shuffled", "ms", 3)
     tried: list[tuple[str, str]] = []
-
-    def train(study: Any, trial: Any, rate: str) -> tuple[str, dict[str, Any]]:
-        tried.append((trial.name, rate))
-        return f"{trial.name}_lr{rate}", {}
-
     nll = {"1e-3": 7.0, "2e-3": 6.0}
-    monkeypatch.setattr(run, "CELLS", tmp_path)
-    monkeypatch.setattr(run, "FIRST", tmp_path / "bf16")
-    monkeypatch.setattr(run, "train", train)
+    study, place = LowResource(), work(tmp_path)
+    monkeypatch.setattr(running, "train", lambda *words: tried.append((words[2].name, words[3])))
     monkeypatch.setattr(
-        run, "best", lambda study, name: {"cls_nll_bits_per_token": nll[name.split("_lr")[1]]}
+        study, "best", lambda log: {"cls_nll_bits_per_token": nll[log.stem.split("_lr")[1]]}
     )
-    study = run.Study(tmp_path, None)
     tuned = "xscitldr_1983_mclas_from-ms_seed1"
-    assert run.choose_rate(study, cell).rate == "2e-3"
+    found = running.choose_rate(study, place, cell)
+    assert found is not None
+    assert found.rate == "2e-3"
     assert tried == [(tuned, "1e-3"), (tuned, "2e-3")]
 
     trials = {rate: {"cls_nll_bits_per_token": 1.0, "update": 400} for rate in nll}
-    kept = {"rate": "1e-3", "trials": trials}
-    (tmp_path / f"{tuned}.json").write_text(json.dumps(kept), encoding="utf-8")
-    assert run.choose_rate(study, cell) == run.Choice("1e-3", trials, tuned)
+    place.table.add(f"bf16/{tuned}", {"rate": "2e-3", "trials": trials})
+    assert running.choose_rate(study, place, cell) == Choice("2e-3", trials, f"bf16/{tuned}")
+    place.table.add(tuned, {"rate": "1e-3", "trials": trials})
+    assert running.choose_rate(study, place, cell) == Choice("1e-3", trials, tuned)
     assert len(tried) == 2
 
 
-def test_rates_of_the_first_runs_hold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    run, grid = module("low_resource.run"), module("low_resource.grid")
-    cell = grid.Cell(grid.XSCITLDR, 200, "mclas", "ms", 2)
-    monkeypatch.setattr(run, "CELLS", tmp_path)
-    monkeypatch.setattr(run, "FIRST", tmp_path / "bf16")
-    (tmp_path / "bf16").mkdir()
-    kept = {"rate": "1e-3", "trials": {"1e-3": {}}}
-    (tmp_path / "bf16" / f"{cell.tuned.name}.json").write_text(json.dumps(kept), encoding="utf-8")
-    choice = run.choose_rate(run.Study(tmp_path, None), cell)
-    assert choice == run.Choice("1e-3", {"1e-3": {}}, f"bf16/{cell.tuned.name}")
+def test_systems_differ_in_what_they_are_trained_on(tmp_path: Path) -> None:
+    study, place = LowResource(), work(tmp_path)
 
+    def words(system: str, start: str = "ms", size: int = 200) -> str:
+        cell = grid.Cell(grid.XSCITLDR, size, system, start, 2)
+        return " ".join(study.command(place, cell, "1e-3"))
 
-@pytest.mark.parametrize("others", [False, True])
-@pytest.mark.parametrize("gone", ["xscitldr_1983_ncls_ms-half_from-ms_seed3", "xscitldr_ms"])
-def test_nothing_of_the_test_split_is_scored_while_a_cell_lacks_its_own_summaries(
-    gone: str, others: bool, opening: Callable[[str], list[str]], tmp_path: Path
-) -> None:
-    write_cells("low_resource", tmp_path / "cells")
-    summaries = tmp_path / "cells" / "test" / "summaries" / f"{gone}.jsonl.gz"
-    if others:
-        summaries.write_text("of another training", encoding="utf-8")
-    else:
-        summaries.unlink()
-    with pytest.raises(SystemExit, match=rf"missing \['{gone}'\]; delete these cells and let run"):
-        opening("low_resource")
-    assert not list((tmp_path / "cells" / "test").glob("*.json"))
-
-
-def test_a_training_writes_its_summaries_anew(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run, grid = module("low_resource.run"), module("low_resource.grid")
-    monkeypatch.setattr(run, "CELLS", tmp_path / "cells")
-    written: dict[Path, tuple[str, str]] = {}
-
-    def write(decoding: Any, out: Path, log: Path) -> None:
-        written[out] = (decoding.checkpoint.parent.name, decoding.records)
-
-    monkeypatch.setattr(run.Decoding, "write", write)
-    records = {"valid": "valid.jsonl", "test": "test.jsonl"}
-    material = SimpleNamespace(triples="data", records=records)
-    cell = grid.Cell(grid.XSCITLDR, 200, "mclas", "ms", 1)
-    old = run.kept_summaries(cell.name)
-    old.parent.mkdir(parents=True)
-    old.write_text("of an earlier training", encoding="utf-8")
-    valid = run.summarize(run.Study(tmp_path, material), f"{cell.name}_lr1e-3", cell)
-    assert valid.name == f"{cell.name}_lr1e-3.valid.jsonl", "another rate is another training"
-    assert written == {
-        valid: (f"{cell.name}_lr1e-3", "valid.jsonl"),
-        old: (f"{cell.name}_lr1e-3", "test.jsonl"),
-    }
-
-
-def test_cells_that_started_from_another_monolingual_summarizer_stop_the_study(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run, grid = module("low_resource.run"), module("low_resource.grid")
-    monkeypatch.setattr(run, "CELLS", tmp_path)
-    (tmp_path / "ms").mkdir()
-    (tmp_path / "ms" / "checkpoint_best.pt").write_bytes(b"this one")
-    own = hashlib.sha256(b"this one").hexdigest()
-    kept = {"a_from-ms": {"ms": own}, "b_from-scratch": {}, "c_from-ms": {"ms": "another"}}
-    for name, sha256 in kept.items():
-        text = json.dumps({"sha256": sha256})
-        (tmp_path / f"xscitldr_{name}.json").write_text(text, encoding="utf-8")
-    study = run.Study(tmp_path, SimpleNamespace(corpus=grid.XSCITLDR))
-    with pytest.raises(SystemExit, match=r"but \['xscitldr_c_from-ms'\] started from another"):
-        run.check_ms(study)
-    (tmp_path / "xscitldr_c_from-ms.json").unlink()
-    run.check_ms(study)
+    assert words("mclas-shuffled").startswith("fairseq-train shuffled ")
+    assert words("mclas").startswith("fairseq-train triples ")
+    assert "--target-layout ncls_ms --arch ncls_ms_tiny --lr 1e-3" in words("ncls_ms")
+    assert words("ncls_ms-half").split("--ncls-ms-init ")[1].startswith("cls-random")
+    assert f"--finetune-from-model {tmp_path}/ms/checkpoint_best.pt" in words("ncls")
+    assert "--finetune-from-model" not in words("ncls", "scratch")
+    assert "--train-subset-size 200 --subset-seed 2" in words("ncls")
+    assert "--train-subset-size" not in words("ncls", size=1983)
+    both = study.decoding(place, grid.Cell(grid.XSCITLDR, 200, "ncls_ms", "ms", 1), "t", "test")
+    assert both.flags[-2:] == ["--summary-decoder", "both"]
+    assert both.records == tmp_path / "test.jsonl"
 
 
 def test_the_report_shows_what_the_verdicts_rest_on(tmp_path: Path) -> None:
-    grid, report = module("low_resource.grid"), module("low_resource.report")
     means = {"ncls": 25.0, "ncls_ms": 27.0, "mclas": 30.0, "mclas-shuffled": 29.0}
+    table = Table("low_resource", tmp_path)
     for cell in grid.cells(grid.XSCITLDR):
         if cell.system not in means:
             continue
@@ -183,8 +126,8 @@ def test_the_report_shows_what_the_verdicts_rest_on(tmp_path: Path) -> None:
             scores["by_document"][metric] = scores["by_document"]["rouge1"]
         best = {"cls_nll_bits_per_token": cell.seed + means[cell.system] / 100}
         content = {"best": best, "valid": {"de": scores, "en": scores}}
-        (tmp_path / f"{cell.name}.json").write_text(json.dumps(content), encoding="utf-8")
-    results = report.Results(grid.XSCITLDR, "valid", tmp_path)
+        table.add(cell.name, content)
+    results = report.Results(grid.XSCITLDR, "valid", table)
     assert {name.split("_from")[0] for name in results.missing} == {"xscitldr_1983_ncls_ms-half"}
 
     _, _, *lengths, references = report.table_5(results)
@@ -202,15 +145,13 @@ def test_the_report_shows_what_the_verdicts_rest_on(tmp_path: Path) -> None:
 
 
 def test_the_report_counts_summaries_that_are_cut_off(tmp_path: Path) -> None:
-    grid, report = module("low_resource.grid"), module("low_resource.report")
-    results = report.Results(grid.NEWS, "test", tmp_path)
-    assert results.cut_off(100, "ncls", "ms") == ""
+    table = Table("low_resource", tmp_path)
+    assert report.Results(grid.NEWS, "test", table).cut_off(100, "ncls", "ms") == ""
     texts = ["Ein Satz.", "Ein Satz, der", "Wirklich? ", "Ja!"]
     for seed in grid.SEEDS:
-        cell = grid.Cell(grid.NEWS, 100, "ncls", "ms", seed)
-        file = tmp_path / "test" / "summaries" / f"{cell.name}.jsonl.gz"
-        file.parent.mkdir(parents=True, exist_ok=True)
-        lines = "".join(json.dumps({"id": text, "summary": {"de": text}}) + "\n" for text in texts)
-        file.write_bytes(gzip.compress(lines.encode()))
-    assert results.cut_off(100, "ncls", "ms") == "25 %"
-    assert report.Results(grid.NEWS, "valid", tmp_path).cut_off(100, "ncls", "ms") == ""
+        name = grid.Cell(grid.NEWS, 100, "ncls", "ms", seed).name
+        summaries = [{"id": text, "summary": {"de": text}} for text in texts]
+        lines = [{"cell": name, "split": "test", "summaries": summaries}]
+        table.add(name, {"test": {"de": made_up("1 2 3 4")}}, lines)
+    assert report.Results(grid.NEWS, "test", table).cut_off(100, "ncls", "ms") == "25 %"
+    assert report.Results(grid.NEWS, "valid", table).cut_off(100, "ncls", "ms") == ""

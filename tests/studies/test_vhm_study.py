@@ -1,14 +1,19 @@
 """The rules and the report of the VHM study, on made-up scores."""
 
-import json
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.studies.conftest import module
+from studies.harness import judging
+from studies.harness.command import choose
+from studies.harness.table import Table
+from studies.vhm import cells as grid
+from studies.vhm import report, verdicts
+from studies.vhm.__main__ import Vhm
+from tests.studies.conftest import made_up as made_up_scores
 
 Floats = NDArray[np.float64]
 
@@ -38,12 +43,11 @@ class MadeUp:
 
 
 def judge(results: MadeUp) -> dict[str, str]:
-    lines = list(module("vhm.verdicts").verdicts(results))
-    return dict(cast(tuple[str, str], line.split(": ", 1)) for line in lines)
+    parts = [line.partition(": ") for line in verdicts.verdicts(results)]
+    return {name: said for name, _, said in parts}
 
 
 def made_up(last: dict[str, float], few: dict[str, float] | None = None) -> MadeUp:
-    grid = module("vhm.grid")
     means = {(1_983, name): mean for name, mean in last.items()}
     means |= {(200, name): mean for name, mean in (few or {}).items()}
     return MadeUp(grid.XSCITLDR, means)
@@ -62,9 +66,8 @@ def test_each_vhm_is_compared_with_mt_ms_cls(mean: float, said: str) -> None:
 
 
 def test_two_chances_to_beat_mt_ms_cls_are_corrected_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    verdicts = module("vhm.verdicts")
     p = iter((0.03, 0.9, 0.5))
-    monkeypatch.setattr(verdicts, "paired_randomisation", lambda *_: next(p))
+    monkeypatch.setattr(judging, "paired_randomisation", lambda *_: next(p))
     found = judge(made_up(EQUAL | {"vhm": 2.0}))["1. VHM beats MT-MS-CLS"]
     assert found.startswith("undecided (")
     assert found.endswith("p 0.0300, corrected 0.0600).")
@@ -82,12 +85,10 @@ def test_the_gap_grows_shrinks_or_nobody_knows(few: float, last: float, said: st
 def test_nothing_is_judged_while_cells_are_missing() -> None:
     found = judge(made_up({}))
     assert {value.rstrip(".") for value in found.values()} == {"not judged: cells are missing"}
-    grid = module("vhm.grid")
     assert "4. Parts of VHM with free bits" in judge(MadeUp(grid.NEWS, {}))
 
 
 def test_a_part_matters_if_its_ablation_loses() -> None:
-    grid = module("vhm.grid")
     means = dict.fromkeys([*EQUAL, *grid.ABLATIONS], 0.0) | {"vhm-no-cls": -2.0, "vhm-flat": 2.0}
     found = judge(MadeUp(grid.NEWS, {(2_000, name): mean for name, mean in means.items()}))
     of = {
@@ -111,23 +112,53 @@ def test_a_latent_variable_is_used_if_another_documents_costs_in_each_seed() -> 
     assert judge(results)[name] == "not judged: cells are missing."
 
 
+def test_every_cell_has_a_name_of_its_own_and_trials_among_them() -> None:
+    study = Vhm()
+    cells = [
+        cell
+        for corpus in study.corpora
+        for cell in [*study.cells(corpus), *study.cells_by_name(corpus)]
+    ]
+    names = {cell.name for cell in cells}
+    assert len(names) == len(cells) == 105
+    assert {cell.tuned.name for cell in cells} <= names
+
+
+def test_ablations_have_free_bits_and_the_rate_of_the_system_that_they_are_taken_from() -> None:
+    whole = grid.SYSTEMS["vhm-free-bits"].flags
+    for name, system in grid.ABLATIONS.items():
+        assert system.flags.startswith(f"{whole} --"), name
+        assert grid.Cell(grid.NEWS, 2_000, name, 3).tuned.name == "news_200_vhm-free-bits_seed1"
+    for name in grid.REMEDIES:
+        assert grid.Cell(grid.NEWS, 2_000, name, 3).tuned.name == "news_200_vhm_seed1"
+
+
+def test_remedies_are_trained_only_when_they_are_named() -> None:
+    study = Vhm()
+    assert choose(study, "news", "") == list(grid.cells(grid.NEWS))
+    for regex in ("", "vhm", "seed1", "free-bits"):
+        systems = {cell.system for cell in choose(study, "news", regex)}
+        assert not systems & set(grid.REMEDIES), regex
+    named = choose(study, "news", "cyclical|per-dimension")
+    assert {cell.system for cell in named} == set(grid.REMEDIES)
+    assert {cell.size for cell in named} == {2_000}
+    with pytest.raises(SystemExit, match="no cell of xscitldr matches cyclical"):
+        choose(study, "xscitldr", "cyclical")
+
+
 def test_the_report_takes_scores_of_the_split_and_health_of_the_training(tmp_path: Path) -> None:
-    grid, report = module("vhm.grid"), module("vhm.report")
-    (tmp_path / "test").mkdir()
+    table = Table("vhm", tmp_path)
     for cell in [*grid.cells(grid.NEWS), *grid.remedies(grid.NEWS)]:
-        scores = {"by_document": dict.fromkeys(("rouge1", "rouge2", "rougeL"), "1000 3000")}
         latent = health(0.5, 0.1) if grid.SYSTEMS[cell.system].latent else None
-        content = {"rate": "2e-3", "health": latent, "valid": {"de": scores}}
-        (tmp_path / f"{cell.name}.json").write_text(json.dumps(content), encoding="utf-8")
-        scores = {"by_document": dict.fromkeys(("rouge1", "rouge2", "rougeL"), "5000 7000")}
+        content = {"rate": "2e-3", "health": latent, "valid": {"de": made_up_scores("1000 3000")}}
         if cell.system not in grid.REMEDIES and cell.seed < 3:
-            text = json.dumps({"test": {"de": scores}})
-            (tmp_path / "test" / f"{cell.name}.json").write_text(text, encoding="utf-8")
-    valid, test = (report.Results(grid.NEWS, split, tmp_path) for split in ("valid", "test"))
+            content["test"] = {"de": made_up_scores("5000 7000")}
+        table.add(cell.name, content)
+    valid, test = (report.Results(grid.NEWS, split, table) for split in ("valid", "test"))
     assert valid.missing == []
     assert {name[-5:] for name in test.missing} == {"seed3"}
-    assert valid.scores(2_000, "vhm").mean() == 20.0
-    assert valid.scores(2_000, "vhm-cyclical").mean() == 20.0
+    means = [valid.scores(2_000, system) for system in ("vhm", "vhm-cyclical")]
+    assert [None if one is None else one.mean() for one in means] == [20.0, 20.0]
     assert test.scores(2_000, "vhm") is None, "a seed is missing"
     assert len(test.health(2_000, "vhm-free-bits")) == 2
     assert len(list(report.table_4(valid))) == 2 + 5 * 4

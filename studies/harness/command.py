@@ -1,0 +1,110 @@
+"""The command line of every study: run, list, report and test."""
+
+import argparse
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from studies.harness.processes import claimed
+from studies.harness.running import open_test, run, run_start, states
+from studies.harness.study import CellT, MaterialT, Study, Work
+from studies.harness.table import RESULTS, Table
+
+
+def main(study: Study[CellT, MaterialT], arguments: Sequence[str] | None = None) -> None:
+    """Do what the command line says."""
+    args = parser(study).parse_args(arguments)
+    table = Table(study.name, args.results, getattr(args, "run", ""))
+    corpus: str = args.corpus
+    if args.command == "run":
+        _run(study, table, args)
+    elif args.command == "list":
+        work = Work(corpus, args.out / corpus, table, None)
+        print(*states(study, work), sep="\n")
+    elif args.command == "test":
+        open_test(study, _open(study, table, args))
+    else:
+        _report(study, table, args)
+
+
+def parser(study: Study[CellT, MaterialT]) -> argparse.ArgumentParser:
+    """The command line; the help is the docstring of the study's module."""
+    program = f"python -m studies.{study.name}"
+    whole = argparse.ArgumentParser(
+        prog=program,
+        description=sys.modules[type(study).__module__].__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = whole.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    helps = {
+        "run": "train, summarize and score every cell that is not in the table yet",
+        "list": "name and state of each cell, no more",
+        "report": "print tables and verdicts from the table",
+        "test": "open the test split: once, when all cells are there",
+    }
+    if not study.opens_test:
+        del helps["test"]
+    for command, text in helps.items():
+        one = commands.add_parser(command, help=text, description=f"{text[0].upper()}{text[1:]}.")
+        if command != "report":
+            one.add_argument("out", type=Path, metavar="OUT", help="folder for all but results")
+        first = study.corpora[0] if len(study.corpora) == 1 else None
+        one.add_argument("--corpus", choices=study.corpora, default=first, required=first is None)
+        one.add_argument(
+            "--results",
+            type=Path,
+            default=RESULTS,
+            metavar="FOLDER",
+            help="of the tables (default: studies/results)",
+        )
+        if command in ("run", "test"):
+            one.add_argument("--data", type=Path, metavar="DATA", help="folder of real corpora")
+        if command == "run":
+            one.add_argument("--only", default="", metavar="REGEX", help="cells whose name matches")
+        if command == "report":
+            one.add_argument(
+                "--run", default="", metavar="NAME", help="of an earlier run: rows NAME/..."
+            )
+            one.add_argument("--split", choices=("valid", "test"), default="valid")
+            one.add_argument("--plot", type=Path, metavar="PNG", help="write the figure too")
+    return whole
+
+
+def choose(study: Study[CellT, MaterialT], corpus: str, regex: str) -> list[CellT]:
+    """The cells whose name matches; those outside the comparison only if none of the others does.
+
+    Ends the study when there is none at all.
+    """
+    for group in (study.cells, study.cells_by_name):
+        if chosen := [cell for cell in group(corpus) if re.search(regex, cell.name)]:
+            return chosen
+    raise SystemExit(f"--only: no cell of {corpus} matches {regex}; `list` shows their names")
+
+
+def _open(
+    study: Study[CellT, MaterialT], table: Table, args: argparse.Namespace
+) -> Work[MaterialT]:
+    """Make or find the corpora and data-bins."""
+    out = args.out / args.corpus
+    with claimed(out / "corpora.claim") as mine:
+        if not mine:
+            raise SystemExit("the corpora are being made by another command; wait for it")
+        material = study.prepare(args.corpus, args.data, out)
+    return Work(args.corpus, out, table, material)
+
+
+def _run(study: Study[CellT, MaterialT], table: Table, args: argparse.Namespace) -> None:
+    chosen = choose(study, args.corpus, args.only)
+    work = _open(study, table, args)
+    run_start(study, work)
+    waiting = [cell.name for cell in chosen if not run(study, work, cell)]
+    if waiting:
+        print(f"== left to other commands: {', '.join(waiting)}; run this again to see them done")
+
+
+def _report(study: Study[CellT, MaterialT], table: Table, args: argparse.Namespace) -> None:
+    for title, lines in study.report(table, args.corpus, args.split):
+        print(*([title, ""] if title else []), *lines, *([""] if title else []), sep="\n")
+    if args.plot:
+        study.plot(table, args.corpus, args.split, args.plot)
