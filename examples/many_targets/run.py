@@ -27,6 +27,7 @@ from typing import Any
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE.parent), str(HERE.parent.parent)]
 from keep_cell import keep  # noqa: E402
+
 from studies.harness.processes import PLUGIN, call  # noqa: E402
 
 CELLS = HERE / "cells"

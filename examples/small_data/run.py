@@ -21,9 +21,9 @@ from typing import Any
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE.parent), str(HERE.parent.parent)]
 from keep_cell import keep  # noqa: E402
-from studies.harness.processes import call  # noqa: E402
 
 from mclas_fairseq.modules.emulated_bf16 import processor_has_bf16  # noqa: E402
+from studies.harness.processes import call  # noqa: E402
 
 SYNTHETIC_SIZE = 20000
 GREEDY = ["--beam", "1", "--no-repeat-ngram-size", "3", "--max-len-b", "60"]
