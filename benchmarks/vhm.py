@@ -20,6 +20,7 @@ from typing import Any
 import torch
 from fairseq.models import ARCH_CONFIG_REGISTRY
 
+import mclas_fairseq
 from benchmarks import paper_lengths
 from benchmarks.common import Ratio, mclas_command, own_peak_mib, parser, peak_memory_mib, timed
 from benchmarks.common import report as write_report
@@ -126,6 +127,7 @@ def main() -> None:
     options.add_argument("--texts", choices=("news", "zh2en"), default="news")
     args = options.parse_args()
     torch.set_num_threads(args.threads)
+    mclas_fairseq.register()
     task = load(args.work, args.texts, args.vocab_size)
     config = VhmElboConfig(
         label_smoothing=0.1, kl_annealing="constant", seed=1, max_update=1, sentence_avg=False

@@ -3,22 +3,16 @@
 Given to fairseq's commands as `--user-dir mclas_fairseq`, it adds tasks, models, criterions and a
 scorer to them; the `mclas` command does what fairseq has no command for.
 
-Importing the package registers everything, because fairseq looks for a plugin's tasks and models
-only when it imports the plugin itself, and never for its criterions and scorers. Only the `mclas`
-command puts that off until it knows that fairseq is needed, so that its help need not wait for it.
-So does a program that is started with MCLAS_REGISTER=later: what it uses of corpus and evaluation
-does not need fairseq, and for the rest it calls `register`.
+Importing the package is free: it loads neither torch nor fairseq. What fairseq shall know by name
+is registered by `--user-dir`, whether or not the package was imported before, by `register`, and
+by `load`.
 
 From Python, `load` opens a trained model that summarizes.
 """
 
 import logging
-import os
-import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from os import PathLike
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional, Union
 
 from mclas_fairseq.version import __version__ as __version__
@@ -34,6 +28,8 @@ _obstacle: Optional[ImportError] = None
 
 def register() -> None:
     """Add tasks, models, criterions, optimizer and scorer to fairseq; done twice, it does no more.
+
+    It also makes the changes to fairseq that `mclas_fairseq.host.changes` lists.
 
     Raises:
         SetupError: fairseq cannot be imported.
@@ -66,20 +62,6 @@ def _register() -> None:
         raise
     finally:
         root.removeHandler(placeholder)
-
-
-def _registers_later() -> bool:
-    program = Path(sys.argv[0]).name if sys.argv else ""
-    return program in ("mclas", "mclas.exe") or os.environ.get("MCLAS_REGISTER") == "later"
-
-
-def _register_on_import() -> None:
-    if "fairseq.tasks" in sys.modules:
-        _register()  # fairseq must not go on without a plugin that it was told to load
-    elif not _registers_later():
-        # What works without fairseq goes on; what needs it calls register(), which says why not.
-        with suppress(ImportError):
-            _register()
 
 
 def load(
@@ -130,4 +112,17 @@ def load(
     )
 
 
-_register_on_import()
+class _Folders(list[str]):
+    """The package's `__path__`, which registers the plugin when it is asked for a folder.
+
+    fairseq's `--user-dir` looks into the doors, the folders `tasks/` and `models/`, when it imports
+    a plugin itself. Of a package that the program has imported before, it asks one thing: whether
+    the folder is in its `__path__`. So this question is the third door.
+    """
+
+    def __contains__(self, folder: object) -> bool:
+        register()
+        return super().__contains__(folder)
+
+
+__path__ = _Folders(__path__)

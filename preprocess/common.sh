@@ -3,9 +3,6 @@
 
 set -euo pipefail
 
-# The steps between the published files and mclas prepare need no fairseq, and start at once without.
-export MCLAS_REGISTER=later
-
 # Each pipeline sets these: names of its options with a value, and of those without.
 : "${known=}" "${switches=}"
 

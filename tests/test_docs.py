@@ -26,6 +26,8 @@ from mclas_fairseq.evaluation.content import CONTENT
 from mclas_fairseq.evaluation.protocols import PROTOCOLS
 from mclas_fairseq.scoring.validation import REPORTED
 
+mclas_fairseq.register()  # its names stand in fairseq's registries
+
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = Path(mclas_fairseq.__path__[0])
 README = ROOT / "README.md"

@@ -13,18 +13,13 @@ from typing import Any
 
 from fairseq.file_io import PathManager
 
-from mclas_fairseq.host.wrapping import wrap_once
-
 # One fixed name, so that what a killed copy left behind is overwritten by the next.
 TEMPORARY_SUFFIX = ".tmp"
 
 
-def make_copies_atomic() -> None:
-    """Wrap `fairseq.file_io.PathManager.copy`, for this process. Idempotent."""
-    wrap_once(PathManager, "copy", _atomic)
+def atomic(copy: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap `fairseq.file_io.PathManager.copy`."""
 
-
-def _atomic(copy: Callable[..., Any]) -> Callable[..., Any]:
     def copy_then_rename(src_path: str, dst_path: str, overwrite: bool = False) -> Any:
         if PathManager.path_requires_pathmanager(dst_path) or (
             os.path.exists(dst_path) and not overwrite

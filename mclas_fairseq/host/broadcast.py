@@ -11,22 +11,14 @@ from collections.abc import Callable
 from typing import Any, Optional
 
 import torch
-from fairseq.distributed import utils as distributed_utils
 from omegaconf import DictConfig, ListConfig, OmegaConf
-
-from mclas_fairseq.host.wrapping import wrap_once
 
 MARK = "__omegaconf__"
 
 
-def make_broadcast_safe() -> None:
-    """Wrap `fairseq.distributed.utils.broadcast_object`, for this process. Idempotent."""
-    # What fairseq puts in the place of a tensor while the rest of the object is sent: an integer.
-    torch.serialization.add_safe_globals([distributed_utils._TensorPlaceholder])
-    wrap_once(distributed_utils, "broadcast_object", _in_plain_containers)
+def in_plain_containers(broadcast: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap `fairseq.distributed.utils.broadcast_object`."""
 
-
-def _in_plain_containers(broadcast: Callable[..., Any]) -> Callable[..., Any]:
     def broadcast_plain(
         obj: Any, src_rank: int, group: object, dist_device: Optional[torch.device] = None
     ) -> Any:

@@ -13,15 +13,11 @@ from fairseq import tasks
 from mclas_fairseq.data.data_bin import TOKENIZER_FOLDER
 from mclas_fairseq.data.manifest import MANIFEST_FILE
 from mclas_fairseq.errors import ConfigError
-from mclas_fairseq.host.wrapping import wrap_once
 
 
-def refuse_foreign_tasks() -> None:
-    """Wrap `fairseq.tasks.setup_task`, for this process. Idempotent."""
-    wrap_once(tasks, "setup_task", _checked)
+def refusing_our_data_bins(setup: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap `fairseq.tasks.setup_task`."""
 
-
-def _checked(setup: Callable[..., Any]) -> Callable[..., Any]:
     def setup_task(cfg: Any, **kwargs: Any) -> Any:
         name = str(getattr(cfg, "_name", None) or getattr(cfg, "task", None))
         task = tasks.TASK_REGISTRY.get(name)

@@ -8,23 +8,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from fairseq import checkpoint_utils
 from fairseq.file_io import PathManager
 
 from mclas_fairseq.checkpoints.load_errors import check_file
-from mclas_fairseq.host.wrapping import wrap_once
 
 _NOT_FOUND = "Model file not found: "
 _DEFAULT = "checkpoint_last.pt"  # of --restore-file; its absence is a first start
 
 
-def refuse_missing_checkpoints() -> None:
-    """Wrap fairseq's functions that look for checkpoints, for this process. Idempotent."""
-    wrap_once(checkpoint_utils, "load_model_ensemble_and_task", _for_decoding)
-    wrap_once(checkpoint_utils, "load_checkpoint", _for_training)
+def found_for_decoding(load: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap `fairseq.checkpoint_utils.load_model_ensemble_and_task`."""
 
-
-def _for_decoding(load: Callable[..., Any]) -> Callable[..., Any]:
     def load_model_ensemble_and_task(*args: Any, **kwargs: Any) -> Any:
         try:
             return load(*args, **kwargs)
@@ -36,7 +30,9 @@ def _for_decoding(load: Callable[..., Any]) -> Callable[..., Any]:
     return load_model_ensemble_and_task
 
 
-def _for_training(load: Callable[..., Any]) -> Callable[..., Any]:
+def found_for_training(load: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap `fairseq.checkpoint_utils.load_checkpoint`."""
+
     def load_checkpoint(cfg: Any, trainer: Any, **passthrough_args: Any) -> Any:
         started = PathManager.exists(str(Path(cfg.save_dir) / _DEFAULT))
         if cfg.restore_file != _DEFAULT:

@@ -1,51 +1,55 @@
 """One line instead of a traceback, when fairseq's commands meet an error of the user's.
 
 `mclas` turns an `MclasError` into one line itself. In `fairseq-train` and its sisters the same
-error would end in some sixty lines of traceback, of which the last one matters. When the running
-program is one of fairseq's commands, this hook prints that line alone; all other errors, and every
-program that merely imports the package, keep their tracebacks. `LOGLEVEL=DEBUG`, the variable from
-which fairseq's commands take their log level, brings the traceback back.
+error would end in some sixty lines of traceback, of which the last one matters. An error of ours
+that has passed through the `main` of one of fairseq's commands on its way out of the program is
+told in that line alone; all other errors, and those of programs that merely import the package,
+keep their tracebacks. `LOGLEVEL=DEBUG`, the variable from which fairseq's commands take their log
+level, brings the traceback back.
 """
 
 import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from traceback import walk_tb
 from types import TracebackType
 from typing import Optional
 
 from mclas_fairseq.errors import MclasError
-from mclas_fairseq.host.wrapping import wrap_once
 
 Hook = Callable[[type[BaseException], BaseException, Optional[TracebackType]], object]
 
-
-def print_errors_in_one_line() -> None:
-    """Set `sys.excepthook` if the running program is a command of fairseq's. Idempotent."""
-    program = sys.argv[0] if sys.argv else ""
-    if is_fairseq_command(program):
-        wrap_once(sys, "excepthook", lambda hook: one_line_hook(Path(program).stem, hook))
+_COMMANDS = "fairseq_cli"  # the package that holds fairseq's commands
+_STARTS = ("cli_main", "main")  # where each begins
 
 
-def is_fairseq_command(program: str) -> bool:
-    """Tell `.../bin/fairseq-train` and `.../fairseq_cli/train.py` from all other programs."""
-    path = Path(program)
-    return path.name.startswith("fairseq-") or path.parent.name == "fairseq_cli"
-
-
-def one_line_hook(command: str, otherwise: Hook) -> Hook:
-    """Make a hook that prints `COMMAND: error: MESSAGE` for our errors and hands on the others."""
+def in_one_line(otherwise: Hook) -> Hook:
+    """Wrap `sys.excepthook`: `COMMAND: error: MESSAGE` for our errors in fairseq's commands."""
 
     def hook(
         kind: type[BaseException], error: BaseException, traceback: Optional[TracebackType]
     ) -> None:
-        ours = find_our_error(error)
-        if ours is None or os.environ.get("LOGLEVEL", "").upper() == "DEBUG":
+        ours, command = find_our_error(error), find_command(traceback)
+        debugging = os.environ.get("LOGLEVEL", "").upper() == "DEBUG"
+        if ours is None or command is None or debugging:
             otherwise(kind, error, traceback)
             return
         sys.stderr.write(f"{command}: error: {ours}\n")
 
     return hook
+
+
+def find_command(traceback: Optional[TracebackType]) -> Optional[str]:
+    """Which of fairseq's commands an error ended, as in "fairseq-train"; None: it was no command.
+
+    However the command was started: by its script, by `python -m`, from a program.
+    """
+    for frame, _ in walk_tb(traceback):
+        path = Path(frame.f_code.co_filename)
+        if path.parent.name == _COMMANDS and frame.f_code.co_name in _STARTS:
+            return f"fairseq-{path.stem.replace('_', '-')}"
+    return None
 
 
 def find_our_error(error: Optional[BaseException]) -> Optional[MclasError]:

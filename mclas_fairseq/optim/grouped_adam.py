@@ -8,7 +8,7 @@ and decay are the same for both groups.
 """
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn, Optional
 
@@ -28,7 +28,7 @@ SCHEDULE = "grouped_inverse_sqrt"
 # the optimizer's state.
 GROUP_KEY = "name"
 
-_FLAT = (
+NEEDS_THEM_APART = (
     f"--optimizer {NAME}: it needs the parameters apart to give them their rates, --fp16 joins "
     "them to one; add --fp16-no-flatten-grads, or use bf16"
 )
@@ -54,7 +54,7 @@ class GroupedAdam(FairseqAdam):
                 one of the groups is empty.
         """
         if len(params) == 1:
-            raise ConfigError(_FLAT)
+            raise ConfigError(NEEDS_THEM_APART)
         if not are_marked(params):
             raise ConfigError(
                 f"--optimizer {NAME}: it needs parameters that a task has marked as the encoder's "
@@ -115,17 +115,6 @@ class GroupedAdam(FairseqAdam):
                 "trained with, or add --reset-optimizer"
             )
         super().load_state_dict(state_dict, optimizer_overrides)
-
-
-def refuse_flat_parameters(build: Callable[..., Any]) -> Callable[..., Any]:
-    """Wrap fairseq's `FP16Optimizer.build_fp32_params`: without a GPU it would fail elsewhere."""
-
-    def checked(args: Any, params: Any, flatten: bool = True) -> Any:
-        if flatten and getattr(args, "_name", None) == NAME:
-            raise ConfigError(_FLAT)
-        return build(args, params, flatten=flatten)
-
-    return checked
 
 
 def _shape(groups: Sequence[dict[str, Any]]) -> list[tuple[str, int]]:

@@ -15,6 +15,7 @@ import torch
 from fairseq import checkpoint_utils
 
 from mclas_fairseq.checkpoints.load_errors import check_file, clear_errors
+from mclas_fairseq.checkpoints.safe_loading import allow_fairseq_types
 from mclas_fairseq.errors import CheckpointError, ConfigError
 from mclas_fairseq.translators.options import TranslatorOptions, TranslatorSpec
 from mclas_fairseq.translators.pieces import find_subwords
@@ -96,7 +97,10 @@ def load_model(paths: Sequence[Path], options: TranslatorOptions) -> LoadedModel
 def _read(path: Path) -> Any:
     # Scores while training need files and packages that a translator does without.
     overrides = {"data": str(path.parent), "eval_bleu": False}
-    state = checkpoint_utils.load_checkpoint_to_cpu(str(path), overrides)
+    # A process that only translates, as a shard's on Slurm, need not have registered the plugin.
+    allow_fairseq_types()
+    with clear_errors(path):
+        state = checkpoint_utils.load_checkpoint_to_cpu(str(path), overrides)
     if state.get("cfg") is None:
         raise CheckpointError(
             f"checkpoint {path}: must say how its model is built, but has neither args nor cfg; "

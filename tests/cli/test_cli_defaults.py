@@ -13,6 +13,7 @@ from fairseq import options
 from fairseq.models import ARCH_CONFIG_REGISTRY, ARCH_MODEL_INV_REGISTRY
 from fairseq.tasks import TASK_DATACLASS_REGISTRY
 
+import mclas_fairseq
 from mclas_fairseq.binarize.options import TokenizerOptions
 from mclas_fairseq.cli import COMMANDS, build_parser
 from mclas_fairseq.corpus.conversion.splitting import SplitOptions
@@ -23,6 +24,8 @@ from mclas_fairseq.summarization.model import MclasModel
 from mclas_fairseq.summarization.two_decoders import NclsMsModel
 from mclas_fairseq.vhm.elbo import VhmElboConfig
 from mclas_fairseq.vhm.model import VhmModel
+
+mclas_fairseq.register()  # its names stand in fairseq's registries
 
 REQUIRED = "(required)"
 

@@ -12,6 +12,7 @@ from typing import Optional
 import pytest
 import torch
 
+import mclas_fairseq
 from mclas_fairseq.cli import doctor, doctor_probe, doctor_rows
 from mclas_fairseq.cli.doctor_rows import Finding, Part, Row, State
 
@@ -222,6 +223,7 @@ def test_plugin_check_finds_our_classes() -> None:
 def test_plugin_check_sees_a_name_taken_by_another(monkeypatch: pytest.MonkeyPatch) -> None:
     from fairseq import scoring
 
+    mclas_fairseq.register()
     monkeypatch.setitem(scoring.SCORER_REGISTRY, "rouge", dict)
     said = doctor_probe.run_check("plugin")
     assert said["error"] == (

@@ -10,12 +10,14 @@ from pathlib import Path
 import pytest
 from fairseq.file_io import PathManager
 
-from mclas_fairseq.host.atomic_copies import make_copies_atomic
+from mclas_fairseq.host.atomic_copies import atomic
+from mclas_fairseq.host.wrapping import wrap_once
 
 KILLED_COPY = """
 import os, shutil, signal, sys
 from fairseq.file_io import PathManager
-from mclas_fairseq.host.atomic_copies import make_copies_atomic
+from mclas_fairseq.host.atomic_copies import atomic
+from mclas_fairseq.host.wrapping import wrap_once
 
 def copy_half(source, target, **_):
     content = open(source, "rb").read()
@@ -25,14 +27,14 @@ def copy_half(source, target, **_):
         os.kill(os.getpid(), signal.SIGKILL)
 
 shutil.copyfile = copy_half
-make_copies_atomic()
+wrap_once(PathManager, "copy", atomic)
 PathManager.copy(sys.argv[1], sys.argv[2], overwrite=True)
 """
 
 
 @pytest.fixture(autouse=True)
 def _atomic() -> None:
-    make_copies_atomic()
+    wrap_once(PathManager, "copy", atomic)
 
 
 def test_copy_replaces_the_old_file_and_reports_success(tmp_path: Path) -> None:
@@ -83,5 +85,5 @@ def test_copy_killed_halfway_leaves_the_old_file_whole_and_can_be_repeated(tmp_p
 
 def test_making_copies_atomic_twice_wraps_once() -> None:
     first = PathManager.copy
-    make_copies_atomic()
+    wrap_once(PathManager, "copy", atomic)
     assert PathManager.copy is first

@@ -18,13 +18,13 @@ from mclas_fairseq.checkpoints.safe_loading import load_checkpoint
 from mclas_fairseq.host.broadcast import from_plain, to_plain
 
 PATIENCE_S = 600  # each process imports torch and fairseq, on a machine that may be busy
-# A plugin that installs what is under test, and notes what each process holds after loading.
+# A plugin that makes our changes to fairseq, and notes what each process holds after loading.
 PLUGIN = """
 import json, os
 from fairseq.trainer import Trainer
-from mclas_fairseq.host.install import install
+import mclas_fairseq
 
-install()
+mclas_fairseq.register()
 load = Trainer.load_checkpoint
 
 def load_and_note(trainer, *args, **kwargs):

@@ -5,6 +5,7 @@ from argparse import Namespace
 import pytest
 import torch
 
+import mclas_fairseq
 from mclas_fairseq.binarize.options import PrepareOptions, TokenizerOptions
 from mclas_fairseq.binarize.prepare import prepare
 from mclas_fairseq.corpus.records import write_records
@@ -16,6 +17,8 @@ from mclas_fairseq.summarization.task import (
     CrossLingualSummarizationConfig,
     CrossLingualSummarizationTask,
 )
+
+mclas_fairseq.register()  # its names stand in fairseq's registries
 
 OPTIONS = DecodingOptions(beam=3, nbest=2, max_len_b=12)
 

@@ -26,6 +26,8 @@ from mclas_fairseq.corpus.synthetic_news import generate
 from mclas_fairseq.errors import MclasError
 from mclas_fairseq.host.one_line_errors import find_our_error
 
+mclas_fairseq.register()  # its names stand in fairseq's registries
+
 Row = dict[str, Any]
 
 TASK = "cross_lingual_summarization"

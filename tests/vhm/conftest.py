@@ -13,9 +13,12 @@ from fairseq.data.data_utils import collate_tokens
 from fairseq.models import ARCH_CONFIG_REGISTRY
 from torch import Tensor
 
+import mclas_fairseq
 from mclas_fairseq.data.data_bin import dictionary_fingerprint
 from mclas_fairseq.vhm.elbo import VhmElbo, VhmElboConfig
 from mclas_fairseq.vhm.model import VhmModel
+
+mclas_fairseq.register()  # its names stand in fairseq's registries
 
 WORDS = 20
 SIZES = {"embed_dim": 16, "ffn_embed_dim": 32, "layers": 1, "attention_heads": 2}
