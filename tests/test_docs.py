@@ -2,9 +2,11 @@
 
 import argparse
 import ast
+import importlib
 import re
 import shlex
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,8 @@ from mclas_fairseq.data.manifest import FORMAT_VERSION
 from mclas_fairseq.evaluation.content import CONTENT
 from mclas_fairseq.evaluation.protocols import PROTOCOLS
 from mclas_fairseq.scoring.validation import REPORTED
+from studies.harness import command as study_command
+from studies.harness.study import Study
 
 mclas_fairseq.register()  # its names stand in fairseq's registries
 
@@ -33,7 +37,8 @@ PACKAGE = Path(mclas_fairseq.__path__[0])
 README = ROOT / "README.md"
 TRAINING = ROOT / "docs" / "training.md"
 DOCS = sorted((ROOT / "docs").glob("*.md"))
-PAGES = [README, *DOCS, *sorted((ROOT / "examples").glob("*/README.md"))]
+RECIPES = [*(ROOT / "examples").glob("*/README.md"), *(ROOT / "studies").rglob("README.md")]
+PAGES = [README, *DOCS, *sorted(RECIPES)]
 NAMES = [page.relative_to(ROOT).as_posix() for page in PAGES]
 TASK = "cross_lingual_summarization"
 SEVERAL = "multitask_summarization"
@@ -104,6 +109,10 @@ def check_command(words: list[str]) -> bool:
             return True
         own_file = args.preset.endswith(".toml")  # the reader's, which is not here
         words = train_command(args.data, "tiny-data" if own_file else args.preset, more)
+    if words[:2] == ["python", "-m"] and words[2].startswith("studies."):
+        with pytest.raises(SystemExit) if "--help" in words else nullcontext():
+            study_parser(words[2]).parse_args(words[3:])
+        return True
     if words[0] in FAIRSEQ_PARSERS:
         place = words.index("--user-dir") + 1
         # Two folders of the same name cannot be plugins of one process: the texts' is ours.
@@ -113,6 +122,16 @@ def check_command(words: list[str]) -> bool:
         assert args.task in TASKS, f"{words[0]} without --task {TASK}"
         return True
     return False
+
+
+def study_parser(name: str) -> argparse.ArgumentParser:
+    """The parser of `python -m NAME`, a study."""
+    module = importlib.import_module(name)
+    if hasattr(module, "__path__"):
+        module = importlib.import_module(f"{name}.__main__")
+    kinds = [one for one in vars(module).values() if isinstance(one, type)]
+    (kind,) = [one for one in kinds if issubclass(one, Study) and one.__module__ == module.__name__]
+    return study_command.parser(kind())
 
 
 def subparsers(parser: argparse.ArgumentParser | None = None) -> dict[str, argparse.ArgumentParser]:
@@ -211,6 +230,10 @@ def test_flags_that_are_named_exist(name: str) -> None:
         if words[0] == "mclas" and len(words) > 1 and words[1] != "COMMAND":
             assert words[1] in COMMANDS, f"{name}: {code}"
             known = frozenset(flags_of(subparsers()[words[1]]))
+        if words[:2] == ["python", "-m"] and words[2].startswith("studies."):
+            known = frozenset(flags_of(study_parser(words[2])))
+        elif name.startswith("studies/") and name.count("/") > 1:  # a study's own page
+            known |= flags_of(study_parser(".".join(name.split("/")[:-1])))
         assert set(FLAG.findall(code)) <= known, f"{name}: {code}"
 
 
