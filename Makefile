@@ -8,6 +8,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3; do \
 	$$p -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' 2>/dev/null \
 	&& { command -v $$p; break; }; done)
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+STEP := @bash requirements/progress.sh
 
 .PHONY: setup demo test quick lint clean
 .DEFAULT_GOAL := help
@@ -21,9 +22,13 @@ $(VENV)/.ready: setup.py requirements/build.txt requirements/fairseq.txt require
 	@test -n "$(PYTHON)" || { echo "make: Python 3.11 or 3.12 is needed; give it with PYTHON=/path/to/python3.11" >&2; exit 1; }
 	@echo "set-up: creating $(VENV) with $(PYTHON) (about three minutes and 1.5 GB; once)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(PIP) -c requirements/pins.txt -r requirements/build.txt
-	$(PIP) --no-build-isolation --no-deps -r requirements/fairseq.txt
-	$(PIP) -c requirements/pins.txt --no-build-isolation -e '.[dev]'
+	$(STEP) "1/3 torch, and what fairseq is compiled with" \
+		$(PIP) -c requirements/pins.txt -r requirements/build.txt
+	$(STEP) "2/3 this package and what it needs" \
+		$(PIP) -c requirements/pins.txt --no-build-isolation -e '.[dev]'
+	@# Last and without dependencies: it declares torchaudio, which text does not need.
+	$(STEP) "3/3 fairseq, on Python 3.11 compiled for two minutes" \
+		$(PIP) --no-build-isolation --no-deps -r requirements/fairseq.txt
 	@touch $@
 
 lint: $(VENV)/.ready

@@ -11,6 +11,7 @@ plugin=$(python -c 'import mclas_fairseq; print(mclas_fairseq.__path__[0])')
 # busy machine cost many times what they save.
 export OMP_NUM_THREADS=1
 log=$out/log
+updates=350
 mkdir -p "$log"
 
 say() { printf '\n== %s\n' "$*"; }
@@ -22,10 +23,37 @@ train() { # LAYOUT
         --criterion summary_cross_entropy --label-smoothing 0.1 \
         --optimizer adam --adam-betas '(0.9, 0.98)' --clip-norm 1.0 \
         --lr 3e-3 --lr-scheduler inverse_sqrt --warmup-updates 200 \
-        --max-tokens 3000 --max-update 350 --seed 1 --num-workers 0 \
+        --max-tokens 3000 --max-update $updates --seed 1 --num-workers 0 \
         --save-dir "$out/$1" --no-epoch-checkpoints --no-last-checkpoints \
-        --validate-interval 2 --log-format simple --log-interval 100 --cpu \
+        --validate-interval 2 --log-format simple --log-interval 10 --cpu \
         > "$log/train-$1.log" 2>&1
+}
+
+# How far both trainings are, from their logs: a bar on a terminal, elsewhere a line now and then.
+watch_training() {
+    local begun=$SECONDS width=30
+    while sleep 2; do
+        local passed=$((SECONDS - begun)) done_updates=$updates text=""
+        for layout in ncls mclas; do
+            local last
+            last=$(grep -o 'loss=[0-9.]*\|num_updates=[0-9]*' "$log/train-$layout.log" 2>/dev/null | tail -n 3)
+            local at=0 loss=
+            at=$(sed -n 's/^num_updates=//p' <<<"$last" | tail -n 1)
+            loss=$(sed -n 's/^loss=//p' <<<"$last" | head -n 1)
+            at=${at:-0}
+            [ "$at" -lt "$done_updates" ] && done_updates=$at
+            text+=" $layout $at/$updates${loss:+ loss $loss}"
+        done
+        local filled=$((width * done_updates / updates)) left=""
+        [ "$done_updates" -gt 0 ] &&
+            left=", $((passed * (updates - done_updates) / done_updates)) s left"
+        if [ -t 1 ]; then
+            printf '\r[%-*s]%s, %d s%s   ' "$width" "$(printf '%*s' "$filled" '' | tr ' ' '#')" \
+                "$text" "$passed" "$left"
+        elif [ $((passed % 30)) -lt 2 ]; then
+            printf '%s, %d s%s\n' "${text# }" "$passed" "$left"
+        fi
+    done
 }
 
 summarize() { # LAYOUT
@@ -56,8 +84,16 @@ mclas prepare --source-lang en --target-lang de --train "$out/news/train.jsonl" 
     --valid "$out/news/valid.jsonl" --test "$out/news/test.jsonl" --out "$out/data-bin" \
     --tokenizer bpe --vocab-size 800 --overwrite 2> "$log/prepare.log"
 
-say "3/5 training NCLS and MCLAS, 350 updates each, about two minutes (logs: $log/train-*.log)"
+say "3/5 training NCLS and MCLAS, $updates updates each (logs: $log/train-*.log)"
+: > "$log/train-ncls.log"
+: > "$log/train-mclas.log"
+watch_training &
+watcher=$!
+trap 'kill "$watcher" 2>/dev/null || true' EXIT
 both train
+kill "$watcher"
+wait "$watcher" 2>/dev/null || true
+[ -t 1 ] && printf '\n'
 for layout in ncls mclas; do
     printf '%s: ' "$layout"
     grep -F '| valid |' "$log/train-$layout.log" | tail -n 1 | sed "s/.*subset | //; s/ | wps.*//"

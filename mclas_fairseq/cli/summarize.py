@@ -2,6 +2,8 @@
 
 import argparse
 import json
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mclas_fairseq.cli._search_flags import add_search_flags
@@ -47,6 +49,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--target-langs", metavar="LANG[,LANG...]",
         help="of a model with several target languages: those to write (default: all)",
     )  # fmt: skip
+    parser.add_argument(
+        "--attention", type=Path, metavar="FILE",
+        help="write there, a JSON line a document, what each piece of its best summary attended to"
+        " (each document is searched a second time); mclas report --attention shows it",
+    )  # fmt: skip
     parser.add_argument("--batch-size", type=int, default=16, metavar="N", help="default: 16")
     parser.add_argument("--cpu", action="store_true", help="do not use a GPU")
     add_search_flags(parser.add_argument_group("search, as fairseq-generate"))
@@ -68,7 +75,26 @@ def run(args: argparse.Namespace) -> int:
         progress = tqdm(outputs, total=len(items), unit="document", disable=None)
         for item, summary in zip(items, progress, strict=True):
             stream.write(_line(item, summary, _chosen(summarizer, args.write)) + "\n")
+    if args.attention is not None:
+        _write_attention(args.attention, items, summarizer)
     return 0
+
+
+def _write_attention(path: Path, items: Sequence[InputDocument], summarizer: "Summarizer") -> None:
+    from tqdm import tqdm
+
+    from mclas_fairseq.corpus.output import write_json_lines
+
+    tokenizer, source = summarizer.task.data_bin.tokenizer, summarizer.source_lang
+    rows = (
+        {
+            "id": str(number) if item.id is None else item.id,
+            **summarizer.attention(item.text).to_json(tokenizer, source),
+        }
+        for number, item in enumerate(items, start=1)
+    )
+    progress = tqdm(rows, total=len(items), unit="document", desc="attention", disable=None)
+    write_json_lines(str(path), progress)
 
 
 def _chosen(summarizer: "Summarizer", write: str) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from mclas_fairseq.corpus.tokenizers import Tokenizer
 from mclas_fairseq.errors import ConfigError
 from mclas_fairseq.summarization.task import CrossLingualSummarizationTask
 
@@ -98,6 +99,42 @@ class SummaryAttention:
         # Input j is token j - 1: the first summary stands behind the start symbol.
         part: Matrix = weights[self.separator + 1 : -1, 1 : self.separator + 1]
         return part
+
+    def to_json(self, tokenizer: Tokenizer, source_lang: str) -> dict[str, Any]:
+        """What pages show of it, as `evaluation/html/attention.py` reads it.
+
+        Args:
+            tokenizer: turns pieces into the text that they add.
+            source_lang: language of the document.
+
+        Returns:
+            `document` and `summaries` as pieces of text, and for each piece of the summaries its
+            weights `to_document` and `to_summaries` (the pieces that were written), means over
+            layers, rounded; separator, start symbol and EOS are left out.
+        """
+        halves = [self.first, self.second][: len(self.languages)]
+        begin = len(self.first) + 1  # of the second summary, behind the separator
+        written = [*range(len(self.first)), *range(begin, begin + len(self.second))]
+        # What was written at step n was read at the next one: its column is n + 1.
+        between = self.within[np.ix_(written, [step + 1 for step in written])]
+        shown = len(self.document) - 1  # without EOS
+        return {
+            "document": _shares(self.document[:shown], tokenizer, source_lang),
+            "summaries": [
+                _shares(half, tokenizer, language)
+                for half, language in zip(halves, self.languages, strict=True)
+            ],
+            "to_document": _rounded(self.cross[written, :shown]),
+            "to_summaries": _rounded(between),
+        }
+
+
+def _rounded(weights: Matrix) -> list[list[float]]:
+    return [[round(float(weight), 4) for weight in row] for row in weights]
+
+
+def _shares(pieces: list[str], tokenizer: Tokenizer, language: str) -> dict[str, Any]:
+    return {"language": language, "pieces": tokenizer.shares(pieces, language)}
 
 
 def _mean(layers: npt.NDArray[np.float32]) -> Matrix:

@@ -100,6 +100,26 @@ def test_literal_special_symbols_decode_to_themselves(
 
 
 @pytest.mark.parametrize("name", NAMES)
+@given(text=ANY_TEXT, language=st.sampled_from(["en", "de", "zh", "fr"]))
+@settings(deadline=None, max_examples=60)
+def test_shares_of_pieces_joined_are_the_decoded_text(
+    trained: dict[str, Tokenizer], name: str, text: str, language: str
+) -> None:
+    pieces = trained[name].encode(text, language)
+    shares = trained[name].shares(pieces, language)
+    assert len(shares) == len(pieces)
+    assert "".join(shares) == trained[name].decode(pieces, language)
+
+
+def test_each_piece_has_its_own_share_of_the_text(trained: dict[str, Tokenizer]) -> None:
+    pieces = ["▁A", "▁meth", "od", "▁le", "arns", "."]
+    shares = trained["sentencepiece"].shares(pieces, "en")
+    assert shares == ["A", " meth", "od", " le", "arns", "."]
+    assert trained["bpe"].shares(["meth@@", "od", "2", "."], "en") == ["meth", "od", " 2", "."]
+    assert trained["words"].shares([], "en") == []
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_decode_keeps_an_unknown_piece_visible(trained: dict[str, Tokenizer], name: str) -> None:
     pieces = trained[name].encode("method writes", "en")
     text = trained[name].decode([*pieces, "<unk>"], "en")

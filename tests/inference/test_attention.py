@@ -83,6 +83,24 @@ def test_weights_are_those_of_the_formula(
     np.testing.assert_allclose(again.within, looked.within, atol=0)
 
 
+def test_what_pages_show_is_the_text_with_the_weights_of_its_pieces(
+    summarizer: Summarizer, documents: list[str], looked: SummaryAttention
+) -> None:
+    shown = looked.to_json(summarizer.task.data_bin.tokenizer, "en")
+    best = summarizer.summarize(documents[0]).best.summary
+    english, german = shown["summaries"]
+    assert ("".join(english["pieces"]), english["language"]) == (best["en"], "en")
+    assert ("".join(german["pieces"]), german["language"]) == (best["de"], "de")
+    assert len(shown["document"]["pieces"]) == len(looked.document) - 1
+    written = len(looked.first) + len(looked.second)
+    assert np.shape(shown["to_document"]) == (written, len(looked.document) - 1)
+    weights = np.array(shown["to_summaries"])
+    assert weights.shape == (written, written)
+    between = weights[len(looked.first) :, : len(looked.first)]
+    np.testing.assert_allclose(between, looked.between(), atol=1e-4)
+    assert np.all(np.triu(weights) == 0), "no piece looks at itself or ahead"
+
+
 def test_looking_changes_nothing(summarizer: Summarizer, documents: list[str]) -> None:
     before = summarizer.summarize(documents[:3])
     summarizer.attention(documents[1])

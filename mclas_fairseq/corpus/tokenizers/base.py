@@ -120,6 +120,21 @@ class Tokenizer(ABC):
     def decode(self, pieces: Sequence[str], language: str) -> str:
         """Return the text of `pieces`; a piece `<unk>` stays visible as such."""
 
+    def shares(self, pieces: Sequence[str], language: str) -> list[str]:
+        """Return what each piece adds to the text of all; joined, they are `decode` of all pieces.
+
+        A space belongs to the piece behind it. A piece by which nothing is there yet, such as the
+        first byte of a letter, adds nothing.
+        """
+        whole = self.decode(pieces, language)
+        ends: list[int] = []
+        for count in range(1, len(pieces)):
+            begun = self.decode(pieces[:count], language)
+            common = len(os.path.commonprefix([begun, whole]))
+            ends.append(max(common, ends[-1] if ends else 0))
+        starts = [0, *ends]
+        return [whole[a:b] for a, b in zip(starts, [*ends, len(whole)], strict=True)][: len(pieces)]
+
     def entries(self) -> Optional[list[str]]:
         """Return all pieces there are, in a fixed order; None if only counting can tell."""
         return None
