@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from mclas_fairseq.corpus.text_files import read_lines
+from mclas_fairseq.errors import DataError
 
 _VALUE = re.compile(r"\| (\w+) (-?[\d.]+(?:e[-+]?\d+)?)(?= |$)")
 
@@ -17,9 +17,19 @@ def read_validations(log: Path) -> list[dict[str, float]]:
         DataError: the log is missing or cannot be read.
     """
     found: dict[float, dict[str, float]] = {}
-    for _, line in read_lines(log):
+    for line in _read(log).splitlines():
         if "| valid |" in line:
             values = {name: float(value) for name, value in _VALUE.findall(line)}
             if "num_updates" in values:
                 found[values["num_updates"]] = values
     return [found[update] for update in sorted(found)]
+
+
+def _read(log: Path) -> str:
+    try:
+        return log.read_text(encoding="utf-8", errors="replace")  # one that is cut is still read
+    except OSError as error:
+        raise DataError(
+            f"{log}: must be the log of a training, but cannot be read ({error.strerror}); check"
+            " the name"
+        ) from error

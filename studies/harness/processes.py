@@ -3,7 +3,6 @@
 import fcntl
 import json
 import os
-import re
 import subprocess
 import sys
 import time
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import mclas_fairseq
+from mclas_fairseq.corpus.training_log import read_validations
 
 ROOT = Path(__file__).parent.parent.parent  # the repository: where `python -m studies.NAME` runs
 XSCITLDR = ROOT / "examples" / "xscitldr"
@@ -24,7 +24,6 @@ _KEEP_MEMORY = {
     "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=8589934592:"
     "glibc.malloc.trim_threshold=17179869184"
 }
-_LOGGED = re.compile(r"\| (\w+) (-?[\d.]+(?:e-?\d+)?)")
 
 
 @contextmanager
@@ -95,20 +94,6 @@ def train_once(words: Sequence[str], folder: Path, log: Path) -> dict[str, Any]:
         cost = call([*words, "--save-dir", str(folder)], log)
         done.write_text(json.dumps(cost), encoding="utf-8")
     return dict(json.loads(done.read_text(encoding="utf-8")))
-
-
-def read_validations(log: Path) -> list[dict[str, float]]:
-    """All numbers of each validation in a log of fairseq-train, by update: `nll_loss`, ...
-
-    Where a log holds several trainings, of an update the last one's count.
-    """
-    found: dict[float, dict[str, float]] = {}
-    for line in log.read_text(encoding="utf-8", errors="replace").splitlines():
-        if "| valid |" in line:
-            values = {name: float(value) for name, value in _LOGGED.findall(line)}
-            if "num_updates" in values:
-                found[values["num_updates"]] = values
-    return [found[update] for update in sorted(found)]
 
 
 def best_validation(log: Path, metric: str) -> dict[str, float]:

@@ -161,6 +161,7 @@ MCLAS: dict[str, dict[str, object]] = {
         "--format": "auto",
         "--write": "target",
         "--target-langs": None,
+        "--attention": None,
         "--batch-size": 16,
         "--cpu": False,
         **SEARCH,

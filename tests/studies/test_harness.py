@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
+from mclas_fairseq.corpus.training_log import read_validations
 from studies.harness.command import main
 from studies.harness.judging import judge
-from studies.harness.processes import best_validation, claimed, read_validations
+from studies.harness.processes import best_validation, claimed
 from studies.harness.rates import Choice, search
 from studies.harness.table import Table
 from tests.studies.conftest import FromStart, Toy
