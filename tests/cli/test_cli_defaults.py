@@ -291,7 +291,7 @@ PIPELINE: dict[str, object] = {
     **{
         name: value
         for name, value in MCLAS["summarize"].items()
-        if name not in ("--write", "--target-langs")
+        if name not in ("--write", "--target-langs", "--attention")
     },
     "--translator": REQUIRED,
     "--translator-beam": 5,
