@@ -4,13 +4,13 @@ import argparse
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mclas_fairseq.corpus.records import Record
+    from mclas_fairseq.evaluation.content import ContentRules
     from mclas_fairseq.evaluation.inputs import Aligned
-    from mclas_fairseq.evaluation.learning import LearningCheck
-    from mclas_fairseq.evaluation.rouge import RougeScores
+    from mclas_fairseq.evaluation.learning_table import Candidates
 
 NAME = "report"
 HELP = "a table of systems beside baselines, with a check whether they learned, and examples"
@@ -18,12 +18,18 @@ NEEDS_FAIRSEQ = False
 
 _DESCRIPTION = """\
 Scores several systems on the same documents and puts them beside summaries that need no
-summarizer: the best constant summary, a random training summary, the nearest training document's
-summary, and the lead sentence translated where the records carry its translation.
+summarizer: the best constant summary (by ROUGE-1, and by content words), a random training summary,
+the nearest training document's summary, the lead sentence translated where the records carry its
+translation, the document's title (or first ten words) untranslated, and the reference in the
+documents' language untranslated. Where documents have two references, a second table has a row for
+people: each reference scored against the others, and everything else against the same others.
 
-Then it says of each system whether it learned: it must beat each baseline (a paired bootstrap
-interval of the difference above 0, and at least --margin points), lose when scored against other
-documents' references, and write at least 80 % distinct summaries.
+Then it says of each system whether it learned. It must beat each baseline but the untranslated
+reference (and, in the documents' own language, the title) in content ROUGE-1 (a paired bootstrap
+interval of the difference above 0, and at least --margin points), score at least 5 ROUGE-1 points
+more against its documents' references than against other documents' (interval above 0), and write
+at least 80 % distinct summaries. What people do not meet judges nothing: a system that fails there
+alone is not judged.
 """
 
 _EPILOG = """\
@@ -54,8 +60,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--lang", required=True, metavar="CODE", help="language to score")
     add("--protocol", default="default", metavar="NAME", help="see mclas score")
     add("--tokenizer", type=Path, metavar="PATH", help="see mclas score")
+    add("--tltran", type=Path, metavar="FILE",
+        help="summaries.jsonl of monolingual summaries translated: one more baseline")  # fmt: skip
+    add("--learned-by", choices=("content", "rouge1"), default="content",
+        help="measure by which a system must beat the baselines: ROUGE-1 of content words, or of"
+        " all words (default: %(default)s)")  # fmt: skip
     add("--margin", type=float, default=0.0, metavar="POINTS",
-        help="ROUGE-1 points by which a system must beat each baseline (default: 0)")  # fmt: skip
+        help="points of that measure by which a system must beat each baseline (default:"
+        " 0)")  # fmt: skip
     add("--examples", type=int, default=0, metavar="N", help="show N documents with all summaries")
     add("--seed", type=int, default=1, metavar="N", help="of baselines and shuffling (default: 1)")
     add("--json", type=Path, metavar="FILE", help="write everything there as well")
@@ -65,59 +77,42 @@ def run(args: argparse.Namespace) -> int:
     """Score, check, print; exit code 0 whatever the verdicts are."""
     from mclas_fairseq.corpus.output import write_json
     from mclas_fairseq.corpus.records import read_records
+    from mclas_fairseq.evaluation.content import content_rules
     from mclas_fairseq.evaluation.inputs import align, read_hypotheses, read_references
-    from mclas_fairseq.evaluation.learning import check_learning
+    from mclas_fairseq.evaluation.learning_report import learning_text, learning_to_json
+    from mclas_fairseq.evaluation.learning_table import learning_table
     from mclas_fairseq.evaluation.protocols import get_protocol
-    from mclas_fairseq.evaluation.report import summarise, text_table, to_json
-    from mclas_fairseq.evaluation.rouge import score_rouge
+    from mclas_fairseq.evaluation.protocols.content import ContentProtocol
     from mclas_fairseq.evaluation.scripts import check_script
 
-    rules = get_protocol(args.protocol, args.lang, tokenizer=args.tokenizer)
+    protocol = get_protocol(args.protocol, args.lang, tokenizer=args.tokenizer)
+    if args.learned_by == "content":
+        ContentProtocol(args.lang)  # refuses a language in which content words are not known
+    rules = content_rules(protocol, seed=args.seed)
     test = [record for record in read_records(args.ref) if args.lang in record.summary]
     train = [record for path in args.train for record in read_records(path)]
     _check_documents([*train, *test], args.source_lang)
     references = read_references([args.ref], args.lang)
-    aligned = {
-        name: align(read_hypotheses(path, args.lang), references) for name, path in args.system
-    }
-
+    given = [*args.system, *([("TLTran", args.tltran)] if args.tltran else [])]
+    aligned = {name: align(read_hypotheses(path, args.lang), references) for name, path in given}
     for name, one in aligned.items():
-        check_script(name, one.hypotheses, rules)
+        check_script(name, one.hypotheses, protocol)
 
-    def score(hypotheses: Sequence[str]) -> "RougeScores":
-        wanted = [record.summary[args.lang] for record in test]
-        return score_rouge(hypotheses, wanted, language=args.lang, protocol=rules)
-
-    baselines, absent = _baselines(train, test, args)
-    baseline_scores = {name: score(texts) for name, texts in baselines.items()}
-    scores = {name: score(one.hypotheses) for name, one in aligned.items()}
-    checks = [
-        check_learning(
-            name,
-            one.hypotheses,
-            one.references,
-            scores[name],
-            baseline_scores,
-            margin=args.margin / 100,
-            seed=args.seed,
-        )
-        for name, one in aligned.items()
-    ]
-    results = [summarise(name, value) for name, value in (baseline_scores | scores).items()]
-    print(text_table(results))
-    for name in absent:
-        print(f"not available here: {name}")
-    print()
-    for check in checks:
-        print(_verdict(check))
+    candidates, absent = _candidates(train, test, args, rules, aligned)
+    table = learning_table(
+        candidates,
+        [record.summary[args.lang] for record in test],
+        rules,
+        by=args.learned_by,
+        margin=args.margin / 100,
+    )
+    rouge, *others = learning_text(table)
+    print("\n".join([rouge, *(f"not available here: {name}" for name in absent)]))
+    print("\n" + "\n\n".join(others))
     if args.examples:
         _print_examples(test[: args.examples], args, aligned)
     if args.json is not None:
-        report = {
-            "rows": [to_json(result) for result in results],
-            "checks": [_check_to_json(check) for check in checks],
-        }
-        write_json(args.json, report)
+        write_json(args.json, learning_to_json(table))
     return 0
 
 
@@ -134,41 +129,34 @@ def _check_documents(records: Iterable["Record"], source_lang: str) -> None:
             )
 
 
-def _baselines(
-    train: Sequence["Record"], test: Sequence["Record"], args: argparse.Namespace
-) -> tuple[dict[str, list[str]], list[str]]:
+def _candidates(
+    train: Sequence["Record"],
+    test: Sequence["Record"],
+    args: argparse.Namespace,
+    rules: "ContentRules",
+    aligned: Mapping[str, "Aligned"],
+) -> tuple["Candidates", list[str]]:
+    """Baselines and systems, and the names of the baselines that are not available."""
     from mclas_fairseq.evaluation.baselines import baseline_summaries
-
-    found = baseline_summaries(train, test, args.lang, args.source_lang, args.seed)
-    available = {name: texts for name, texts in found.items() if texts is not None}
-    return available, [name for name, texts in found.items() if texts is None]
-
-
-def _verdict(check: "LearningCheck") -> str:
-    closest = min(check.baselines.items(), key=lambda item: item[1].difference)
-    facts = (
-        f"{100 * closest[1].difference:+.2f} [{100 * closest[1].low:+.2f}, "
-        f"{100 * closest[1].high:+.2f}] R-1 against the {closest[0]}; "
-        f"{100 * check.shuffled.difference:+.2f} [{100 * check.shuffled.low:+.2f}, "
-        f"{100 * check.shuffled.high:+.2f}] against other documents' references; "
-        f"{100 * check.distinct:.0f} % distinct"
+    from mclas_fairseq.evaluation.learning_table import Candidates
+    from mclas_fairseq.evaluation.untranslated import (
+        SHOWN,
+        read_titles,
+        untranslated_summaries,
     )
-    verdict = "learned" if check.learned else f"DID NOT LEARN ({'; '.join(check.failures)})"
-    return f"{check.system}: {verdict}\n  {facts}"
 
-
-def _check_to_json(check: "LearningCheck") -> dict[str, Any]:
-    from mclas_fairseq.evaluation.comparison_report import comparison_to_json
-
-    return {
-        "system": check.system,
-        "learned": check.learned,
-        "failures": check.failures,
-        "margin": 100 * check.margin,
-        "distinct": round(check.distinct, 4),
-        "minus_baselines_rouge1": comparison_to_json(check.baselines),
-        "minus_shuffled_rouge1": comparison_to_json({"shuffled": check.shuffled})["shuffled"],
+    content = None if rules.content is None else rules.content.rules
+    titles = read_titles(args.ref, args.source_lang)
+    found = {
+        **baseline_summaries(train, test, args.lang, args.source_lang, args.seed, content),
+        **untranslated_summaries(test, args.lang, args.source_lang, titles),
     }
+    baselines = {name: texts for name, texts in found.items() if texts is not None}
+    if args.tltran:
+        baselines["TLTran"] = list(aligned["TLTran"].hypotheses)
+    systems = {name: aligned[name].hypotheses for name, _ in args.system}
+    candidates = Candidates(baselines, systems, SHOWN)
+    return candidates, [name for name, texts in found.items() if texts is None]
 
 
 def _print_examples(
@@ -186,7 +174,7 @@ def _print_examples(
         for language in dict.fromkeys((args.source_lang, args.lang)):
             for reference in record.summary.get(language, ()):
                 print(f"reference ({language}): {reference}")
-        for name in aligned:
+        for name, _ in args.system:
             for language, text in summaries[name][record.id].items():
                 print(f"{name} ({language}): {text}")
 

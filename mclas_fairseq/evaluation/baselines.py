@@ -14,10 +14,11 @@ import numpy as np
 from mclas_fairseq.corpus.records import Record
 from mclas_fairseq.corpus.subsets import draw_subset
 from mclas_fairseq.errors import DataError
-from mclas_fairseq.evaluation.protocols import get_protocol
+from mclas_fairseq.evaluation.protocols import RougeProtocol, get_protocol
 from mclas_fairseq.evaluation.rouge import score_rouge
 
 CONSTANT = "best constant summary"
+CONSTANT_CONTENT = "best constant summary by content words"
 RANDOM = "random training summary"
 NEAREST = "nearest training document's summary"
 LEAD = "lead sentence translated"
@@ -34,6 +35,7 @@ def baseline_summaries(
     language: str,
     source_lang: str,
     seed: int,
+    content: Optional[RougeProtocol] = None,
 ) -> dict[str, Optional[list[str]]]:
     """Each baseline's summaries of the test documents in `language`, by its name.
 
@@ -43,6 +45,7 @@ def baseline_summaries(
         language: language of the summaries.
         source_lang: language of the documents.
         seed: of the random summaries and of the sample that the constant one is chosen on.
+        content: what content words are; adds the constant summary that is best by them.
 
     Returns:
         name -> N summaries, or None where a baseline is not available: the lead sentence needs
@@ -59,28 +62,43 @@ def baseline_summaries(
             f" {len(train if not usable else test)}; check the records and the language"
         )
     lead_name = LEAD_SOURCE if language == source_lang else LEAD
+    by_content = (
+        {}
+        if content is None
+        else {
+            CONSTANT_CONTENT: [best_constant_summary(usable, language, seed, content)] * len(test)
+        }
+    )
     return {
         CONSTANT: [best_constant_summary(usable, language, seed)] * len(test),
+        **by_content,
         RANDOM: random_summaries(usable, test, language, seed),
         NEAREST: nearest_summaries(usable, test, language, source_lang),
         lead_name: lead_sentences(test, language, source_lang),
     }
 
 
-def best_constant_summary(train: Sequence[Record], language: str, seed: int) -> str:
+def best_constant_summary(
+    train: Sequence[Record], language: str, seed: int, rules: Optional[RougeProtocol] = None
+) -> str:
     """The training summary with the highest mean ROUGE-1 on a sample of training references.
+
+    Words are those of `rules`; None: of the default protocol.
 
     Scoring every candidate against the sample would take hours on a large corpus. So all are
     ranked by the share of different words they have in common with the sample (ROUGE-1 but for
     repeated words), and the best 20 of them by ROUGE-1 itself. Candidates are first references.
     """
+    rules = rules or get_protocol("default", language)
     candidates = list(dict.fromkeys(record.summary[language][0] for record in train))
     by_id = {record.id: record for record in train}
     sample = draw_subset(list(by_id), min(_SAMPLE, len(by_id)), seed)
     references = [by_id[name].summary[language] for name in sample]
-    finalists = _ranked_by_shared_words(candidates, references, language)[:_FINALISTS]
+    finalists = _ranked_by_shared_words(candidates, references, rules)[:_FINALISTS]
     means = [
-        score_rouge([text] * len(references), references, language=language).mean("rouge1")
+        score_rouge([text] * len(references), references, language=language, protocol=rules).mean(
+            "rouge1"
+        )
         for text in finalists
     ]
     return finalists[int(np.argmax(means))]
@@ -135,12 +153,11 @@ def lead_sentences(test: Sequence[Record], language: str, source_lang: str) -> O
 
 
 def _ranked_by_shared_words(
-    candidates: list[str], references: Sequence[Sequence[str]], language: str
+    candidates: list[str], references: Sequence[Sequence[str]], rules: RougeProtocol
 ) -> list[str]:
     """The candidates, best first, by mean F1 of the sets of words (best reference of each)."""
     from sklearn.feature_extraction.text import CountVectorizer
 
-    rules = get_protocol("default", language)
     vectorizer = CountVectorizer(
         analyzer=lambda text: [token for part in rules.tokenise(text) for token in part],
         binary=True,

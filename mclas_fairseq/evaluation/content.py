@@ -14,7 +14,7 @@ from typing import Optional
 import numpy as np
 
 from mclas_fairseq.errors import ConfigError, SetupError
-from mclas_fairseq.evaluation.overlap import Values, count_ngrams, overlap_scores, tokenise
+from mclas_fairseq.evaluation.overlap import TextCounts, Values, overlap_scores
 from mclas_fairseq.evaluation.protocols import RougeProtocol
 from mclas_fairseq.evaluation.protocols.content import ContentProtocol
 from mclas_fairseq.evaluation.rouge import KINDS
@@ -34,25 +34,27 @@ LABELS = {
 }
 _LETTERS = {"precision": "p", "recall": "r", "f1": "f"}
 
-# Tokens of each summary, and of each document's references.
-Tokenised = tuple[list[list[str]], list[list[list[str]]]]
-
 
 @dataclass(frozen=True)
 class ContentRules:
-    """How these measures are taken.
+    """How these measures are taken, with the texts that were counted by them.
 
     Attributes:
-        protocol: of ROUGE, for matched minus shuffled over all words.
-        content: what content words are; None: not known in the language, so not measured.
+        words: by the protocol of ROUGE, for matched minus shuffled over all words.
+        content: by content words; None: not known in the language, so not measured.
         multi_reference: "max" or "mean".
         seed: of the derangements.
     """
 
-    protocol: RougeProtocol
-    content: Optional[ContentProtocol]
+    words: TextCounts
+    content: Optional[TextCounts]
     multi_reference: str = "max"
     seed: int = 1
+
+    def fresh(self) -> "ContentRules":
+        """The same rules without counted texts, of which a large corpus has too many to keep."""
+        content = None if self.content is None else TextCounts(self.content.rules)
+        return replace(self, words=TextCounts(self.words.rules), content=content)
 
 
 def content_protocol(language: str) -> Optional[ContentProtocol]:
@@ -68,17 +70,20 @@ def content_rules(
     protocol: RougeProtocol, *, multi_reference: str = "max", seed: int = 1
 ) -> ContentRules:
     """The rules beside a ROUGE protocol, in its language; see `content_protocol`."""
-    return ContentRules(protocol, content_protocol(protocol.language), multi_reference, seed)
+    content = content_protocol(protocol.language)
+    counts = None if content is None else TextCounts(content)
+    return ContentRules(TextCounts(protocol), counts, multi_reference, seed)
 
 
 def add_content(
     systems: Sequence[System], rules: ContentRules, *, kinds: Sequence[str] = ("f1",)
 ) -> list[System]:
     """Each system with these measures behind those that it has."""
-    return [
-        replace(system, measures={**system.measures, **content_measures(system, rules, kinds)})
-        for system in systems
-    ]
+    found = []
+    for system in systems:
+        measures = content_measures(system, rules.fresh(), kinds)
+        found.append(replace(system, measures={**system.measures, **measures}))
+    return found
 
 
 def content_measures(
@@ -87,6 +92,7 @@ def content_measures(
     """Key -> measure, of all runs; matched minus shuffled needs two documents and is one number."""
     tables = [content_values(run.hypotheses, run.references, rules=rules) for run in system.runs]
     several = any(len(group) > 1 for run in system.runs for group in run.references)
+    shown = rules.multi_reference if several else "1"
     found = {}
     for name, kind in tables[0]:
         if kind in kinds or name not in CONTENT:
@@ -95,7 +101,7 @@ def content_measures(
                 label=LABELS[name],
                 kind=kind,
                 values=np.stack([table[name, kind] for table in tables]),
-                signature=signature(name, rules, kind=kind, several=several),
+                signature=signature(name, rules, kind=kind, references=shown),
             )
             found[measure.key] = measure
     return found
@@ -119,70 +125,54 @@ def content_values(
     if places is None:
         places = derangements(len(hypotheses), rules.seed) if len(hypotheses) > 1 else ()
     found: dict[tuple[str, str], Values] = {}
-    differences: dict[tuple[str, str], Values] = {}
     if rules.content is not None:
-        texts = _tokenised(hypotheses, references, rules.content)
         for order, name in enumerate(CONTENT, 1):
-            counted = count_ngrams(*texts, order)
+            counted = rules.content.count(hypotheses, references, order)
             scores = overlap_scores(counted, multi_reference=rules.multi_reference)
             found.update({(name, kind): scores[:, k] for k, kind in enumerate(KINDS)})
-        differences = _difference(MATCHED_CONTENT, texts, places, rules)
-    texts = _tokenised(hypotheses, references, rules.protocol)
-    return {**found, **_difference(MATCHED, texts, places, rules), **differences}
+    for name, counts in ((MATCHED, rules.words), (MATCHED_CONTENT, rules.content)):
+        if counts is not None and places:
+            counted = counts.count(hypotheses, references, 1)
+            found[name, "f1"] = matched_minus_shuffled(
+                counted, places, multi_reference=rules.multi_reference
+            )
+    return found
 
 
 def content_f1(
     hypotheses: Sequence[str], references: Sequence[Sequence[str]], content: ContentProtocol
 ) -> dict[str, Values]:
     """Content ROUGE alone: metric -> F1 of each summary with the best of its references, (N,)."""
-    texts = _tokenised(hypotheses, references, content)
+    counts = TextCounts(content)
     return {
-        name: overlap_scores(count_ngrams(*texts, order))[:, KINDS.index("f1")]
+        name: overlap_scores(counts.count(hypotheses, references, order))[:, KINDS.index("f1")]
         for order, name in enumerate(CONTENT, 1)
     }
 
 
-def signature(name: str, rules: ContentRules, *, kind: str = "f1", several: bool = False) -> str:
+def signature(name: str, rules: ContentRules, *, kind: str = "f1", references: str = "1") -> str:
     """What a number is: metric, words and list, references, derangements, version.
 
     Args:
         name: the metric.
         rules: how it was taken.
         kind: one of `KINDS`.
-        several: whether a document has several references.
+        references: "1" where every document has one, else the rule for several.
     """
     from mclas_fairseq.version import __version__
 
     fields = [f"{name}.{_LETTERS[kind]}"]
-    if name == MATCHED:
-        protocol = rules.protocol
+    if name not in (*CONTENT, MATCHED_CONTENT):
+        protocol = rules.words.rules
         fields += [f"protocol:{protocol.name}", f"lang:{protocol.language}"]
         fields += [f"tok:{protocol.token_kind}", f"stem:{protocol.stemming}"]
     else:
         assert rules.content is not None
-        fields += [f"lang:{rules.content.language}", f"tok:{rules.content.token_kind}"]
-        fields.append(f"stop:{rules.content.stop_list}")
-    fields.append(f"refs:{rules.multi_reference if several else 1}")
-    if name not in CONTENT:
+        content = rules.content.rules
+        assert isinstance(content, ContentProtocol)
+        fields += [f"lang:{content.language}", f"tok:{content.token_kind}"]
+        fields.append(f"stop:{content.stop_list}")
+    fields.append(f"refs:{references}")
+    if name in (MATCHED, MATCHED_CONTENT):
         fields.append(f"shuffled:{DERANGEMENTS}|seed:{rules.seed}")
     return "|".join([*fields, f"v:{__version__}"])
-
-
-def _difference(
-    name: str, texts: Tokenised, places: Sequence[Sequence[int]], rules: ContentRules
-) -> dict[tuple[str, str], Values]:
-    if not places:
-        return {}
-    counted = count_ngrams(*texts, 1)
-    return {
-        (name, "f1"): matched_minus_shuffled(counted, places, multi_reference=rules.multi_reference)
-    }
-
-
-def _tokenised(
-    hypotheses: Sequence[str], references: Sequence[Sequence[str]], protocol: RougeProtocol
-) -> Tokenised:
-    texts = [*hypotheses, *(text for group in references for text in group)]
-    tokens = iter(tokenise(texts, protocol))
-    own = [next(tokens) for _ in hypotheses]
-    return own, [[next(tokens) for _ in group] for group in references]

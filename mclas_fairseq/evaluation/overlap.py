@@ -6,8 +6,9 @@ would tokenise and count every text anew for each of them.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,21 @@ from numpy.typing import NDArray
 from mclas_fairseq.evaluation.protocols import RougeProtocol
 
 Values = NDArray[np.float64]
-NGrams = Counter[tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class NGrams:
+    """The n-grams of one text with their counts, and how many there are."""
+
+    counts: Mapping[Hashable, int]
+    total: int
+
+    @classmethod
+    def of(cls, tokens: Sequence[str], order: int) -> "NGrams":
+        """Count the n-grams of tokens: words themselves where `order` is 1, else tuples."""
+        starts = range(len(tokens) - order + 1)
+        found = tokens if order == 1 else [tuple(tokens[at : at + order]) for at in starts]
+        return cls(Counter(found), len(found))
 
 
 @dataclass(frozen=True)
@@ -34,31 +49,43 @@ class Counted:
         return len(self.hypotheses)
 
 
-def tokenise(texts: Iterable[str], rules: RougeProtocol) -> list[list[str]]:
-    """The tokens of each text in a row: n-grams run across sentences, as in ROUGE."""
-    known: dict[str, list[str]] = {}
-    found = []
-    for text in texts:
-        if text not in known:
-            known[text] = [token for part in rules.tokenise(text) for token in part]
-        found.append(known[text])
-    return found
-
-
-def count_ngrams(
-    hypotheses: Sequence[Sequence[str]], references: Sequence[Sequence[Sequence[str]]], order: int
-) -> Counted:
-    """Count the n-grams of tokenised texts.
+class TextCounts:
+    """What a protocol makes of texts; each is cut and counted once, for as long as this lives.
 
     Args:
-        hypotheses: tokens of N summaries.
-        references: tokens of each document's references.
-        order: 1 for words, 2 for pairs of words.
+        rules: the protocol.
+
+    Attributes:
+        rules: as given.
     """
-    return Counted(
-        [_ngrams(tokens, order) for tokens in hypotheses],
-        [[_ngrams(tokens, order) for tokens in group] for group in references],
-    )
+
+    def __init__(self, rules: RougeProtocol) -> None:
+        self.rules = rules
+        self._tokens: dict[str, list[str]] = {}
+        self._ngrams: dict[tuple[str, int], NGrams] = {}
+
+    def tokens(self, text: str) -> list[str]:
+        """The tokens of a text in a row: n-grams run across sentences, as in ROUGE."""
+        if text not in self._tokens:
+            sentences = self.rules.tokenise(text)
+            self._tokens[text] = [token for sentence in sentences for token in sentence]
+        return self._tokens[text]
+
+    def ngrams(self, text: str, order: int) -> NGrams:
+        """The n-grams of a text."""
+        key = (text, order)
+        if key not in self._ngrams:
+            self._ngrams[key] = NGrams.of(self.tokens(text), order)
+        return self._ngrams[key]
+
+    def count(
+        self, hypotheses: Sequence[str], references: Sequence[Sequence[str]], order: int
+    ) -> Counted:
+        """N summaries and their references; `order` is 1 for words, 2 for pairs of words."""
+        return Counted(
+            [self.ngrams(text, order) for text in hypotheses],
+            [[self.ngrams(text, order) for text in group] for group in references],
+        )
 
 
 def overlap_scores(
@@ -80,18 +107,17 @@ def overlap_scores(
         if multi_reference == "mean":
             found[row] = np.mean(scores, axis=0)
         else:
-            found[row] = max(scores, key=lambda score: score[2])
+            found[row] = max(scores, key=_f1)
     return found
 
 
-def _ngrams(tokens: Sequence[str], order: int) -> NGrams:
-    return Counter(tuple(tokens[at : at + order]) for at in range(len(tokens) - order + 1))
+_f1 = itemgetter(2)
 
 
 def _score(predicted: NGrams, wanted: NGrams) -> tuple[float, float, float]:
-    small, large = (predicted, wanted) if len(predicted) < len(wanted) else (wanted, predicted)
-    hits = sum(min(count, large[gram]) for gram, count in small.items() if gram in large)
+    first, second = predicted.counts, wanted.counts
+    hits = sum(min(first[gram], second[gram]) for gram in first.keys() & second.keys())
     if not hits:
         return 0.0, 0.0, 0.0
-    precision, recall = hits / predicted.total(), hits / wanted.total()
+    precision, recall = hits / predicted.total, hits / wanted.total
     return precision, recall, 2 * precision * recall / (precision + recall)

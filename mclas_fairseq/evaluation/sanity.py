@@ -15,7 +15,6 @@ import numpy as np
 
 from mclas_fairseq.errors import DataError
 from mclas_fairseq.evaluation.overlap import Counted, Values, overlap_scores
-from mclas_fairseq.evaluation.rouge import RougeScores, score_rouge
 
 DERANGEMENTS = 10
 
@@ -77,24 +76,3 @@ def matched_minus_shuffled(
     ]
     gap: Values = own - np.mean(others, axis=0)
     return gap
-
-
-def score_shuffled(
-    hypotheses: Sequence[str],
-    references: Sequence[Sequence[str]],
-    *,
-    language: str,
-    protocol: str = "default",
-    seed: int,
-) -> RougeScores:
-    """ROUGE of each hypothesis against the references of another document, drawn by seed.
-
-    The distance between this and the matched score is what the summaries owe to their documents.
-    Arguments, scores and errors are those of `score_rouge`.
-
-    Raises:
-        DataError: there are fewer than two documents, or what `score_rouge` raises.
-    """
-    if len(hypotheses) == len(references):
-        references = [references[index] for index in derangement(len(references), seed)]
-    return score_rouge(hypotheses, references, language=language, protocol=protocol)

@@ -49,19 +49,66 @@ def test_a_system_stands_below_the_baselines_with_a_verdict_and_an_example(
     more = ["--margin", "15", "--examples", "1", "--json", str(report)]
     assert main(["report", *flags, *more]) == 0
     printed = capsys.readouterr().out
-    rows = [line.split("  ")[0] for line in printed.splitlines()[2:7]]
-    assert rows[-1] == "PERFECT"
-    assert rows[:4] == [
-        "best constant summary",
-        "random training summary",
-        "nearest training document's summary",
-        "lead sentence translated",
-    ]
     assert "\nPERFECT: learned\n" in printed
     assert "\n--- easy-test-0\n" in printed
     written = json.loads(report.read_text(encoding="utf-8"))
+    assert [row["system"] for row in written["rows"]] == [
+        "best constant summary",
+        "best constant summary by content words",
+        "random training summary",
+        "nearest training document's summary",
+        "lead sentence translated",
+        "first ten words untranslated",
+        "untranslated reference",
+        "PERFECT",
+    ]
     assert written["checks"][0]["learned"] is True
-    assert written["rows"][-1]["metrics"]["rouge1"]["mean"] == 100.0
+    assert written["checks"][0]["measure"] == "C-1"
+    assert written["people"] is None
+    metrics = written["rows"][-1]["metrics"]
+    assert metrics["rouge1"]["mean"] == metrics["content1"]["mean"] == 100.0
+    assert metrics["matched_rouge1"]["mean"] > 5
+
+
+def test_people_have_a_row_where_documents_have_two_references(
+    flags: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = Path(flags[flags.index("--ref") + 1])
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    for row in rows[:12]:
+        row["summary"]["de"] += ["In Berlin gab es Regen.", "In Berlin gab es heute Regen."]
+        row["title"] = {"en": "A title"}
+    write(path, rows)
+    report = tmp_path / "report.json"
+    assert main(["report", *flags, "--learned-by", "rouge1", "--json", str(report)]) == 0
+    printed = capsys.readouterr().out
+    assert "Beside people, on the 12 documents with two references or more." in printed
+    assert "refs:max,leave-one-out" in printed
+    written = json.loads(report.read_text(encoding="utf-8"))
+    beside = [row["system"] for row in written["beside_people"]]
+    assert beside[0] == "people (leave one reference out)"
+    assert beside[1:] == [row["system"] for row in written["rows"]]
+    # People write of Berlin whatever the document is: they do not clear what is asked.
+    assert "PEOPLE THEMSELVES ARE not" in printed
+    assert written["people"]["verdict"] == "did not learn"
+    assert "first ten words untranslated" in beside, "not all documents have a title"
+
+
+def test_a_pipeline_of_two_steps_is_one_baseline_more(flags: list[str], tmp_path: Path) -> None:
+    report = tmp_path / "report.json"
+    pipeline = ["--tltran", str(tmp_path / "perfect.jsonl"), "--examples", "1"]
+    assert main(["report", *flags, *pipeline, "--json", str(report)]) == 0
+    written = json.loads(report.read_text(encoding="utf-8"))
+    assert [row["system"] for row in written["rows"]][-2:] == ["TLTran", "PERFECT"]
+    assert "not above TLTran (C-1 +0.00" in written["checks"][0]["failures"][0]
+
+
+def test_a_language_without_content_words_needs_another_measure(
+    flags: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    serbian = [*flags[:3], "sr", *flags[4:]]
+    assert main(["report", *serbian]) == 2
+    assert "content words in 'sr': needs a list" in capsys.readouterr().err
 
 
 def test_a_system_that_writes_one_summary_for_all_did_not_learn(

@@ -10,6 +10,7 @@ from mclas_fairseq.corpus.synthetic_news import generate
 from mclas_fairseq.errors import DataError
 from mclas_fairseq.evaluation.baselines import (
     CONSTANT,
+    CONSTANT_CONTENT,
     LEAD,
     LEAD_SOURCE,
     NEAREST,
@@ -20,8 +21,9 @@ from mclas_fairseq.evaluation.baselines import (
     nearest_summaries,
     random_summaries,
 )
+from mclas_fairseq.evaluation.protocols.content import ContentProtocol
 from mclas_fairseq.evaluation.rouge import score_rouge
-from mclas_fairseq.evaluation.sanity import derangement, distinct_share, score_shuffled
+from mclas_fairseq.evaluation.sanity import derangement, distinct_share
 
 
 def _record(
@@ -213,11 +215,13 @@ def test_derangement_is_seeded_and_needs_two() -> None:
         derangement(1, 1)
 
 
-def test_shuffled_score_is_that_against_other_documents() -> None:
-    texts = ["rot", "blau", "gelb"]
-    references = [[text] for text in texts]
-    assert score_rouge(texts, references, language="de").mean("rouge1") == 100
-    assert score_shuffled(texts, references, language="de", seed=1).mean("rouge1") == 0
+def test_constant_summary_by_content_words_is_chosen_without_function_words() -> None:
+    # Of all words "und Hunde die" shares most with the others; its function words count as nothing.
+    texts = ["und die in der", "Hunde", "und Hunde die", "in der Katze und die", "Hunde Vögel"]
+    train = [_record(str(i), ["A."], text) for i, text in enumerate(texts)]
+    found = baseline_summaries(train, TEST, "de", "en", seed=1, content=ContentProtocol("de"))
+    assert found[CONSTANT] == ["und Hunde die"] * 2
+    assert found[CONSTANT_CONTENT] == ["Hunde"] * 2
 
 
 def _synthetic(split: str, size: int, setting: str = "easy") -> list[Record]:

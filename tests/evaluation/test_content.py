@@ -12,7 +12,6 @@ from mclas_fairseq.errors import ConfigError, DataError
 from mclas_fairseq.evaluation.content import (
     MATCHED,
     MATCHED_CONTENT,
-    ContentRules,
     add_content,
     content_protocol,
     content_rules,
@@ -20,7 +19,7 @@ from mclas_fairseq.evaluation.content import (
     signature,
 )
 from mclas_fairseq.evaluation.inputs import Aligned
-from mclas_fairseq.evaluation.overlap import Counted, count_ngrams, overlap_scores, tokenise
+from mclas_fairseq.evaluation.overlap import Counted, TextCounts, overlap_scores
 from mclas_fairseq.evaluation.protocols import get_protocol
 from mclas_fairseq.evaluation.protocols.content import ContentProtocol
 from mclas_fairseq.evaluation.rouge import KINDS, score_rouge
@@ -57,12 +56,12 @@ REFERENCES = [
 def test_content_words_are_words_without_function_words_and_punctuation(
     language: str, text: str, content: str
 ) -> None:
-    assert tokenise([text], ContentProtocol(language)) == [content.split()]
+    assert TextCounts(ContentProtocol(language)).tokens(text) == content.split()
 
 
 def test_numbers_stay_where_a_list_has_digits() -> None:
-    assert tokenise(["los 5 y 20"], ContentProtocol("es")) == [["5", "20"]]
-    assert tokenise(["10 and 39"], ContentProtocol("en")) == [["10", "39"]]
+    assert TextCounts(ContentProtocol("es")).tokens("los 5 y 20") == ["5", "20"]
+    assert TextCounts(ContentProtocol("en")).tokens("10 and 39") == ["10", "39"]
 
 
 def test_a_text_of_function_words_alone_keeps_them() -> None:
@@ -93,8 +92,7 @@ def test_overlap_is_that_of_the_rouge_engine(order: int, multi_reference: str) -
         expected = score_rouge(
             HYPOTHESES, REFERENCES, language="de", protocol=rules, multi_reference=multi_reference
         )
-        references = [tokenise(group, rules) for group in REFERENCES]
-        counted = count_ngrams(tokenise(HYPOTHESES, rules), references, order)
+        counted = TextCounts(rules).count(HYPOTHESES, REFERENCES, order)
         found = overlap_scores(counted, multi_reference=multi_reference)
         for column, kind in enumerate(KINDS):
             wanted = expected.values(f"rouge{order}", kind)
@@ -148,9 +146,9 @@ def test_a_system_gets_all_measures_by_run_and_document_with_signatures() -> Non
 
 
 def test_signature_says_how_many_references() -> None:
-    rules = ContentRules(get_protocol("default", "de"), ContentProtocol("de"), "mean")
+    rules = content_rules(get_protocol("default", "de"), multi_reference="mean")
     assert "|refs:1|" in signature("content1", rules)
-    assert "|refs:mean|" in signature("content1", rules, several=True)
+    assert "|refs:mean|" in signature("content1", rules, references="mean")
 
 
 def test_without_a_list_matched_minus_shuffled_over_all_words_is_left() -> None:
@@ -176,7 +174,4 @@ def test_people_pass_and_constants_do_not_on_real_summaries(language: str, data_
 
 
 def _count(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> Counted:
-    rules = get_protocol("default", "en")
-    return count_ngrams(
-        tokenise(hypotheses, rules), [tokenise(group, rules) for group in references], 1
-    )
+    return TextCounts(get_protocol("default", "en")).count(hypotheses, references, 1)
