@@ -194,8 +194,8 @@ def _summaries(
     translator: "Translator",
     documents: list[InputDocument],
 ) -> Iterator["PipelineSummary"]:
+    from mclas_fairseq.corpus.sentences import split_sentences
     from mclas_fairseq.inference.pipeline import SummariseThenTranslate, TranslateThenSummarise
-    from mclas_fairseq.translators.sentences import split_sentences
 
     pipeline: Union[SummariseThenTranslate, TranslateThenSummarise]
     if args.action == "tltran":

@@ -11,12 +11,12 @@ from typing import Optional
 from datatrove.data import Document
 from datatrove.pipeline.base import PipelineStep
 
+from mclas_fairseq.corpus.sentences import join_sentences, split_sentences
 from mclas_fairseq.corpus.text_files import normalize_text
 from mclas_fairseq.roundtrip.options import Direction, Translators
 from mclas_fairseq.roundtrip.shard_files import first_text, mark_translated
 from mclas_fairseq.roundtrip.steps import Record, record_of, reject, rejection_of
 from mclas_fairseq.translators import Translation, TranslatorOptions, open_translator
-from mclas_fairseq.translators.sentences import join_sentences, split_sentences
 
 KEY = "roundtrip"
 EMPTY = "empty translation"

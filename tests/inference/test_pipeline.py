@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
+from mclas_fairseq.corpus.sentences import split_sentences
 from mclas_fairseq.errors import ConfigError
 from mclas_fairseq.inference import pipeline
 from mclas_fairseq.inference.pipeline import SummariseThenTranslate, TranslateThenSummarise
 from mclas_fairseq.inference.results import Hypothesis, Summary
 from mclas_fairseq.translators import Translation
-from mclas_fairseq.translators.sentences import split_sentences
 
 
 class FirstWords:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mclas_fairseq.translators.sentences import join_sentences, split_sentences
+from mclas_fairseq.corpus.sentences import join_sentences, split_sentences
 
 
 @pytest.mark.parametrize(
