@@ -142,7 +142,8 @@ def main() -> None:
         return
     training = in_turn(steps, data)
     of_cls = in_turn(steps, [{"cls": batch["cls"]} for batch in data])
-    search = Namespace(beam=_BEAM, min_len=_LENGTH, max_len_a=0.0, max_len_b=_LENGTH)
+    lengths = {"min_len": _LENGTH, "max_len_b": _LENGTH}
+    search = Namespace(beam=_BEAM, no_repeat_ngram_size=0, **lengths)
     decoders: dict[str, Callable[[dict[str, Any]], Any]] = {}
     for name, model in models.items():
         generator = task.build_generator([model.eval()], search)

@@ -20,7 +20,8 @@ from omegaconf import OmegaConf
 
 from mclas_fairseq.bundles.format import CONFIG_FILE
 from mclas_fairseq.data.layouts import Layout
-from mclas_fairseq.errors import CheckpointError
+from mclas_fairseq.errors import CheckpointError, ConfigError
+from mclas_fairseq.generation.options import DecodingOptions, unknown_options
 from mclas_fairseq.modules.fingerprint import Fingerprinted
 
 Settings = dict[str, Any]  # plain JSON values
@@ -110,8 +111,9 @@ class BundleConfig:
         """Read the configuration of a bundle that `check_bundle` let pass.
 
         Raises:
-            CheckpointError: it is not of this form, names an architecture that there is not, or
-                settings that the architecture does not declare.
+            CheckpointError: it is not of this form, names an architecture that there is not,
+                settings that the architecture does not declare, or options of decoding that there
+                are not or that are out of range.
         """
         try:
             content: Any = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
@@ -119,11 +121,29 @@ class BundleConfig:
             raise _bad(folder, f"is no JSON ({error})") from error
         config = _parse(folder, content)
         _check_architecture(folder, config)
+        stored_options(folder, config)
         return config
 
     def model_args(self) -> Namespace:
         """The options as fairseq's builder of models takes them; `max_*` are the task's."""
         return Namespace(**self.model, arch=self.architecture, _name=self.architecture)
+
+
+def stored_options(folder: Path, config: BundleConfig) -> DecodingOptions:
+    """How a bundle decodes unless told otherwise; options newer than it have their defaults.
+
+    Raises:
+        CheckpointError: it sets something else, or an option to a value that it may not have.
+    """
+    if unknown := unknown_options(config.decoding):
+        raise CheckpointError(
+            f"bundle {folder}: {CONFIG_FILE} may set the options of decoding that there are, but"
+            f" sets {', '.join(unknown)} as well; {_AGAIN}"
+        )
+    try:
+        return DecodingOptions(**config.decoding)
+    except ConfigError as error:
+        raise _bad(folder, f"has among the options of decoding {error}") from error
 
 
 def model_settings(cfg: Any) -> tuple[str, Settings]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Optional
 
-from mclas_fairseq.cli._search_flags import given_search_flags, search_options
+from mclas_fairseq.cli._search_flags import chosen_options, given_search_flags
 from mclas_fairseq.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def load_summarizer(
             f"mclas {command}: needs a bundle (--model) or a checkpoint and its data-bin"
             f" (--checkpoint, --data), but {found}; give one or the other"
         )
-    options = search_options(args)
+    options = chosen_options(args)
     return Summarizer.load(
         args.checkpoint,
         args.data,

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from mclas_fairseq.cli._search_flags import add_search_flags, search_options
+from mclas_fairseq.cli._search_flags import add_search_flags, chosen_options
 from mclas_fairseq.errors import ConfigError
 
 NAME = "export"
@@ -82,7 +82,7 @@ def run(args: argparse.Namespace) -> int:
         limits=args.limits,
         scores=args.scores,
     )
-    options = search_options(args)
+    options = chosen_options(args)
     (checkpoint,) = args.checkpoint
     files = export_bundle(
         checkpoint, args.data, args.out, details, options=options, overwrite=args.overwrite

@@ -5,7 +5,7 @@ import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mclas_fairseq.cli._search_flags import add_search_flags, search_options
+from mclas_fairseq.cli._search_flags import add_search_flags, chosen_options
 from mclas_fairseq.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def _study(args: argparse.Namespace) -> "LatentStudy":
     options = StudyOptions(
         args.split, args.samples, args.batch_size, args.seed, documents=args.documents
     )
-    search = search_options(args)
+    search = chosen_options(args)
     for flag, value, default in (
         ("--sample-latent", search.sample_latent, 0),
         ("--generate-task", search.generate_task, "cls"),
@@ -100,7 +100,7 @@ def _study(args: argparse.Namespace) -> "LatentStudy":
             "variables; give another"
         )
     system.prepare("cpu" if args.cpu else None)
-    generator = system.task.build_generator([model], argparse.Namespace(**vars(search)))
+    generator = system.task.build_generator([model], argparse.Namespace(**search.values()))
     return study_latents(model, system.task, generator, options)
 
 

@@ -98,7 +98,7 @@ def run(args: argparse.Namespace) -> int:
             ),
         ]
         if args.documents > 0:
-            from mclas_fairseq.inference.options import DecodingOptions
+            from mclas_fairseq.generation.options import DecodingOptions
             from mclas_fairseq.inference.trim_check import check_trimmed
 
             check = check_trimmed(

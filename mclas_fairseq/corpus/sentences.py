@@ -1,4 +1,4 @@
-"""Cutting a summary into sentences for translation, and joining translated ones.
+"""Where sentences end: cutting a summary into them, and joining them again.
 
 Marks stay with their sentence: a translator needs them. Sentences end at `.`, `!`, `?` or an
 ellipsis, with closing quotes or brackets, before white space and anything but a small letter; and
@@ -12,13 +12,30 @@ import regex
 
 from mclas_fairseq.corpus.languages import is_unspaced
 
-_BETWEEN = regex.compile(
-    r"""(?V1)
-      (?<=[.!?…][\p{Pe}\p{Pf}"']*) \s+ (?!\p{Ll})
-    | (?<=[\p{Sentence_Break=STerm}--[.!?…]][\p{Pe}\p{Pf}"']*) (?![\p{Pe}\p{Pf}"'\p{STerm}]) \s*
-    """,
-    regex.VERBOSE,
-)
+
+def _between(not_before: str) -> regex.Pattern[str]:
+    """What stands between two sentences, the second of which begins with anything but this."""
+    return regex.compile(
+        r"""(?V1)
+          (?<=[.!?…][\p{Pe}\p{Pf}"']*) \s+ NOT_BEFORE
+        | (?<=[\p{Sentence_Break=STerm}--[.!?…]][\p{Pe}\p{Pf}"']*) (?![\p{Pe}\p{Pf}"'\p{STerm}]) \s*
+        """.replace("NOT_BEFORE", not_before),
+        regex.VERBOSE,
+    )
+
+
+_BETWEEN = _between(r"(?!\p{Ll})")
+_IN_SMALL_LETTERS = _between("")
+_CAPITAL = regex.compile(r"\p{Lu}")
+
+
+def sentence_ends(text: str) -> list[int]:
+    """Where sentences end that another one follows: offsets behind their last mark.
+
+    In a text without capitals a small letter begins sentences as well.
+    """
+    between = _BETWEEN if _CAPITAL.search(text) else _IN_SMALL_LETTERS
+    return [found.start() for found in between.finditer(text) if found.start() > 0]
 
 
 def split_sentences(text: str) -> list[str]:

@@ -85,20 +85,27 @@ def split_tokens(
     Raises:
         DataError: the number of separators is not the one that the layout has.
     """
-    content = [token for token in tokens if token != eos]
-    found = content.count(separator)
+    parts = split_places(tokens, separator=separator, eos=eos, summaries=summaries)
+    return [[tokens[place] for place in places] for places in parts]
+
+
+def split_places(
+    tokens: Sequence[int], *, separator: int, eos: int, summaries: int
+) -> list[list[int]]:
+    """Places of the tokens of each summary; see `split_tokens`."""
+    found = sum(token == separator for token in tokens)
     if found != summaries - 1:
         raise DataError(
             f"hypothesis: {summaries} summaries need {summaries - 1} separator(s), found {found}; "
             "was it written with another --target-layout?"
         )
-    halves: list[list[int]] = [[]]
-    for token in content:
+    parts: list[list[int]] = [[]]
+    for place, token in enumerate(tokens):
         if token == separator:
-            halves.append([])
-        else:
-            halves[-1].append(token)
-    return halves
+            parts.append([])
+        elif token != eos:
+            parts[-1].append(place)
+    return parts
 
 
 def first_summary_mask(target: Tensor, separator: Union[int, Sequence[int]]) -> Tensor:

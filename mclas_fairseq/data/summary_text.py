@@ -6,9 +6,11 @@ With several target languages a hypothesis holds the separator of its own (`[LSE
 two summaries, or before the only one.
 """
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from typing import Optional
 
+from mclas_fairseq.corpus.shortening import shorten
 from mclas_fairseq.corpus.tokenizers import (
     SEPARATOR,
     split_at_target,
@@ -16,7 +18,7 @@ from mclas_fairseq.corpus.tokenizers import (
     without_symbols,
 )
 from mclas_fairseq.data.data_bin import DataBin
-from mclas_fairseq.data.layouts import split_tokens
+from mclas_fairseq.data.layouts import split_places
 from mclas_fairseq.errors import DataError
 
 
@@ -71,19 +73,57 @@ class SummaryText:
         Raises:
             DataError: it has not the separators that the layout has.
         """
-        dictionary = self.data_bin.dictionary
-        if self.targets:
-            return self._summaries_of_several(tokens)
-        halves = split_tokens(
-            tokens,
-            separator=self.data_bin.separator,
-            eos=dictionary.eos(),
-            summaries=len(self.languages),
-        )
         return {
-            language: self.data_bin.tokenizer.decode([dictionary[i] for i in half], language)
-            for language, half in zip(self.languages, halves, strict=True)
+            language: self._text([tokens[place] for place in places], language)
+            for language, places in self._parts(tokens)
         }
+
+    def shorten(self, tokens: Sequence[int], max_words: int) -> list[int]:
+        """Cut each summary of a hypothesis (T_tgt,) to a number of words.
+
+        Args:
+            tokens: the hypothesis, with or without its first symbol and EOS.
+            max_words: most words of each summary, see `corpus/shortening.py`.
+
+        Returns:
+            Places of the tokens that stay, separators and EOS among them. At least one token of
+            each summary does.
+
+        Raises:
+            DataError: it has not the separators that the layout has.
+        """
+        dropped: set[int] = set()
+        for language, places in self._parts(tokens):
+            ids = [tokens[place] for place in places]
+            text = self._text(ids, language)
+            short = shorten(text, max_words, language)
+            if len(short) < len(text):
+                dropped.update(places[self._pieces_within(ids, len(short), language) :])
+        return [place for place in range(len(tokens)) if place not in dropped]
+
+    def _pieces_within(self, ids: Sequence[int], size: int, language: str) -> int:
+        """How many pieces (T_i,) make at most `size` characters of text; at least 1."""
+        counts = range(1, len(ids) + 1)
+        found = bisect_right(counts, size, key=lambda count: len(self._text(ids[:count], language)))
+        return max(1, found)
+
+    def _text(self, ids: Sequence[int], language: str) -> str:
+        pieces = [self.data_bin.dictionary[index] for index in ids]
+        return self.data_bin.tokenizer.decode(pieces, language)
+
+    def _parts(self, tokens: Sequence[int]) -> list[tuple[str, list[int]]]:
+        """Language of each summary of a hypothesis (T_tgt,), and places of its tokens."""
+        eos, languages = self.data_bin.dictionary.eos(), self.languages
+        if not self.targets:
+            separator, summaries = self.data_bin.separator, len(languages)
+        else:
+            target = self._target_of(tokens)
+            separator, summaries = self.targets[target], 2
+            # In layout ncls the separator stands before the only summary.
+            two = self.source_lang in languages
+            languages = (self.source_lang, target) if two else (target,)
+        parts = split_places(tokens, separator=separator, eos=eos, summaries=summaries)
+        return list(zip(languages, parts[-len(languages) :], strict=True))
 
     def _decode_of_several(self, text: str) -> str:
         before, target, after = split_at_target(text)
@@ -94,21 +134,12 @@ class SummaryText:
         second = without_symbols(decode(after.split(), target))
         return f"{first} {target_separator(target)} {second}".strip()
 
-    def _summaries_of_several(self, tokens: Sequence[int]) -> dict[str, str]:
-        """As `summaries`: the target language is that whose separator the hypothesis holds."""
-        dictionary = self.data_bin.dictionary
+    def _target_of(self, tokens: Sequence[int]) -> str:
+        """The target language, one of several: that whose separator the hypothesis holds."""
         found = [language for language, symbol in self.targets.items() if symbol in tokens]
         if len(found) != 1:
             raise DataError(
                 "hypothesis: with several target languages it holds the separator of one of them,"
                 f" this one of {', '.join(found) or 'none'}; was it written by another checkpoint?"
             )
-        halves = split_tokens(
-            tokens, separator=self.targets[found[0]], eos=dictionary.eos(), summaries=2
-        )
-        # In layout ncls the separator stands before the only summary.
-        languages = (self.source_lang, found[0]) if self.source_lang in self.languages else found
-        return {
-            language: self.data_bin.tokenizer.decode([dictionary[i] for i in half], language)
-            for language, half in zip(languages, halves[-len(languages) :], strict=True)
-        }
+        return found[0]

@@ -1,7 +1,7 @@
 """From fairseq's generation options and vocabularies to a search, or a scorer of targets."""
 
+from argparse import Namespace
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Optional, cast
 
 import torch
@@ -12,21 +12,8 @@ from mclas_fairseq.data.indexed_dictionary import special_indices
 from mclas_fairseq.generation.forced_scoring import score_hypotheses
 from mclas_fairseq.generation.generator import SummaryGenerator
 from mclas_fairseq.generation.grammar import PlanContent, build_grammar
-
-
-@dataclass(frozen=True)
-class GenerationOptions:
-    """Options of the search that are the task's, not fairseq's.
-
-    Attributes:
-        restrict_vocab: "both", "target" or "none".
-        ngram_block_scope: "summary" or "sequence".
-        length_penalty: "fairseq" or "gnmt".
-    """
-
-    restrict_vocab: str
-    ngram_block_scope: str
-    length_penalty: str
+from mclas_fairseq.generation.options import DecodingOptions
+from mclas_fairseq.generation.word_limit import ShortensSummaries
 
 
 class ReferenceScorer:
@@ -76,7 +63,8 @@ def build_summary_generator(
     *,
     dictionary: Any,
     plans: Sequence[PlanContent],
-    options: GenerationOptions,
+    options: DecodingOptions,
+    text: Optional[ShortensSummaries] = None,
     extra_kwargs: Mapping[str, Any],
 ) -> SummaryGenerator | ReferenceScorer:
     """Build the restricted search that fairseq's generation options describe.
@@ -84,10 +72,11 @@ def build_summary_generator(
     Args:
         base_build: `FairseqTask.build_generator`, which reads beam, sampling and the like.
         models: the ensemble.
-        args: fairseq's generation options; lengths are those of each summary.
+        args: fairseq's generation options, those that `options` does not hold.
         dictionary: the fairseq dictionary.
         plans: how a hypothesis in each target language is written, by its number.
-        options: the task's own options.
+        options: how to search; lengths are those of each summary.
+        text: what knows the words of a hypothesis; for a limit of words.
         extra_kwargs: what fairseq adds for its generators.
 
     Raises:
@@ -102,24 +91,25 @@ def build_summary_generator(
         further=plans[1:],
         never=special_indices(dictionary).union(_separators(dictionary)),
         # A target longer than the limits of decoding is still to be scored.
-        **_lengths(args, unlimited=scores_references, longest=_longest(models)),
+        **_lengths(options, unlimited=scores_references, longest=_longest(models)),
         restrict_vocab=options.restrict_vocab,
     )
     kwargs: dict[str, Any] = {
         **extra_kwargs,
         "grammar": grammar,
-        "length_penalty": options.length_penalty,
-        "ngram_block_scope": options.ngram_block_scope,
+        "options": options,
+        "text": text,
     }
     if scores_references:
         generator = SummaryGenerator(
             list(models),
             dictionary,
             normalize_scores=not getattr(args, "unnormalized", False),
-            len_penalty=getattr(args, "lenpen", 1.0),
+            len_penalty=options.lenpen,
             **kwargs,
         )
         return ReferenceScorer(generator)
+    args = Namespace(**{**_values(args), **options.values()})
     return base_build(models, args, seq_gen_cls=SummaryGenerator, extra_gen_cls_kwargs=kwargs)
 
 
@@ -133,11 +123,12 @@ def _longest(models: Sequence[nn.Module]) -> int:
     return min(int(cast(Any, model).max_decoder_positions()) for model in models)
 
 
-def _lengths(args: Any, *, unlimited: bool, longest: int) -> dict[str, Any]:
+def _values(args: Any) -> Mapping[str, Any]:
+    return args if isinstance(args, Mapping) else vars(args)
+
+
+def _lengths(options: DecodingOptions, *, unlimited: bool, longest: int) -> dict[str, Any]:
     if unlimited:
         return {"min_len": 0, "max_len_a": 0.0, "max_len_b": longest}
-    return {
-        "min_len": getattr(args, "min_len", 1),
-        "max_len_a": getattr(args, "max_len_a", 0.0),
-        "max_len_b": getattr(args, "max_len_b", 200),
-    }
+    names = ("min_len", "max_len_a", "max_len_b")
+    return {name: getattr(options, name) for name in names}

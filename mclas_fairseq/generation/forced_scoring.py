@@ -3,8 +3,8 @@
 One full pass of the decoder over the given tokens, without incremental state, under the same
 grammar and the same average of the models as in search: the log-probabilities equal the beam's
 `positional_scores`. A forced separator or EOS counts with its restricted log-probability (0 where
-it is the only choice). n-gram blocking takes choices away without renormalising, so it plays no
-part here.
+it is the only choice). A penalty of repetition counts as in search. n-gram blocking takes choices
+away without renormalising, so it plays no part here.
 """
 
 from collections.abc import Sequence
@@ -71,7 +71,9 @@ def score_hypotheses(
     starts[:, 0] = torch.as_tensor(generator.starts(row_plans(encoder_outs)), device=device)
     inputs = torch.cat([starts, targets[:, :-1]], dim=1)  # N x T_tgt
     log_probs = _log_probs(ensemble, inputs, encoder_outs, generator.temperature)
+    # N x T_tgt x V -> N x T_tgt: of each position the entry that is there
     scores = log_probs.gather(2, targets.unsqueeze(2)).squeeze(2)
+    scores = scores * generator.repetition.factors(targets)
     if given:
         first = torch.stack([tokens[0] for tokens in flat]).to(device)
         scores = torch.cat([_score_of_given(first, starts[:, 0]), scores], dim=1)

@@ -19,10 +19,11 @@ from mclas_fairseq.errors import ConfigError
 from mclas_fairseq.generation.grammar import SummaryGrammar
 from mclas_fairseq.generation.length_penalty import LengthPenalty
 from mclas_fairseq.generation.ngram_blocking import NGramBlocker
+from mclas_fairseq.generation.options import DecodingOptions
+from mclas_fairseq.generation.repetition_penalty import RepetitionPenalty
 from mclas_fairseq.generation.restricted_ensemble import PLANS, RestrictedEnsemble
 from mclas_fairseq.generation.search_call import (
     ALL_SHORTCUTS,
-    ColumnBlocker,
     ColumnSearch,
     SearchCall,
     Shortcuts,
@@ -31,12 +32,15 @@ from mclas_fairseq.generation.search_call import (
     documents_can_be_kept_once,
 )
 from mclas_fairseq.generation.sliced_projection import SlicedProjection
+from mclas_fairseq.generation.step_rules import StepRule, StepRules
+from mclas_fairseq.generation.word_limit import ShortensSummaries, WordLimit
 
 logger = logging.getLogger(__name__)
 
 Hypothesis = dict[str, Tensor]
 
 _SEARCHES = (BeamSearch, DiverseSiblingsSearch, Sampling)
+_DEFAULTS = DecodingOptions()
 
 
 class SummaryGenerator(SequenceGenerator):
@@ -49,8 +53,8 @@ class SummaryGenerator(SequenceGenerator):
 
     Args:
         grammar: which sequences are hypotheses.
-        length_penalty: "fairseq" or "gnmt", with the exponent `len_penalty`.
-        ngram_block_scope: "summary" or "sequence".
+        options: those of them that are not among fairseq's arguments.
+        text: what knows the words of a hypothesis; for a limit of words.
         bos: first decoder input; the dictionary's BOS when None.
         shortcuts: work to leave out that cannot change a hypothesis; all by default.
 
@@ -79,8 +83,8 @@ class SummaryGenerator(SequenceGenerator):
         lm_weight: float = 1.0,
         *,
         grammar: SummaryGrammar,
-        length_penalty: str = "fairseq",
-        ngram_block_scope: str = "summary",
+        options: DecodingOptions = _DEFAULTS,
+        text: Optional[ShortensSummaries] = None,
         bos: Optional[int] = None,
         shortcuts: Shortcuts = ALL_SHORTCUTS,
     ):
@@ -110,18 +114,19 @@ class SummaryGenerator(SequenceGenerator):
         # them; search then ends at fairseq's limit instead of asserting that it did.
         self.search.stop_on_max_len = True
         self.bos: int = tgt_dict.bos() if bos is None else bos
-        self.length_penalty = LengthPenalty(length_penalty, len_penalty if normalize_scores else 0)
+        alpha = len_penalty if normalize_scores else 0
+        self.length_penalty = LengthPenalty(options.length_penalty, alpha)
+        marks = (grammar.eos, *grammar.separators)
+        self.repetition = RepetitionPenalty(options.repetition_penalty, self.pad, marks)
+        rules: list[StepRule] = [self.repetition] if options.repetition_penalty != 1 else []
         if no_repeat_ngram_size > 0:
-            self.repeat_ngram_blocker = NGramBlocker(
-                size=no_repeat_ngram_size,
-                pad=self.pad,
-                eos=grammar.eos,
-                separator=grammar.separators or None,
-                fewest_choices=min(
-                    int(mask.sum()) for plan in grammar.plans for mask in plan.allowed
-                ),
-                scope=ngram_block_scope,
-            )
+            choices = (int(mask.sum()) for plan in grammar.plans for mask in plan.allowed)
+            scope = options.ngram_block_scope
+            rules.append(NGramBlocker(no_repeat_ngram_size, self.pad, marks, min(choices), scope))
+        # fairseq calls its blocker at each step, with all that rules of ours need.
+        self.repeat_ngram_blocker = StepRules(rules) if rules else None
+        assert text is not None or not options.max_words
+        self.limit = WordLimit(text, options.max_words) if text and options.max_words else None
 
     def _generate(
         self,
@@ -156,6 +161,10 @@ class SummaryGenerator(SequenceGenerator):
             for start, hypotheses in zip(ids, ranked, strict=True):
                 for hypothesis in hypotheses:
                     _put_first(hypothesis, start)
+        if self.limit is not None:
+            for hypotheses in ranked:
+                for hypothesis in hypotheses:
+                    self.limit(hypothesis)
         return ranked
 
     def _for_one_call(self, *, prefixed: bool) -> Any:
@@ -172,8 +181,7 @@ class SummaryGenerator(SequenceGenerator):
                 call.search = ColumnSearch(self.tgt_dict, projection)
                 call.search.stop_on_max_len = True
                 if self.repeat_ngram_blocker is not None:
-                    blocker = ColumnBlocker(self.repeat_ngram_blocker, projection)
-                    call.repeat_ngram_blocker = blocker
+                    call.repeat_ngram_blocker = self.repeat_ngram_blocker.by_column(projection)
         call.model = SearchCall(self.model, self.beam_size, projection, self.documents_once)
         return call
 

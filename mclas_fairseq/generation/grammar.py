@@ -19,8 +19,7 @@ import torch
 from torch import Tensor
 
 from mclas_fairseq.errors import ConfigError
-
-RESTRICT_VOCAB = ("both", "target", "none")
+from mclas_fairseq.generation.options import search_option
 
 _PHASES = 3  # of a summary: below its minimum length, open, at its limit
 
@@ -231,11 +230,7 @@ def build_grammar(
     Raises:
         ConfigError: `restrict_vocab` is unknown, or a check of `SummaryGrammar` fails.
     """
-    if restrict_vocab not in RESTRICT_VOCAB:
-        raise ConfigError(
-            f"--restrict-vocab: it must be one of {', '.join(RESTRICT_VOCAB)}, met "
-            f"{restrict_vocab!r}; choose one of them"
-        )
+    search_option("restrict_vocab").check(restrict_vocab)
     contents = [PlanContent(vocabularies, separator, start), *further]
     shut = {dictionary.bos(), dictionary.pad(), dictionary.eos(), dictionary.unk(), *never}
     for content in contents:

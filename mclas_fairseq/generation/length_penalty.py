@@ -12,9 +12,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from mclas_fairseq.errors import ConfigError
-
-LENGTH_PENALTIES = ("fairseq", "gnmt")
+from mclas_fairseq.generation.options import search_option
 
 
 @dataclass(frozen=True)
@@ -33,11 +31,7 @@ class LengthPenalty:
     alpha: float = 1.0
 
     def __post_init__(self) -> None:
-        if self.name not in LENGTH_PENALTIES:
-            raise ConfigError(
-                f"--length-penalty: it must be one of {', '.join(LENGTH_PENALTIES)}, met "
-                f"{self.name!r}; choose one of them"
-            )
+        search_option("length_penalty").check(self.name)
 
     def divisor(self, length: int) -> float:
         """What the score of a hypothesis of `length` tokens, EOS included, is divided by."""

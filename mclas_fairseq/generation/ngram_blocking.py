@@ -9,19 +9,19 @@ or number that the first summary holds must be free to occur in the second.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Union
+from typing import Optional
 
 import torch
 from torch import Tensor
 
 from mclas_fairseq.errors import ConfigError
-
-NGRAM_BLOCK_SCOPES = ("summary", "sequence")
+from mclas_fairseq.generation.options import search_option
+from mclas_fairseq.generation.step_rules import marks_of
 
 
 @dataclass(frozen=True)
 class NGramBlocker:
-    """Gives -inf to every token that would repeat an n-gram; called by fairseq's search.
+    """Gives -inf to every token that would repeat an n-gram; a `StepRule`.
 
     Separator and EOS are never blocked, and n-grams that hold one of them do not count. What
     remains is not renormalised, so that scores stay those of the restricted model. A row whose
@@ -30,8 +30,7 @@ class NGramBlocker:
     Attributes:
         size: n.
         pad: id of padding, which search has excluded already.
-        eos: id of EOS.
-        separator: id of the separator between two summaries, or ids of several; or None.
+        marks: ids of EOS and of separators between summaries.
         fewest_choices: size of the smallest vocabulary; shorter hypotheses cannot run out of it.
         scope: "summary": n-grams of the current summary; "sequence": of both.
 
@@ -41,8 +40,7 @@ class NGramBlocker:
 
     size: int
     pad: int
-    eos: int
-    separator: Union[int, Sequence[int], None]
+    marks: Sequence[int]
     fewest_choices: int
     scope: str = "summary"
 
@@ -52,42 +50,20 @@ class NGramBlocker:
                 f"--no-repeat-ngram-size: n-grams have at least 1 token, met {self.size}; "
                 "give 1 or more, or 0 for no blocking"
             )
-        if self.scope not in NGRAM_BLOCK_SCOPES:
-            raise ConfigError(
-                f"--ngram-block-scope: it must be one of {', '.join(NGRAM_BLOCK_SCOPES)}, met "
-                f"{self.scope!r}; choose one of them"
-            )
+        search_option("ngram_block_scope").check(self.scope)
 
-    def __call__(
-        self, tokens: Tensor, lprobs: Tensor, bsz: int, beam_size: int, step: int
-    ) -> Tensor:
-        """Block in place; the arguments are those of fairseq's `NGramRepeatBlock`.
-
-        Args:
-            tokens: hypotheses, BOS first, filled up to column `step`, shape (N, T_buffer) with
-                N = bsz * beam_size.
-            lprobs: log-probabilities of the next token, shape (N, V).
-            bsz: documents in the batch (B).
-            beam_size: hypotheses of each.
-            step: tokens written so far.
-
-        Returns:
-            `lprobs`.
-        """
+    def entries(self, tokens: Tensor, step: int) -> Optional[Tensor]:
+        """What would repeat an n-gram in each row, (N, step - n + 1); see `StepRule`."""
         if step < self.size:
-            return lprobs
-        return self.block(lprobs, self.banned(tokens, step), step)
-
-    def banned(self, tokens: Tensor, step: int) -> Tensor:
-        """Ids that would repeat an n-gram, padding elsewhere, (N, W); step >= n."""
+            return None
         repeats, last = self._repeats(tokens[:, 1 : step + 1])
         return last.masked_fill(~repeats, self.pad)
 
-    def block(self, lprobs: Tensor, banned: Tensor, step: int) -> Tensor:
-        """Give -inf to columns `banned` (N, W) of lprobs, save in rows that would lose them all."""
+    def change(self, lprobs: Tensor, columns: Tensor, step: int) -> Tensor:
+        """Give -inf to columns (N, K), save in rows that would lose all choices; see `StepRule`."""
         if step < self.fewest_choices:
-            return lprobs.scatter_(1, banned, -math.inf)
-        blocked = lprobs.scatter(1, banned, -math.inf)
+            return lprobs.scatter_(1, columns, -math.inf)
+        blocked = lprobs.scatter(1, columns, -math.inf)
         stuck = blocked.amax(dim=1, keepdim=True).isneginf()
         return torch.where(stuck, lprobs, blocked)
 
@@ -110,11 +86,7 @@ class NGramBlocker:
 
         Those that hold no mark and, in scope "summary", have none after them.
         """
-        marks = written.eq(self.eos)
-        if self.separator is not None:
-            several = (self.separator,) if isinstance(self.separator, int) else self.separator
-            for separator in several:
-                marks = marks | written.eq(separator)
+        marks = marks_of(written, self.marks)
         if self.scope == "sequence":
             return ~marks.unfold(1, self.size, 1).any(dim=-1)
         marks_from_here = marks.flip(1).cumsum(1).flip(1)  # at this position or later

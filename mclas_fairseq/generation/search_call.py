@@ -17,7 +17,6 @@ from typing import Any, Optional
 from fairseq.search import BeamSearch
 from torch import Tensor, nn
 
-from mclas_fairseq.generation.ngram_blocking import NGramBlocker
 from mclas_fairseq.generation.restricted_ensemble import (
     EncoderOut,
     IncrementalState,
@@ -166,24 +165,6 @@ class ColumnSearch(BeamSearch):
         )
         lists = self._projection.lists_of_rows.view(lprobs.size(0), -1).gather(1, beams)
         return chosen, self._projection.lists.ids[lists, columns], beams
-
-
-@dataclass(frozen=True)
-class ColumnBlocker:
-    """n-gram blocking on columns of lists."""
-
-    blocker: NGramBlocker
-    projection: SlicedProjection
-
-    def __call__(
-        self, tokens: Tensor, lprobs: Tensor, bsz: int, beam_size: int, step: int
-    ) -> Tensor:
-        """See `NGramBlocker`; lprobs (N, W)."""
-        if step < self.blocker.size:
-            return lprobs
-        banned = self.blocker.banned(tokens, step)  # N x B
-        rows = self.projection.lists_of_rows.unsqueeze(1)
-        return self.blocker.block(lprobs, self.projection.lists.columns[rows, banned], step)
 
 
 def choose_lists(ensemble: RestrictedEnsemble, *, eos: int) -> Optional[VocabularyLists]:

@@ -10,7 +10,7 @@ from mclas_fairseq.bundles.config import BundleConfig
 from mclas_fairseq.data.data_bin import DataBin
 from mclas_fairseq.data.manifest import Manifest
 from mclas_fairseq.data.task_state import TaskState
-from mclas_fairseq.inference.options import DecodingOptions
+from mclas_fairseq.generation.options import DecodingOptions, Owner, of_task
 from mclas_fairseq.summarization.task import (
     CrossLingualSummarizationConfig,
     CrossLingualSummarizationTask,
@@ -82,19 +82,14 @@ def _task(
         "target_lang": config.target_lang,
         "max_source_positions": config.max_source_positions,
         "max_target_positions": config.max_target_positions,
-        "restrict_vocab": options.restrict_vocab,
-        "ngram_block_scope": options.ngram_block_scope,
-        "length_penalty": options.length_penalty,
-        "summary_decoder": options.summary_decoder,
+        **of_task(options, Owner.SUMMARIZATION),
     }
     if not config.train_tasks:
         return CrossLingualSummarizationTask(CrossLingualSummarizationConfig(**common), data_bin)
     cfg = MultitaskSummarizationConfig(
         **common,
         train_tasks=",".join(config.train_tasks),
-        generate_task=options.generate_task,
-        sample_latent=options.sample_latent,
-        latent_reranking=options.latent_reranking,
+        **of_task(options, Owner.MULTITASK),
         seed=config.training.get("seed", 1),  # a checkpoint's draws are by it
     )
     return MultitaskSummarizationTask(cfg, data_bin)

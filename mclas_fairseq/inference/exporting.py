@@ -22,8 +22,8 @@ from mclas_fairseq.bundles.writing import BundleContents, check_free, write_bund
 from mclas_fairseq.checkpoints.averaging import PROVENANCE, updates_of
 from mclas_fairseq.data.language_vocabulary import LanguageVocabulary
 from mclas_fairseq.errors import CheckpointError
+from mclas_fairseq.generation.options import DecodingOptions
 from mclas_fairseq.inference.loading import LoadedSystem, load_for_export
-from mclas_fairseq.inference.options import DecodingOptions
 from mclas_fairseq.version import __version__
 from mclas_fairseq.vhm.batches import TrainTask
 from mclas_fairseq.vhm.task import MultitaskSummarizationTask

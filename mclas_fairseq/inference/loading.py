@@ -17,15 +17,14 @@ import torch
 from fairseq import checkpoint_utils
 from torch import nn
 
-from mclas_fairseq.bundles.config import BundleConfig
+from mclas_fairseq.bundles.config import BundleConfig, stored_options
 from mclas_fairseq.bundles.format import CONFIG_FILE, check_bundle
 from mclas_fairseq.bundles.weights import read_weights
 from mclas_fairseq.data.data_bin import vocabulary_file
-from mclas_fairseq.data.layouts import DecoderChoice
 from mclas_fairseq.data.manifest import Manifest
 from mclas_fairseq.errors import CheckpointError, ConfigError
+from mclas_fairseq.generation.options import DecodingOptions, of_task
 from mclas_fairseq.inference.bundle_task import build_task
-from mclas_fairseq.inference.options import DecodingOptions
 from mclas_fairseq.summarization.task import CrossLingualSummarizationTask
 from mclas_fairseq.vhm.task import MultitaskSummarizationTask
 
@@ -145,13 +144,8 @@ def checkpoint_overrides(data: Path, options: DecodingOptions) -> dict[str, Any]
         "source_lang": manifest.source_lang,
         "target_lang": manifest.target_langs[0],
         "target_langs": None,
-        "restrict_vocab": options.restrict_vocab,
-        "ngram_block_scope": options.ngram_block_scope,
-        "length_penalty": options.length_penalty,
-        "summary_decoder": options.summary_decoder,
-        "generate_task": options.generate_task,
-        "sample_latent": options.sample_latent,
-        "latent_reranking": options.latent_reranking,
+        "eval_rouge": False,  # decoding validates nothing, so that its options need no look
+        **of_task(options),
     }
 
 
@@ -170,8 +164,8 @@ def _from_fairseq(
             f"found {type(task).__name__}"
         )
     check_generate_task(options, several=isinstance(task, MultitaskSummarizationTask))
-    # The settings of older checkpoints have no such name, and fairseq overrides what is there.
-    task.decoder_choice = DecoderChoice(options.summary_decoder)
+    # The settings of older checkpoints lack newer options, and fairseq overrides what is there.
+    task.decode_with(options)
     logger.info("loaded %s", ", ".join(map(str, checkpoints)))
     precision = "bfloat16" if getattr(config.common, "bf16", False) else "float32"
     return LoadedSystem(models, task, precision, options)
@@ -220,7 +214,7 @@ def load_bundle(
                 f"bundle {folder}: must have {vocabulary_file(code)}, as it writes summaries in"
                 f" {code!r}, but it is not listed; get it again from its maker"
             )
-    options = dataclasses.replace(options or _stored_options(folder, config), **(changes or {}))
+    options = dataclasses.replace(options or stored_options(folder, config), **(changes or {}))
     check_generate_task(options, several=bool(config.train_tasks))
     task = build_task(folder, config, options)
     model = _build_model(folder, config, task)
@@ -242,19 +236,3 @@ def _build_model(
         ) from error
     built: nn.Module = model
     return built
-
-
-def _stored_options(folder: Path, config: BundleConfig) -> DecodingOptions:
-    known = {field.name for field in dataclasses.fields(DecodingOptions)}
-    if unknown := set(config.decoding) - known:
-        raise CheckpointError(
-            f"bundle {folder}: {CONFIG_FILE} may set the options of decoding that there are, but"
-            f" sets {', '.join(sorted(unknown))} as well; get it again from its maker"
-        )
-    try:
-        return DecodingOptions(**config.decoding)
-    except TypeError as error:
-        raise CheckpointError(
-            f"bundle {folder}: {CONFIG_FILE} must have numbers for the options of decoding, but has"
-            f" {config.decoding}; get it again from its maker"
-        ) from error

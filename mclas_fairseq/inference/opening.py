@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Optional, Union
 
 from mclas_fairseq.errors import ConfigError
+from mclas_fairseq.generation.options import DecodingOptions
 from mclas_fairseq.inference.loading import Device
-from mclas_fairseq.inference.options import DecodingOptions
 from mclas_fairseq.inference.summarizer import Summarizer
 
 

@@ -27,9 +27,9 @@ from mclas_fairseq.corpus.text_files import normalize_text
 from mclas_fairseq.data.layouts import Layout
 from mclas_fairseq.data.summary_dataset import SummaryDataset
 from mclas_fairseq.errors import ConfigError, DataError
+from mclas_fairseq.generation.options import DecodingOptions
 from mclas_fairseq.inference.attention import SummaryAttention, trace_attention
 from mclas_fairseq.inference.loading import Device, LoadedSystem, load_bundle, load_checkpoints
-from mclas_fairseq.inference.options import DecodingOptions
 from mclas_fairseq.inference.results import Hypothesis, Summary
 from mclas_fairseq.summarization.search import decoding_models
 from mclas_fairseq.summarization.task import CrossLingualSummarizationTask
@@ -57,7 +57,7 @@ class Summarizer:
         self.models = list(models)
         self.task = task
         self.options = options
-        self.generator = task.build_generator(self.models, Namespace(**vars(options)))
+        self.generator = task.build_generator(self.models, Namespace(**options.values()))
 
     @classmethod
     def load(

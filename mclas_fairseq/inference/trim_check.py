@@ -8,7 +8,7 @@ from typing import Any
 
 from mclas_fairseq.data.data_bin import SPLITS, DataBin
 from mclas_fairseq.data.trimming import Trimming
-from mclas_fairseq.inference.options import DecodingOptions
+from mclas_fairseq.generation.options import DecodingOptions
 from mclas_fairseq.inference.summarizer import Summarizer
 
 _BATCH = 16  # documents

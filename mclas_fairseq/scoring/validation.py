@@ -1,5 +1,6 @@
 """ROUGE of decoded validation documents, as sums that can be added over batches and workers."""
 
+import dataclasses
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,6 +8,7 @@ from typing import Any, Optional, Protocol
 
 import numpy as np
 import torch
+from fairseq.dataclass.configs import GenerationConfig
 from fairseq.logging import metrics
 from numpy.typing import NDArray
 from torch import Tensor
@@ -16,11 +18,13 @@ from mclas_fairseq.evaluation.content import CONTENT, content_f1
 from mclas_fairseq.evaluation.protocols import RougeProtocol
 from mclas_fairseq.evaluation.protocols.content import ContentProtocol
 from mclas_fairseq.evaluation.rouge import score_rouge
+from mclas_fairseq.generation.options import Owner, search_options, unknown_options
 
+_EXAMPLES = "beam, max_len_b or no_repeat_ngram_size"
 REPORTED = ("rouge1", "rouge2", "rougeL")
 _COUNTS = {"rouge": REPORTED, "content": CONTENT}  # what is counted -> the means over it
 _PARTS = ("", "ms_")  # the target summary (the last one), and the source-language summary
-_DEFAULTS: dict[str, Any] = {"beam": 1, "max_len_a": 0.0, "max_len_b": 100, "min_len": 1}
+_OF_FAIRSEQ = tuple(option.name for option in dataclasses.fields(GenerationConfig))
 
 
 class HypothesisText(Protocol):
@@ -55,7 +59,7 @@ class ValidationRouge:
         """Read generation options; the other arguments are the attributes.
 
         Raises:
-            ConfigError: they are not a JSON object.
+            ConfigError: they are not a JSON object, there is no such option, or it is out of range.
         """
         try:
             given = json.loads(options)
@@ -66,7 +70,7 @@ class ValidationRouge:
             ) from error
         if not isinstance(given, dict):
             raise ConfigError(f"--eval-rouge-args: it must be a JSON object, found {options!r}")
-        return cls({**_DEFAULTS, **given}, documents, rules or {})
+        return cls(validation_options(given), documents, rules or {})
 
     def chosen(self, row: int, total: int) -> bool:
         """Whether the document of this row is decoded: every k-th one of the split."""
@@ -128,6 +132,33 @@ class ValidationRouge:
             )
             if language in self.content:
                 yield "content", content_f1(summaries, references, self.content[language])
+
+
+def validation_options(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Options of the search at validation.
+
+    Args:
+        given: name -> value, of our options or of fairseq's `GenerationConfig`.
+
+    Returns:
+        Those, and the defaults of fairseq's own; the task's own are by its flags unless given.
+
+    Raises:
+        ConfigError: there is no such option, or it is out of range.
+    """
+    if unknown := unknown_options(given, *_OF_FAIRSEQ):
+        raise ConfigError(
+            f"--eval-rouge-args: it may hold options of the search, named as {_EXAMPLES}, but has"
+            f" {', '.join(unknown)}; correct the name or leave it out"
+        )
+    try:
+        for option in search_options():
+            if option.name in given:
+                option.check(given[option.name])
+    except ConfigError as error:
+        raise ConfigError(f"--eval-rouge-args: {error}") from error
+    defaults = {row.name: row.validation_default for row in search_options(Owner.FAIRSEQ)}
+    return {**defaults, **given}
 
 
 def text_parts(text: HypothesisText) -> list[tuple[str, str]]:

@@ -9,14 +9,17 @@ from fairseq.dataclass import ChoiceEnum, FairseqDataclass
 from omegaconf import II
 
 from mclas_fairseq.data.data_bin import DataBin
-from mclas_fairseq.data.layouts import DecoderChoice, Layout
+from mclas_fairseq.data.layouts import Layout
 from mclas_fairseq.errors import ConfigError
+from mclas_fairseq.generation.options import Owner
+from mclas_fairseq.generation.task_options import with_search_options
 from mclas_fairseq.scoring.rouge import ROUGE_PROTOCOL_HELP, ROUGE_TOKENIZER_HELP
 
 
 @dataclass
+@with_search_options(Owner.SUMMARIZATION)
 class CrossLingualSummarizationConfig(FairseqDataclass):
-    """Options of the task."""
+    """Options of the task; those of the search are added from `generation/options.py`."""
 
     data: Optional[str] = field(
         default=None, metadata={"help": "data-bin made by mclas prepare (a folder)"}
@@ -52,14 +55,6 @@ class CrossLingualSummarizationConfig(FairseqDataclass):
             "checkpoint's layout wins"
         },
     )
-    summary_decoder: ChoiceEnum([one.value for one in DecoderChoice]) = field(  # type: ignore[valid-type]
-        default="cls",
-        metadata={
-            "help": "for generation with layout ncls_ms: decode with the decoder of the summary in "
-            "the target language (cls), of the one in the document's language (ms), or with each "
-            "in turn (both)"
-        },
-    )
     train_subset_size: int = field(
         default=0,
         metadata={
@@ -73,27 +68,6 @@ class CrossLingualSummarizationConfig(FairseqDataclass):
     )
     max_target_positions: int = field(
         default=1024, metadata={"help": "training targets are cut to N tokens, never skipped"}
-    )
-    restrict_vocab: ChoiceEnum(["both", "target", "none"]) = field(  # type: ignore[valid-type]
-        default="both",
-        metadata={
-            "help": "restrict decoding to the language vocabulary of the summary being written: "
-            "of both summaries, of the target language's only, or of none"
-        },
-    )
-    ngram_block_scope: ChoiceEnum(["summary", "sequence"]) = field(  # type: ignore[valid-type]
-        default="summary",
-        metadata={
-            "help": "--no-repeat-ngram-size starts afresh at the separator (summary) or counts "
-            "over both summaries (sequence)"
-        },
-    )
-    length_penalty: ChoiceEnum(["fairseq", "gnmt"]) = field(  # type: ignore[valid-type]
-        default="fairseq",
-        metadata={
-            "help": "how --lenpen acts: score / length^lenpen (fairseq) or "
-            "score / ((5 + length) / 6)^lenpen (gnmt)"
-        },
     )
     eval_rouge: bool = field(
         default=False,

@@ -10,18 +10,10 @@ from mclas_fairseq.data.layouts import DecoderChoice, Layout
 from mclas_fairseq.data.setting import Setting
 from mclas_fairseq.data.target_languages import TargetLanguages
 from mclas_fairseq.errors import ConfigError
-from mclas_fairseq.generation.building import GenerationOptions, build_summary_generator
+from mclas_fairseq.generation.building import build_summary_generator
 from mclas_fairseq.generation.grammar import PlanContent
+from mclas_fairseq.generation.options import DecodingOptions
 from mclas_fairseq.generation.two_decoders import TwoDecoderGenerator
-
-
-def generation_options(cfg: Any) -> GenerationOptions:
-    """Options of the search among the task's."""
-    return GenerationOptions(
-        restrict_vocab=str(cfg.restrict_vocab),
-        ngram_block_scope=str(cfg.ngram_block_scope),
-        length_penalty=str(cfg.length_penalty),
-    )
 
 
 @dataclass(frozen=True)
@@ -30,13 +22,13 @@ class SearchBuilder:
 
     Attributes:
         setting: what is written.
-        options: the task's own options of the search.
+        options: how to search, where the options of a call say nothing.
         vocabulary: of a language, the dictionary ids that its summaries may hold.
         base_build: `FairseqTask.build_generator`, which reads beam, sampling and the like.
     """
 
     setting: Setting
-    options: GenerationOptions
+    options: DecodingOptions
     vocabulary: Callable[[str], list[int]]
     base_build: Callable[..., Any]
 
@@ -51,7 +43,7 @@ class SearchBuilder:
 
         Args:
             models: the ensemble.
-            args: fairseq's generation options.
+            args: fairseq's generation options; it may hold those of the task as well.
             decoder: which decoder writes, where there are two.
             extra_kwargs: what fairseq adds for its generators.
 
@@ -86,7 +78,8 @@ class SearchBuilder:
             args,
             dictionary=setting.data_bin.dictionary,
             plans=plan_contents(setting.targets, setting.layout, separator, vocabularies),
-            options=self.options,
+            options=DecodingOptions.of(args, self.options),
+            text=setting.text(setting.written(decoder)),
             extra_kwargs={"bos": setting.start(decoder), **extra_kwargs},
         )
 

@@ -4,6 +4,7 @@ Ties the data-bin, the target layout, the subset of a low-resource run, the lang
 and the restricted search together; nothing numeric happens here. Bai et al. (2021), ACL 2021.
 """
 
+import argparse
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Optional
@@ -22,6 +23,8 @@ from mclas_fairseq.data.setting import Setting
 from mclas_fairseq.data.summary_dataset import RowsDataset, SummaryDataset
 from mclas_fairseq.data.summary_text import SummaryText
 from mclas_fairseq.errors import ConfigError
+from mclas_fairseq.generation.options import DecodingOptions
+from mclas_fairseq.generation.task_options import set_search_defaults
 from mclas_fairseq.modules.emulated_bf16 import warn_of_emulated_bf16
 from mclas_fairseq.modules.frozen_updates import drop_frozen_gradients
 from mclas_fairseq.modules.parameter_groups import mark_groups
@@ -40,7 +43,7 @@ from mclas_fairseq.summarization.options import (
 )
 from mclas_fairseq.summarization.pretrained import recall_pretrained
 from mclas_fairseq.summarization.scoring import score_batch, scored_documents, validation_rouge
-from mclas_fairseq.summarization.search import SearchBuilder, check_decoder, generation_options
+from mclas_fairseq.summarization.search import SearchBuilder, check_decoder
 from mclas_fairseq.summarization.state import (
     compare,
     read_state,
@@ -63,7 +66,7 @@ class CrossLingualSummarizationTask(FairseqTask):
         self.dictionary = data_bin.dictionary
         self.dictionary_sha256 = data_bin.manifest.dictionary_sha256
         self.layout = Layout(str(cfg.target_layout))
-        self.decoder_choice = DecoderChoice(str(cfg.summary_decoder))
+        self.decoding = DecodingOptions.of(cfg)
         self.source_lang, self.targets = choose_targets(cfg, data_bin)
         self.max_source_positions = cfg.max_source_positions
         self.max_target_positions = cfg.max_target_positions
@@ -91,6 +94,12 @@ class CrossLingualSummarizationTask(FairseqTask):
         return load_dictionary(Path(filename))
 
     # -- what fairseq asks every task -----------------------------------------------------------
+
+    @classmethod
+    def add_args(cls, parser: argparse.ArgumentParser) -> None:
+        """Declare the task's options; those of fairseq's search get the defaults that ours have."""
+        super().add_args(parser)
+        set_search_defaults(parser)
 
     @property
     def source_dictionary(self) -> Dictionary:
@@ -126,6 +135,15 @@ class CrossLingualSummarizationTask(FairseqTask):
     def summary_languages(self) -> tuple[str, ...]:
         """Languages of the summaries that the model is trained on, in order."""
         return self.setting.languages
+
+    @property
+    def decoder_choice(self) -> DecoderChoice:
+        """Which decoder writes, where there are two."""
+        return DecoderChoice(self.decoding.summary_decoder)
+
+    def decode_with(self, options: DecodingOptions) -> None:
+        """Search in this way from now on, instead of as the flags say."""
+        self.decoding = options
 
     def write_targets(self, languages: Optional[Sequence[str]]) -> None:
         """Choose which of several target languages are written; None: all of them.
@@ -214,9 +232,7 @@ class CrossLingualSummarizationTask(FairseqTask):
 
     @property
     def _search(self) -> SearchBuilder:
-        return SearchBuilder(
-            self.setting, generation_options(self.cfg), self.vocabulary, super().build_generator
-        )
+        return SearchBuilder(self.setting, self.decoding, self.vocabulary, super().build_generator)
 
     def inference_step(
         self,

@@ -10,12 +10,14 @@ from omegaconf import II
 
 from mclas_fairseq.data.layouts import Layout
 from mclas_fairseq.errors import ConfigError
+from mclas_fairseq.generation.options import Owner
+from mclas_fairseq.generation.task_options import with_search_options
 from mclas_fairseq.summarization.options import CrossLingualSummarizationConfig
 from mclas_fairseq.vhm.batches import TrainTask
-from mclas_fairseq.vhm.sampling import RERANKINGS
 
 
 @dataclass
+@with_search_options(Owner.MULTITASK)
 class MultitaskSummarizationConfig(CrossLingualSummarizationConfig):
     """Options of the task: those of `cross_lingual_summarization`, and of its three corpora."""
 
@@ -53,27 +55,6 @@ class MultitaskSummarizationConfig(CrossLingualSummarizationConfig):
     )
     subset_seed: int = field(
         default=1, metadata={"help": "seed of --cls-subset-size or --train-subset-size"}
-    )
-    generate_task: ChoiceEnum([task.value for task in TrainTask]) = field(  # type: ignore[valid-type]
-        default="cls",
-        metadata={
-            "help": "for generation: what is made of the documents, a summary in the target "
-            "language (cls) or in their own (ms), or a translation (mt)"
-        },
-    )
-    sample_latent: int = field(
-        default=0,
-        metadata={
-            "help": "for generation: draw the latent variables of each document N times and search "
-            "with each draw (0: search once, with their prior means)"
-        },
-    )
-    latent_reranking: ChoiceEnum(RERANKINGS) = field(  # type: ignore[valid-type]
-        default="none",
-        metadata={
-            "help": "order of the hypotheses of several draws: that of the draws (none), by the "
-            "summary's score (score), or with the density of the draw added to it (joint)"
-        },
     )
     seed: int = II("common.seed")
 

@@ -21,8 +21,6 @@ from mclas_fairseq.vhm.noise import Draw, LatentNoise
 
 Hypothesis = dict[str, Any]
 
-RERANKINGS = ("none", "score", "joint")
-
 # Ids are rows of a split; a draw's number stands above them, so that no two draws share noise.
 _DRAW_SHIFT = 40
 _ID_BYTES = _DRAW_SHIFT // 8
@@ -150,7 +148,7 @@ def with_draws(generator: Any, samples: int, reranking: str, seed: int) -> Any:
     Args:
         generator: what a task builds.
         samples: number of draws; 0: none.
-        reranking: one of `RERANKINGS`.
+        reranking: see `LatentSampler`.
         seed: of the draws.
 
     Raises:

@@ -25,6 +25,7 @@ from mclas_fairseq.data.layouts import Layout
 from mclas_fairseq.data.split_loading import TrainSubset
 from mclas_fairseq.data.subset_file import write_train_subset
 from mclas_fairseq.errors import CheckpointError, ConfigError
+from mclas_fairseq.generation.options import DecodingOptions
 from mclas_fairseq.summarization.task import CrossLingualSummarizationTask
 from mclas_fairseq.vhm.batches import MultitaskDataset, TaggedRows, TaskDataset, TrainTask
 from mclas_fairseq.vhm.elbo import VhmElbo
@@ -65,12 +66,17 @@ class MultitaskSummarizationTask(CrossLingualSummarizationTask):
         super().__init__(cfg, data_bin)
         self.train_tasks = parse_train_tasks(cfg.train_tasks)
         self.tags = task_tags(data_bin)
-        self.choose_task(TrainTask(str(cfg.generate_task)))
+        self.choose_task(TrainTask(self.decoding.generate_task))
 
     def choose_task(self, task: TrainTask) -> None:
         """Say what is decoded."""
         self.generate_task = task
         self.layout = Layout.MS if task is TrainTask.MS else Layout.NCLS
+
+    def decode_with(self, options: DecodingOptions) -> None:
+        """Search in this way, and make of documents what the options say, from now on."""
+        super().decode_with(options)
+        self.choose_task(TrainTask(options.generate_task))
 
     # -- data -----------------------------------------------------------------------------------
 
@@ -196,13 +202,12 @@ class MultitaskSummarizationTask(CrossLingualSummarizationTask):
         prefix_allowed_tokens_fn: Any = None,
     ) -> Any:
         """Build the restricted search with the decoder of what is decoded."""
+        options = DecodingOptions.of(args, self.decoding)
         writers = [cast(Any, model).one_decoder(self.generate_task.value) for model in models]
         generator = super().build_generator(
             writers, args, seq_gen_cls, extra_gen_cls_kwargs, prefix_allowed_tokens_fn
         )
-        return with_draws(
-            generator, self.cfg.sample_latent, str(self.cfg.latent_reranking), self.cfg.seed
-        )
+        return with_draws(generator, options.sample_latent, options.latent_reranking, self.cfg.seed)
 
     def inference_step(
         self,

@@ -27,7 +27,7 @@ from mclas_fairseq.corpus.synthetic_news import generate
 from mclas_fairseq.corpus.tokenizers.extended import split_mark
 from mclas_fairseq.data.data_bin import DataBin
 from mclas_fairseq.errors import CheckpointError
-from mclas_fairseq.inference.options import DecodingOptions
+from mclas_fairseq.generation.options import DecodingOptions
 from mclas_fairseq.inference.results import Summary
 from mclas_fairseq.inference.summarizer import Summarizer
 

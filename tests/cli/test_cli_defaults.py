@@ -17,7 +17,7 @@ import mclas_fairseq
 from mclas_fairseq.binarize.options import TokenizerOptions
 from mclas_fairseq.cli import COMMANDS, build_parser
 from mclas_fairseq.corpus.conversion.splitting import SplitOptions
-from mclas_fairseq.inference.options import DecodingOptions
+from mclas_fairseq.generation.options import DecodingOptions
 from mclas_fairseq.scoring.rouge import RougeScorerConfig
 from mclas_fairseq.summarization.cross_entropy import SummaryCrossEntropyConfig
 from mclas_fairseq.summarization.model import MclasModel
@@ -40,6 +40,8 @@ SEARCH: dict[str, object] = {
     "--no-repeat-ngram-size": None,
     "--length-penalty": None,
     "--ngram-block-scope": None,
+    "--repetition-penalty": None,
+    "--max-words": None,
     "--restrict-vocab": None,
     "--generate-task": None,
     "--latent-reranking": None,
@@ -330,6 +332,8 @@ DECODING: dict[str, object] = {
     "length_penalty": "fairseq",
     "no_repeat_ngram_size": 3,
     "ngram_block_scope": "summary",
+    "repetition_penalty": 1.0,
+    "max_words": 0,
     "restrict_vocab": "both",
     "summary_decoder": "cls",
     "generate_task": "cls",
@@ -352,6 +356,8 @@ TASK: dict[str, object] = {
     "max_target_positions": 1024,
     "restrict_vocab": "both",
     "ngram_block_scope": "summary",
+    "repetition_penalty": 1.0,
+    "max_words": 0,
     "length_penalty": "fairseq",
     "eval_rouge": False,
     "eval_rouge_documents": 100,

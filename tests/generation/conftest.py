@@ -16,6 +16,7 @@ from torch import Tensor
 
 from mclas_fairseq.generation.generator import SummaryGenerator
 from mclas_fairseq.generation.grammar import SummaryGrammar, build_grammar
+from mclas_fairseq.generation.options import DecodingOptions, Owner, search_options
 
 
 class World:
@@ -98,8 +99,12 @@ class World:
     def search(
         self, models: Sequence[TransformerModel], grammar: SummaryGrammar, **options: Any
     ) -> SummaryGenerator:
-        """A generator of `grammar`, built with the options given."""
-        return SummaryGenerator(list(models), self.dictionary, grammar=grammar, **options)
+        """A generator of `grammar`, built with the options given, fairseq's and the task's."""
+        ours = {row.name for row in search_options(Owner.SUMMARIZATION)} & set(options)
+        decoding = DecodingOptions(**{name: options.pop(name) for name in ours})
+        return SummaryGenerator(
+            list(models), self.dictionary, grammar=grammar, options=decoding, **options
+        )
 
     def summaries(self, tokens: Tensor, grammar: SummaryGrammar) -> list[list[int]]:
         """A hypothesis cut at its separators; it must end in the one EOS that it has."""

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from mclas_fairseq.data.indexed_dictionary import IndexedDictionary
-from mclas_fairseq.generation.building import GenerationOptions, build_summary_generator
+from mclas_fairseq.generation.building import build_summary_generator
 from mclas_fairseq.generation.grammar import PlanContent, SummaryGrammar
+from mclas_fairseq.generation.options import DecodingOptions
 
 BERT = ["[PAD]", *(f"[unused{n}]" for n in range(1, 9)), "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a"]
 XLMR = ["<s>", "<pad>", "</s>", "<unk>", "▁a", "<mask>"]
@@ -26,7 +27,7 @@ def grammar(dictionary: IndexedDictionary) -> SummaryGrammar:
         Namespace(),
         dictionary=dictionary,
         plans=[PlanContent([[], []], dictionary.index("[LSEP]"))],
-        options=GenerationOptions("none", "summary", "fairseq"),
+        options=DecodingOptions(restrict_vocab="none"),
         extra_kwargs={},
     )
     assert isinstance(built, SummaryGrammar)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from mclas_fairseq.errors import ConfigError
 from mclas_fairseq.generation.ngram_blocking import NGramBlocker
+from mclas_fairseq.generation.step_rules import StepRules
 
 BOS, PAD, EOS, UNK, SEPARATOR, V = 0, 1, 2, 3, 9, 10
 WORDS = [4, 5, 6, 7, 8]
@@ -57,8 +58,9 @@ def test_blocking_equals_the_naive_loop(
     for row, ids in enumerate(written):
         for token in naive_banned(ids, size, scope, separator):
             expected[row, token] = -math.inf
-    blocker = NGramBlocker(size, PAD, EOS, separator, fewest_choices=V, scope=scope)
-    result = blocker(tokens, log_probs, rows, 1, step)
+    marks = [EOS] if separator is None else [EOS, separator]
+    blocker = NGramBlocker(size, PAD, marks, fewest_choices=V, scope=scope)
+    result = StepRules([blocker])(tokens, log_probs, rows, 1, step)
     assert torch.equal(result, expected)
 
 
@@ -67,8 +69,8 @@ def block(written: Sequence[int], scope: str, *, size: int = 3, fewest: int = 5)
     log_probs = torch.full((1, V), -math.inf)
     log_probs[:, WORDS] = 0.0
     tokens = torch.tensor([[BOS, *written, PAD, PAD]])
-    blocker = NGramBlocker(size, PAD, EOS, SEPARATOR, fewest_choices=fewest, scope=scope)
-    result = blocker(tokens, log_probs, 1, 1, len(written))
+    blocker = NGramBlocker(size, PAD, [EOS, SEPARATOR], fewest_choices=fewest, scope=scope)
+    result = StepRules([blocker])(tokens, log_probs, 1, 1, len(written))
     return {word for word in WORDS if result[0, word] == -math.inf}
 
 
@@ -140,4 +142,4 @@ def _ngrams(tokens: list[int], size: int) -> list[tuple[int, ...]]:
 )
 def test_a_blocker_of_no_sense_is_refused(size: int, scope: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        NGramBlocker(size, PAD, EOS, None, fewest_choices=3, scope=scope)
+        NGramBlocker(size, PAD, [EOS], fewest_choices=3, scope=scope)

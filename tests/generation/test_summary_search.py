@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from mclas_fairseq.errors import ConfigError
 from mclas_fairseq.generation.generator import SummaryGenerator
 from mclas_fairseq.generation.length_penalty import LengthPenalty
+from mclas_fairseq.generation.ngram_blocking import NGramBlocker
 
 LENGTHS = [9, 4, 6, 1]
 
@@ -247,7 +248,10 @@ def test_fairseqs_way_to_build_a_generator_builds_this_one(world: Any) -> None:
             extra_gen_cls_kwargs={"grammar": world.grammar(), "lm_model": None, "lm_weight": 1.0},
         )
     assert isinstance(search, SummaryGenerator)
-    assert search.repeat_ngram_blocker.size == 3
+    assert search.repeat_ngram_blocker is not None
+    (rule,) = search.repeat_ngram_blocker.rules
+    assert isinstance(rule, NGramBlocker)
+    assert rule.size == 3
     assert search.length_penalty == LengthPenalty("fairseq", 0.5)
 
 

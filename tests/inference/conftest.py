@@ -10,7 +10,7 @@ from mclas_fairseq.binarize.options import PrepareOptions, TokenizerOptions
 from mclas_fairseq.binarize.prepare import prepare
 from mclas_fairseq.corpus.records import write_records
 from mclas_fairseq.corpus.synthetic_news import generate
-from mclas_fairseq.inference.options import DecodingOptions
+from mclas_fairseq.generation.options import DecodingOptions
 from mclas_fairseq.inference.summarizer import Summarizer
 from mclas_fairseq.summarization.model import MclasModel, mclas_tiny
 from mclas_fairseq.summarization.task import (

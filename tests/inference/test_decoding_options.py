@@ -3,7 +3,7 @@
 import pytest
 
 from mclas_fairseq.errors import ConfigError
-from mclas_fairseq.inference.options import DecodingOptions
+from mclas_fairseq.generation.options import DecodingOptions
 
 
 def test_beam_of_nothing_is_refused_naming_the_flag() -> None:

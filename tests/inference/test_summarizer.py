@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from mclas_fairseq.errors import CheckpointError, ConfigError, DataError
+from mclas_fairseq.generation.options import DecodingOptions
 from mclas_fairseq.inference.loading import LoadedSystem, choose_device
-from mclas_fairseq.inference.options import DecodingOptions
 from mclas_fairseq.inference.results import Summary
 from mclas_fairseq.inference.summarizer import Summarizer
 

@@ -9,7 +9,7 @@ import torch
 
 from mclas_fairseq.errors import ConfigError
 from mclas_fairseq.generation.forced_scoring import score_hypotheses
-from mclas_fairseq.inference.options import DecodingOptions
+from mclas_fairseq.generation.options import DecodingOptions
 from mclas_fairseq.inference.summarizer import Summarizer
 from mclas_fairseq.summarization.task import (
     CrossLingualSummarizationConfig,

@@ -16,7 +16,7 @@ from mclas_fairseq.checkpoints.safe_loading import load_checkpoint
 from mclas_fairseq.data.data_bin import DataBin
 from mclas_fairseq.errors import ConfigError
 from mclas_fairseq.generation.forced_scoring import score_hypotheses
-from mclas_fairseq.inference.options import DecodingOptions
+from mclas_fairseq.generation.options import DecodingOptions
 from mclas_fairseq.inference.summarizer import Summarizer
 from mclas_fairseq.summarization.task import (
     CrossLingualSummarizationConfig,

@@ -13,7 +13,7 @@ import mclas_fairseq
 from mclas_fairseq.checkpoints.safe_loading import load_checkpoint
 from mclas_fairseq.errors import CheckpointError, ConfigError
 from mclas_fairseq.evaluation.rouge import score_rouge
-from mclas_fairseq.inference.options import DecodingOptions
+from mclas_fairseq.generation.options import DecodingOptions
 
 if TYPE_CHECKING:
     from tests.system.conftest import Toy
