@@ -93,7 +93,7 @@ def test_hydra_knows_its_type(option: SearchOption) -> None:
     else:
         configs = [TASK_DATACLASS_REGISTRY[task]() for task in declaring_tasks(option)]
     for config in configs:
-        structured = OmegaConf.structured(config)
+        structured: Any = OmegaConf.structured(config)
         assert OmegaConf.merge(structured, {option.name: another(option)})[option.name] == another(
             option
         )

@@ -79,7 +79,7 @@ def test_words_of_fairseqs_enumerations_are_plain_words() -> None:
     choices = search_option("length_penalty").declared.choices
     from fairseq.dataclass import ChoiceEnum
 
-    gnmt = ChoiceEnum(list(choices)).gnmt  # type: ignore[attr-defined]
+    gnmt = ChoiceEnum(list(choices)).gnmt
     found = DecodingOptions.of(Namespace(length_penalty=gnmt)).length_penalty
     assert (found, type(found)) == ("gnmt", str)
 
