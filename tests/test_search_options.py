@@ -93,10 +93,9 @@ def test_hydra_knows_its_type(option: SearchOption) -> None:
     else:
         configs = [TASK_DATACLASS_REGISTRY[task]() for task in declaring_tasks(option)]
     for config in configs:
-        structured: Any = OmegaConf.structured(config)
-        assert OmegaConf.merge(structured, {option.name: another(option)})[option.name] == another(
-            option
-        )
+        structured = OmegaConf.structured(config)
+        merged: Any = OmegaConf.merge(structured, {option.name: another(option)})
+        assert merged[option.name] == another(option)
         with pytest.raises(Exception, match=r"could not be converted|Invalid value"):
             OmegaConf.merge(structured, {option.name: "nonsense"})
 
