@@ -28,3 +28,8 @@ class SetupError(MclasError):
 
 class TranslatorError(MclasError):
     """A translator ended early, hung, or gave something other than a line for each line."""
+
+
+def first_line(error: BaseException) -> str:
+    """What another library says is wrong, short enough to stand in one line of ours."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

@@ -62,6 +62,7 @@ from mclas_fairseq.corpus.tokenizers.pretrained_checkpoint import (
     open_pretrained,
 )
 from mclas_fairseq.data.data_bin import DICTIONARY_FILE, TOKENIZER_FOLDER, DataBin
+from mclas_fairseq.data.integrity import describe_files
 
 logger = logging.getLogger(__name__)
 
@@ -95,8 +96,7 @@ def prepare(options: PrepareOptions) -> PrepareReport:
         pretrained_from = describe_pretrained(checkpoint, like)
         if pretrained_from is None and options.tokenizer.mbart is not None:
             pretrained_from = describe_mbart(options.tokenizer.mbart, dictionary)
-        manifest = replace(manifest, pretrained=pretrained_from)
-        manifest.save(folder)
+        replace(manifest, pretrained=pretrained_from, files=describe_files(folder)).save(folder)
     return PrepareReport(
         out=options.out,
         source_lang=options.source_lang,

@@ -42,8 +42,10 @@ from mclas_fairseq.data.data_bin import (
     vocabulary_file,
 )
 from mclas_fairseq.data.indexed_dictionary import IndexedDictionary
+from mclas_fairseq.data.integrity import describe_files
 from mclas_fairseq.data.language_ids import LanguageIds
 from mclas_fairseq.data.language_vocabulary import language_neutral
+from mclas_fairseq.data.manifest import FORMAT_VERSION
 from mclas_fairseq.data.trimming import Mask, Trimming
 from mclas_fairseq.errors import DataError
 
@@ -189,6 +191,8 @@ def write_trimmed(
     shutil.copytree(data_bin.folder / TOKENIZER_FOLDER, folder / TOKENIZER_FOLDER)
     dataclasses.replace(
         data_bin.manifest,
+        files=describe_files(folder),
+        format_version=FORMAT_VERSION,
         pretrained=None,
         dictionary_sha256=dictionary_fingerprint(dictionary),
         trimming={

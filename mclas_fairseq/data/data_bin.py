@@ -8,12 +8,15 @@ vocabulary.LANG.txt                        the language vocabulary of each summa
 ids.SPLIT.txt                              the records' ids in row order
 references.SPLIT.jsonl                     raw references of validation and test, in row order
 left_out.train.jsonl                       ids of records left out on demand, and why (if any)
-manifest.json                              written last
+manifest.json                              written last; size and SHA-256 of all others in it
+
+Every file is read as one that may be damaged or of another data-bin: that is one error, which names
+the file (`mclas_fairseq.data.integrity`).
 """
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -29,10 +32,11 @@ from mclas_fairseq.corpus.tokenizers import (
     target_separator,
 )
 from mclas_fairseq.data.indexed_dictionary import load_dictionary
+from mclas_fairseq.data.integrity import REMEDY, check_content, check_side, check_sizes
 from mclas_fairseq.data.language_ids import LanguageIds
 from mclas_fairseq.data.language_vocabulary import LanguageVocabulary
 from mclas_fairseq.data.manifest import Manifest
-from mclas_fairseq.errors import DataError
+from mclas_fairseq.errors import DataError, first_line
 
 DICTIONARY_FILE = "dict.txt"
 TOKENIZER_FOLDER = "tokenizer"
@@ -101,6 +105,7 @@ class DataBin:
             DataError: it is not one, is not whole, or its dictionary was exchanged.
         """
         data_bin = cls(folder, Manifest.load(folder))
+        check_sizes(folder, data_bin.manifest)
         data_bin.check_dictionary()
         return data_bin
 
@@ -126,7 +131,13 @@ class DataBin:
             raise DataError(
                 f"data-bin {self.folder}: {DICTIONARY_FILE} is missing; prepare it again"
             )
-        dictionary = load_dictionary(path)
+        try:
+            dictionary = load_dictionary(path)
+        except Exception as error:  # fairseq raises a bare Exception for what is not UTF-8
+            raise DataError(
+                f"{path}: must be a dictionary as mclas prepare wrote it, but cannot be read"
+                f" ({first_line(error)}); {REMEDY}"
+            ) from error
         if SEPARATOR not in dictionary:
             raise DataError(
                 f"data-bin {self.folder}: the dictionary must hold the separator {SEPARATOR}, "
@@ -213,9 +224,22 @@ class DataBin:
             )
         key = f"ids {split}"
         if key not in self._kept:
-            self._kept[key] = path.read_text(encoding="utf-8").split("\n")[:-1]
+            self._kept[key] = self._read_ids(split, path)
         kept: list[str] = self._kept[key]
         return kept
+
+    def _read_ids(self, split: str, path: Path) -> list[str]:
+        try:
+            ids = path.read_text(encoding="utf-8").split("\n")
+        except (OSError, ValueError) as error:
+            raise DataError(f"{path}: must be readable UTF-8, but {error}; {REMEDY}") from error
+        documents = self.manifest.counts.get(split, {}).get("documents", len(ids) - 1)
+        if ids.pop() or len(ids) != documents:
+            raise DataError(
+                f"{path}: must hold the ids of {documents:,} documents, one a line, but holds"
+                f" {len(ids):,}; {REMEDY}"
+            )
+        return ids
 
     def references(self, split: str) -> list[dict[str, tuple[str, ...]]]:
         """Raw references of each record of a split, language -> references, in row order.
@@ -235,15 +259,68 @@ class DataBin:
                 f"data-bin {self.folder}: raw references are kept for valid and test, "
                 f"not for {split!r}"
             )
-        with path.open(encoding="utf-8") as lines:
-            rows = [json.loads(line) for line in lines]
-        return [
-            {language: tuple(texts) for language, texts in row["summary"].items()} for row in rows
-        ]
+        try:
+            with path.open(encoding="utf-8") as lines:
+                rows = [json.loads(line) for line in lines]
+            found = [row["id"] for row in rows]
+            summaries = [
+                {language: tuple(map(_text, texts)) for language, texts in row["summary"].items()}
+                for row in rows
+            ]
+        except (OSError, ValueError, RecursionError, TypeError, KeyError, AttributeError) as error:
+            raise DataError(
+                f"{path}: must hold one JSON object a line, with id and summaries, but does not"
+                f" ({first_line(error)}); {REMEDY}"
+            ) from error
+        if found != self.ids(split):
+            raise DataError(
+                f"{path}: must hold the references of the documents that {ids_file(split)} lists,"
+                f" in that order, but does not; {REMEDY}"
+            )
+        return summaries
 
     def side(self, split: str, side: str) -> FairseqDataset | None:
-        """One binarised side of a split; None when the corpus has no such texts."""
-        prefix = self.folder / side_prefix(split, side)
-        if not prefix.with_name(prefix.name + ".idx").is_file():
+        """One binarised side of a split; None when the corpus has no such texts.
+
+        Raises:
+            DataError: it is damaged or of another data-bin.
+        """
+        prefix = side_prefix(split, side)
+        counted = side in self.manifest.counts.get(split, {})
+        if not counted and not (self.folder / f"{prefix}.idx").is_file():
             return None
-        return data_utils.load_indexed_dataset(str(prefix), self.dictionary)
+        key = f"checked {prefix}"
+        if key not in self._kept:
+            entries = len(self.dictionary)
+            check_side(self.folder, self.manifest, split, side, prefix, entries=entries)
+            self._kept[key] = True
+        return data_utils.load_indexed_dataset(str(self.folder / prefix), self.dictionary)
+
+    def check_everything(self) -> Iterator[str]:
+        """Check every file, content included, and yield the name of each that is right.
+
+        Raises:
+            DataError: at the first that is damaged or of another data-bin.
+        """
+        self.check_dictionary()
+        yield from check_content(self.folder, self.manifest, self.manifest.files)
+        for split in self.splits:
+            self.ids(split)
+            yield ids_file(split)
+            if (self.folder / references_file(split)).is_file():
+                self.references(split)
+                yield references_file(split)
+            for side in self.manifest.counts.get(split, {}):
+                if side != "documents" and self.side(split, side) is not None:
+                    yield side_prefix(split, side)
+        for language in sorted(self.languages):
+            if (self.folder / vocabulary_file(language)).is_file():
+                self.vocabulary(language).indices(self.dictionary)
+                yield vocabulary_file(language)
+        yield f"{TOKENIZER_FOLDER}: {self.tokenizer.name}"
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"a text is {value!r}")
+    return value

@@ -48,14 +48,20 @@ class LanguageVocabulary:
         """Read what `save` wrote.
 
         Raises:
-            DataError: the file is missing.
+            DataError: the file is missing or cannot be read.
         """
         if not path.is_file():
             raise DataError(
                 f"data-bin {path.parent}: a language vocabulary is needed for {language!r}, "
                 f"{path.name} is missing; prepare the data-bin again with mclas prepare"
             )
-        lines = path.read_text(encoding="utf-8").split("\n")
+        try:
+            lines = path.read_text(encoding="utf-8").split("\n")
+        except (OSError, ValueError) as error:
+            raise DataError(
+                f"{path}: must be readable UTF-8, but {error}; copy the data-bin again, or prepare"
+                " it again"
+            ) from error
         return cls(language, tuple(line for line in lines if line))
 
     @classmethod

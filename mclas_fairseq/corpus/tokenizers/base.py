@@ -196,7 +196,7 @@ def read_description(folder: Path) -> dict[str, object]:
     remedy = "prepare the data-bin again with mclas prepare"
     try:
         description = json.loads(read_file(path))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{path}: must be JSON, but {error}; {remedy}") from error
     if not isinstance(description, dict):
         raise DataError(f"{path}: must hold a JSON object, found {description!r}; {remedy}")
