@@ -12,6 +12,7 @@ from torch import IntTensor
 
 from mclas_fairseq.binarize.options import PrepareOptions, TokenizerOptions
 from mclas_fairseq.binarize.prepare import prepare
+from mclas_fairseq.cli import main
 from mclas_fairseq.data.data_bin import DataBin
 from mclas_fairseq.errors import DataError, MclasError
 from tests.binarize.conftest import mixed_rows, triple, write
@@ -207,3 +208,18 @@ def test_a_manifest_with_an_odd_value_names_it(copy: Path, field: str, value: ob
     path.write_text(json.dumps({**content, field: value}), encoding="utf-8")
     with pytest.raises(DataError, match=rf"manifest\.json: must be as .*'{field}'"):
         DataBin.open(copy)
+
+
+def test_doctor_looks_at_every_file(
+    copy: Path, whole: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["doctor", "--data", str(copy)]) == 0
+    printed = capsys.readouterr().out
+    assert all(name in printed for name in _files(whole) if name != "manifest.json")
+    (copy / "left_over.txt").touch()  # a file that is not the data-bin's does no harm
+    _as_written_by_0_1(copy)
+    assert main(["doctor", "--data", str(copy)]) == 0
+    assert "made by version 0.1, without checksums" in capsys.readouterr().out
+    (copy / IDX).write_bytes(_half((copy / IDX).read_bytes()))
+    assert main(["doctor", "--data", str(copy)]) == 2
+    assert f"mclas doctor: error: {copy / IDX}: is damaged" in capsys.readouterr().err

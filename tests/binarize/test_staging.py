@@ -56,6 +56,15 @@ def test_a_killed_run_locks_nobody_out_and_what_it_left_goes(tmp_path: Path) -> 
     assert _files(tmp_path) == ["bin", "bin/whole"]
 
 
+def _make_while_another_comes(out: Path, moved: Path, there: bool) -> None:
+    with staged_folder(out, overwrite=there) as folder:
+        (folder / "manifest.json").write_text("new", encoding="utf-8")
+        if there:
+            out.rename(moved)
+        out.mkdir()
+        (out / "manifest.json").write_text("foreign", encoding="utf-8")
+
+
 @pytest.mark.parametrize("there", [False, True])
 def test_what_comes_to_stand_there_meanwhile_is_kept_and_so_is_the_work(
     tmp_path: Path, there: bool
@@ -64,13 +73,8 @@ def test_what_comes_to_stand_there_meanwhile_is_kept_and_so_is_the_work(
     if there:
         out.mkdir()
         (out / "manifest.json").write_text("old", encoding="utf-8")
-    with pytest.raises(DataError, match="something did, which is kept; the finished") as told:  # noqa: PT012
-        with staged_folder(out, overwrite=there) as folder:
-            (folder / "manifest.json").write_text("new", encoding="utf-8")
-            if there:
-                out.rename(tmp_path / "moved")
-            out.mkdir()
-            (out / "manifest.json").write_text("foreign", encoding="utf-8")
+    with pytest.raises(DataError, match="something did, which is kept; the finished") as told:
+        _make_while_another_comes(out, tmp_path / "moved", there)
     assert (out / "manifest.json").read_text(encoding="utf-8") == "foreign"
     (finished,) = (path for path in tmp_path.iterdir() if path.name.startswith("bin."))
     assert str(finished) in str(told.value)
