@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Optional
 
+from mclas_fairseq.evaluation.protocols.nltk_stemmers import porter_stem, snowball_stem
+
 
 class CachedStemmer:
     """Stems words from a length on; stemming takes ten times as long as everything else.
@@ -28,10 +30,7 @@ class CachedStemmer:
 
 def porter() -> CachedStemmer:
     """Porter's stemmer for words of four letters and more, as in ROUGE-1.5.5."""
-    # Imported here because nltk takes a second, and every fairseq command imports the protocols.
-    from nltk.stem.porter import PorterStemmer
-
-    return CachedStemmer(PorterStemmer().stem)
+    return CachedStemmer(porter_stem())
 
 
 # Languages that the XL-Sum scorer stems. NLTK's Snowball stemmers are the ones that it uses; for
@@ -62,9 +61,7 @@ def snowball(language: str) -> Optional[CachedStemmer]:
     """The Snowball stemmer of a language for words of four letters and more; None: it has none."""
     code = language.split("-")[0].lower()
     if code in _NLTK:
-        from nltk.stem.snowball import SnowballStemmer
-
-        return CachedStemmer(SnowballStemmer(_NLTK[code]).stem)
+        return CachedStemmer(snowball_stem(_NLTK[code]))
     if code in _SNOWBALL:
         import snowballstemmer
 
