@@ -12,6 +12,7 @@ From Python, `load` opens a trained model that summarizes.
 
 import logging
 from collections.abc import Sequence
+from contextlib import nullcontext
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Optional, Union
 
@@ -26,16 +27,21 @@ if TYPE_CHECKING:
 _obstacle: Optional[ImportError] = None
 
 
-def register() -> None:
+def register(*, whole: bool = True) -> None:
     """Add tasks, models, criterions, optimizer and scorer to fairseq; done twice, it does no more.
 
     It also makes the changes to fairseq that `mclas_fairseq.host.changes` lists.
+
+    Args:
+        whole: import all of fairseq. False: where it has not been imported yet, leave out what a
+            program needs only if it uses fairseq beside us (`mclas_fairseq.host.unneeded_parts`),
+            which is half of the time that the import takes.
 
     Raises:
         SetupError: fairseq cannot be imported.
     """
     try:
-        _register()
+        _register(whole)
     except ImportError as error:
         from mclas_fairseq.errors import SetupError
 
@@ -44,7 +50,7 @@ def register() -> None:
         ) from error
 
 
-def _register() -> None:
+def _register(whole: bool) -> None:
     global _obstacle
     if _obstacle is not None:
         raise _obstacle
@@ -54,9 +60,16 @@ def _register() -> None:
     placeholder = logging.NullHandler()
     root.addHandler(placeholder)
     try:
-        from mclas_fairseq import _registration
+        from mclas_fairseq.host.unneeded_parts import (
+            import_unneeded_parts,
+            leaving_out_unneeded_parts,
+        )
 
+        with nullcontext() if whole else leaving_out_unneeded_parts():
+            from mclas_fairseq import _registration
         _registration.register()
+        if whole:
+            import_unneeded_parts()
     except ImportError as error:
         _obstacle = error
         raise
@@ -98,7 +111,7 @@ def load(
         DataError: `data` is no data-bin.
         SetupError: fairseq cannot be imported.
     """
-    register()
+    register(whole=False)
     # Only now: importing the package must stay cheap.
     from mclas_fairseq.inference.opening import open_summarizer
 
@@ -121,7 +134,7 @@ class _Folders(list[str]):
     """
 
     def __contains__(self, folder: object) -> bool:
-        register()
+        register(whole=False)  # whoever asks has imported fairseq as it wants it
         return super().__contains__(folder)
 
 

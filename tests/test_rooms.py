@@ -34,7 +34,7 @@ MAY_IMPORT = {
     "binarize": {"corpus", "data"},
     "tasks": {"__init__"},  # two doors for fairseq's loader of plugins
     "models": {"__init__"},
-    "__init__": {"_registration", "inference"},
+    "__init__": {"_registration", "host", "inference"},
     "__main__": {"cli"},
     "cli": SHARED | METHODS | {"inference", "roundtrip", "binarize", "presets", "host", "__init__"},
 }

@@ -120,7 +120,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         needs = args.needs_fairseq
         if needs is True or (needs and getattr(args, needs) is not None):
-            mclas_fairseq.register()  # before logs are shown: fairseq's import has much to tell
+            # Before logs are shown: fairseq's import has much to tell.
+            mclas_fairseq.register(whole=False)
         _log_to_stderr()
         return int(args.run(args))
     except MclasError as error:

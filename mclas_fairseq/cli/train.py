@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 NAME = "train"
 HELP = "fairseq-train with the settings of a preset filled in"
+NEEDS_FAIRSEQ = False  # the program that it becomes does
 TAKES_MORE = True
 
 _DESCRIPTION = """\
@@ -61,9 +62,11 @@ _PROGRAM = f"""\
 import re, sys, warnings
 for start in {_NOISE!r}:
     warnings.filterwarnings("ignore", message=r"\\s*" + re.escape(start))
-from fairseq_cli.train import cli_main
+import mclas_fairseq
 from mclas_fairseq.errors import MclasError
 try:
+    mclas_fairseq.register(whole=False)
+    from fairseq_cli.train import cli_main
     sys.exit(cli_main())
 except MclasError as error:
     print(f"mclas train: error: {{error}}", file=sys.stderr)

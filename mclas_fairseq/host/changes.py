@@ -25,6 +25,7 @@ from mclas_fairseq.host.generation_log import logging_where_it_prints, modules_o
 from mclas_fairseq.host.missing_files import found_for_decoding, found_for_training
 from mclas_fairseq.host.one_line_errors import in_one_line
 from mclas_fairseq.host.scorer_feed import with_dictionary
+from mclas_fairseq.host.unneeded_parts import UNNEEDED
 from mclas_fairseq.host.wrapping import wrap_once
 
 
@@ -75,7 +76,27 @@ class Allowed:
         torch.serialization.add_safe_globals(list(self.types))
 
 
-CHANGES: tuple[Union[Wrapped, Allowed], ...] = (
+@dataclass(frozen=True)
+class LeftOut:
+    """Modules that are not imported with fairseq.
+
+    Attributes:
+        what: which.
+        reason: what would happen without.
+    """
+
+    what: str
+    reason: str
+
+    def make(self) -> None:
+        """Nothing: `mclas_fairseq.register` did it while it imported fairseq, if it did."""
+
+
+CHANGES: tuple[Union[LeftOut, Wrapped, Allowed], ...] = (
+    LeftOut(
+        f"for mclas and load() alone: {', '.join(UNNEEDED)}",
+        "mclas summarize and load() would import scikit-learn, scipy and pandas before they begin",
+    ),
     Allowed(
         "types of torch.load: what fairseq stores",
         fairseq_types(),

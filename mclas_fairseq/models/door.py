@@ -5,4 +5,4 @@ It does the same with the other door, `tasks/door.py`, in no certain order; each
 
 from mclas_fairseq import register
 
-register()
+register(whole=False)  # whoever opens the door has imported fairseq as it wants it

@@ -5,4 +5,4 @@ It does the same with the other door, `models/door.py`, in no certain order; eac
 
 from mclas_fairseq import register
 
-register()
+register(whole=False)  # whoever opens the door has imported fairseq as it wants it

@@ -1,8 +1,10 @@
 """`mclas train`: the command it prints, what it hands on, and what it refuses."""
 
+import os
 import shlex
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -39,6 +41,20 @@ def test_other_commands_still_refuse_unknown_flags(capsys: pytest.CaptureFixture
         main(["doctor", "--seed", "7"])
     assert caught.value.code == 2
     assert "unrecognized arguments: --seed 7" in capsys.readouterr().err
+
+
+def test_until_fairseq_train_starts_nothing_is_imported_twice_or_in_vain(tmp_path: Path) -> None:
+    words = ["train", f"{tmp_path}/absent", "--preset", "tiny-data", "--save-dir", str(tmp_path)]
+    environment = {**os.environ, "PYTHONPROFILEIMPORTTIME": "1"}  # a line for each import
+    done = subprocess.run(
+        [*RUN, *words, "--cpu"], capture_output=True, text=True, check=False, env=environment
+    )
+    lines = [line for line in done.stderr.splitlines() if line.startswith("import time:")]
+    imported = [line.split("|")[-1].strip() for line in lines]
+    assert imported.count("fairseq_cli.train") == 1
+    assert imported.count("torch") == 1
+    assert not {"sklearn", "scipy", "pandas"} & set(imported)
+    assert "absent" in done.stderr
 
 
 def test_it_becomes_fairseq_train(tmp_path: object) -> None:
