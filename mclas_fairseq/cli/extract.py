@@ -26,7 +26,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "  mclas extract --log generate.log --data data-bin -o summaries.jsonl"
     )
     parser.add_argument(
-        "--log", type=Path, required=True, metavar="FILE", help="output of fairseq-generate"
+        "--log",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="output of fairseq-generate, - for standard input",
     )
     parser.add_argument(
         "--data", type=Path, required=True, metavar="DIR", help="the data-bin that was decoded"
@@ -40,12 +44,12 @@ def run(args: argparse.Namespace) -> int:
     """Read the log, write the summaries."""
     from mclas_fairseq.corpus.generation_log import in_input_order, read_hypotheses, read_run
     from mclas_fairseq.corpus.output import write_json_lines
-    from mclas_fairseq.corpus.text_files import read_lines
     from mclas_fairseq.data.data_bin import DataBin
+    from mclas_fairseq.evaluation.text_input import TextInput
 
-    described = read_run(line for _, line in read_lines(args.log))
+    lines = TextInput(args.log).texts()
+    described = read_run(lines)
     ids = DataBin.open(args.data).ids(described.split)
-    lines = (line for _, line in read_lines(args.log))
     hypotheses = read_hypotheses(lines, described.languages, described.targets)
     records = in_input_order(hypotheses, ids, described.documents, described.targets)
     written = write_json_lines(args.output, records)

@@ -1,22 +1,19 @@
 """`mclas score`: summaries against references, with signatures, intervals and paired tests.
 
-This file has the flags and the order of the work. What is read: `_score_inputs.py`; what is
-computed: `_score_systems.py`; what is shown and written: `_score_outputs.py`.
+The work is done in `evaluation/scoring_run.py`; what is shown and written: `evaluation/outputs.py`.
 """
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Optional
+from typing import TYPE_CHECKING
 
 from mclas_fairseq.errors import ConfigError
 
 if TYPE_CHECKING:
     from mclas_fairseq.data.data_bin import DataBin
-    from mclas_fairseq.evaluation.documents import Documents
     from mclas_fairseq.evaluation.measuring import Rules
-    from mclas_fairseq.evaluation.outputs import Files, Scored
-    from mclas_fairseq.evaluation.systems import System
+    from mclas_fairseq.evaluation.outputs import Files
+    from mclas_fairseq.evaluation.scoring_run import Request
 
 NAME = "score"
 HELP = "ROUGE and more of summaries against references, with intervals, tests and signatures"
@@ -30,13 +27,15 @@ shuffled (m-s), the score against a document's references minus that against oth
 Hypotheses: plain lines, the summaries.jsonl of mclas extract and mclas summarize, or a log of
 fairseq-generate. Several files after one --hyp or --compare are training runs of one system.
 References: plain lines (several files: several references), records, or references.SPLIT.jsonl of a
-data-bin. Files with ids are matched by id, others line by line.
+data-bin. Files with ids are matched by id, others line by line. Any of them may be compressed by
+gzip, a pipe, or standard input (-).
 """
 
 _EPILOG = """\
 examples:
   mclas score --hyp summaries.jsonl --ref data-bin/references.test.jsonl --lang de
   mclas score --hyp mclas.txt --compare ncls.txt --ref reference.0.txt reference.1.txt --lang zh
+  zcat decoded.gz | mclas score --hyp - --ref reference.txt --lang de --marks
   mclas score --hyp a-1.jsonl a-2.jsonl --compare b-1.jsonl b-2.jsonl --compare c-1.jsonl \\
       --name A --name B --name C --holm --ref test.jsonl --lang de --json scores.json
   mclas score --hyp generate.log --data data-bin --ref test.jsonl --lang de \\
@@ -57,7 +56,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def _add_inputs(group: argparse._ArgumentGroup) -> None:
     add = group.add_argument
     add("--hyp", type=Path, required=True, nargs="+", metavar="FILE",
-        help="the summaries; several files are several training runs of the system")  # fmt: skip
+        help="the summaries, - for standard input; several files are several training runs of the"
+        " system")  # fmt: skip
     add("--compare", type=Path, nargs="+", action="append", default=[], metavar="FILE",
         help="another system's summaries of the same documents, to test the difference; may be"
         " given several times")  # fmt: skip
@@ -68,6 +68,10 @@ def _add_inputs(group: argparse._ArgumentGroup) -> None:
     add("--lang", required=True, metavar="CODE", help="the language to score")
     add("--half", choices=("source", "target"),
         help="a line holds both summaries around [LSEP]: score this one")  # fmt: skip
+    add("--marks", action="store_true",
+        help="read marks that other programs left in summaries and references, which are refused"
+        " otherwise: <q>, </s>, [SEP] and the like end sentences, &amp; and -lrb- are characters,"
+        " <unk> is nothing")  # fmt: skip
     add("--data", type=Path, metavar="DIR",
         help="data-bin, for the ids of a log of fairseq-generate, and for the language vocabulary"
         " in --statistics")  # fmt: skip
@@ -88,6 +92,9 @@ def _add_rules(group: argparse._ArgumentGroup) -> None:
     add("--multi-reference", choices=("max", "mean"), default="max",
         help="of several references, the best one counts, or their mean"
         " (default: %(default)s)")  # fmt: skip
+    add("--rouge-only", action="store_true",
+        help="leave out C-1, C-2 and m-s, for very many summaries: they take several times as long"
+        " as ROUGE")  # fmt: skip
     add("--precision-recall", action="store_true", help="show precision and recall beside F1")
     add("--holm", action="store_true",
         help="p values with Holm's correction over all comparisons and metrics")  # fmt: skip
@@ -124,10 +131,11 @@ def _add_outputs(group: argparse._ArgumentGroup) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Read and score, write the reports that are asked for, and print the tables."""
-    from mclas_fairseq.evaluation import outputs as outputs
+    from mclas_fairseq.evaluation import outputs
+    from mclas_fairseq.evaluation.scoring_run import score_files
 
     _check(args)
-    scored = _score(args)
+    scored = score_files(_request(args))
     outputs.write_reports(scored, _files(args))
     print(outputs.terminal_report(scored))  # last: what reads it may stop early, as head does
     return 0
@@ -173,76 +181,47 @@ def _check(args: argparse.Namespace) -> None:
     check_files(_files(args))
 
 
-def _score(args: argparse.Namespace) -> "Scored":
-    from dataclasses import replace
+def _request(args: argparse.Namespace) -> "Request":
+    from mclas_fairseq.evaluation.comparisons import Resampling
+    from mclas_fairseq.evaluation.measuring import SimilarityOptions
+    from mclas_fairseq.evaluation.scoring_run import Request
 
-    from mclas_fairseq.evaluation.comparisons import Resampling, compare_systems
-    from mclas_fairseq.evaluation.content import add_content, content_rules
-    from mclas_fairseq.evaluation.inputs import read_references
-    from mclas_fairseq.evaluation.measuring import (
-        SimilarityOptions,
-        check_references,
-        count_statistics,
-        load_system,
-        similarity_measures,
-        warn_few_documents,
-    )
-    from mclas_fairseq.evaluation.outputs import Scored
-    from mclas_fairseq.evaluation.report import summarise_system
-    from mclas_fairseq.evaluation.systems import check_same_documents
-
-    rules = _rules(args)  # a wrong name must not show after reading everything
-    references = read_references(args.ref, args.lang)
-    check_references(references, rules)
-    groups = [args.hyp, *args.compare]
-    names = args.name or default_names(groups)
-    systems = [
-        load_system(name, files, references, rules)
-        for name, files in zip(names, groups, strict=True)
-    ]
-    check_same_documents(systems)
-    warn_few_documents(systems)
-    content = content_rules(rules.protocol, multi_reference=rules.multi_reference, seed=args.seed)
-    systems = add_content(systems, content, kinds=rules.kinds)
-    if args.model is not None:
-        options = SimilarityOptions(
+    return Request(
+        rules=_rules(args),  # a wrong name must not show after reading everything
+        groups=[args.hyp, *args.compare],
+        names=args.name,
+        references=args.ref,
+        settings=Resampling(resamples=args.resamples, seed=args.seed),
+        correct=args.holm,
+        content=not args.rouge_only,
+        similarity=None
+        if args.model is None
+        else SimilarityOptions(
             args.model, args.layer, args.device, args.bertscore, args.moverscore
-        )
-        found = similarity_measures(systems, options, rules)
-        systems = [
-            replace(system, measures={**system.measures, **measures})
-            for system, measures in zip(systems, found, strict=True)
-        ]
-    settings = Resampling(resamples=args.resamples, seed=args.seed)
-    documents = _documents(args, systems[0])
-    return Scored(
-        rules=rules,
-        references=references.origin,
-        systems=systems,
-        results=[
-            summarise_system(system, resamples=settings.resamples, seed=settings.seed)
-            for system in systems
-        ],
-        comparisons=compare_systems(systems[0], systems[1:], settings, correct=args.holm),
-        settings=settings,
-        documents=documents,
-        statistics=count_statistics(systems, rules, documents) if args.statistics else None,
+        ),
+        statistics=args.statistics,
+        needs_documents=bool(args.statistics or args.plot or args.html),
+        documents=args.documents,
+        source_language=args.source_lang,
     )
 
 
 def _rules(args: argparse.Namespace) -> "Rules":
     from mclas_fairseq.evaluation.measuring import Rules
+    from mclas_fairseq.evaluation.program_marks import Marks
     from mclas_fairseq.evaluation.protocols import get_protocol
     from mclas_fairseq.evaluation.rouge import KINDS
 
+    protocol = get_protocol(args.protocol, args.lang, tokenizer=args.tokenizer)
     return Rules(
         language=args.lang,
-        protocol=get_protocol(args.protocol, args.lang, tokenizer=args.tokenizer),
+        protocol=protocol,
         multi_reference=args.multi_reference,
         kinds=KINDS if args.precision_recall else ("f1",),
         workers=args.workers,
         half=args.half,
         data=None if args.data is None else _open_data_bin(args.data),
+        marks=Marks(read=args.marks, known=protocol.marks),
     )
 
 
@@ -250,44 +229,6 @@ def _open_data_bin(folder: Path) -> "DataBin":
     from mclas_fairseq.data.data_bin import DataBin  # needs fairseq, which scoring does not
 
     return DataBin.open(folder)
-
-
-def _documents(args: argparse.Namespace, system: "System") -> Optional["Documents"]:
-    """The documents, where a report needs them and a file has them."""
-    from mclas_fairseq.evaluation.documents import has_documents, read_documents
-    from mclas_fairseq.evaluation.inputs import is_json_lines
-
-    path = args.documents
-    if path is None:
-        if not (args.statistics or args.plot or args.html):
-            return None
-        path = args.ref[0]
-        if not is_json_lines(path) or not has_documents(path):
-            return None
-    return read_documents(path, system.runs[0], args.lang, language=args.source_lang)
-
-
-def default_names(groups: Sequence[Sequence[Path]]) -> list[str]:
-    """What systems are called: their first file, with its folder where the names alone are alike.
-
-    Of several training runs, how many more there are is added.
-
-    Raises:
-        ConfigError: two systems would be called the same.
-    """
-    firsts = [files[0] for files in groups]
-    short = [file.name for file in firsts]
-    names = short if len(set(short)) == len(short) else [str(file) for file in firsts]
-    found = [
-        f"{name} (+{len(files) - 1})" if len(files) > 1 else name
-        for name, files in zip(names, groups, strict=True)
-    ]
-    if len(set(found)) < len(found):
-        raise ConfigError(
-            "--name: must be given where the files do not tell systems apart, but they are"
-            f" {', '.join(found)}; give --name once for --hyp and once for each --compare"
-        )
-    return found
 
 
 def _files(args: argparse.Namespace) -> "Files":

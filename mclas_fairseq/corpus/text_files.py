@@ -7,6 +7,7 @@ The only place of the corpus code that opens files: records and parallel text ar
 import gzip
 import io
 import re
+import sys
 import unicodedata
 import uuid
 import zlib
@@ -19,6 +20,9 @@ from mclas_fairseq.errors import DataError
 
 # How the file begins that git puts in the place of a large one that was not fetched.
 POINTER = b"version https://git-lfs.github.com/spec/"
+
+STANDARD = Path("-")  # standard input, by its usual name
+_GZIP = b"\x1f\x8b"  # how gzip data begin; no UTF-8 text does
 
 # Unicode white space (line and paragraph separators among it) and control characters.
 _BLANKS = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
@@ -37,9 +41,10 @@ def normalize_text(text: str) -> str:
 
 
 def read_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Yield (line number from 1, line without its end) of a UTF-8 file, `.gz` decompressed.
+    """Yield (line number from 1, line without its end) of a UTF-8 file, gzip decompressed.
 
-    Lines end at a line feed only; a byte order mark before the first one is dropped.
+    A pipe is read as a file is, and `-` is standard input: UTF-8 whatever the locale. Lines end at
+    a line feed only; a byte order mark before the first one is dropped.
 
     Raises:
         DataError: the file is missing, is not a file, is not UTF-8 or is a broken gzip file.
@@ -53,8 +58,8 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
                 return
             except (EOFError, gzip.BadGzipFile, zlib.error) as error:
                 raise DataError(
-                    f"{path}: a file that ends in .gz must be whole gzip data, but it is not"
-                    f" ({error}); compress it again"
+                    f"{shown_name(path)}: a file that ends in .gz, or begins as gzip does, must be"
+                    f" whole gzip data, but it is not ({error}); compress it again"
                 ) from error
             if number == 1:
                 refuse_pointer(path, line)
@@ -103,17 +108,38 @@ def _text(stream: IO[bytes]) -> Iterator[TextIO]:
     text.detach()
 
 
-def _open_for_reading(path: Path) -> IO[bytes]:
+def shown_name(path: Path) -> str:
+    """What messages call a file; `-` is standard input."""
+    return "standard input" if path == STANDARD else str(path)
+
+
+@contextmanager
+def _open_for_reading(path: Path) -> Iterator[IO[bytes]]:
+    """Open a file, a pipe or standard input; gzip is told by its first two bytes as well."""
+    with _opened(path) as raw:
+        if path.suffix == ".gz" or raw.peek(len(_GZIP))[: len(_GZIP)] == _GZIP:
+            with gzip.GzipFile(fileobj=raw, mode="rb") as packed:
+                yield cast(IO[bytes], packed)
+        else:
+            yield raw
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[io.BufferedReader]:
+    if path == STANDARD:
+        # Its own buffer, not its text, which is decoded by the locale. It is not closed.
+        yield cast(io.BufferedReader, sys.stdin.buffer)
+        return
     try:
-        if path.suffix == ".gz":
-            return cast(IO[bytes], gzip.open(path, "rb"))
-        return open(path, "rb")
+        raw = open(path, "rb")  # noqa: SIM115 - what follows is not about opening
     except FileNotFoundError:
         raise DataError(f"{path}: the file must exist, but does not; check the name") from None
     except OSError as error:
         raise DataError(
             f"{path}: must be a readable file, but is not ({error.strerror}); check name and rights"
         ) from error
+    with raw:
+        yield raw
 
 
 def _decode(line: bytes, path: Path, number: int) -> str:
@@ -121,7 +147,7 @@ def _decode(line: bytes, path: Path, number: int) -> str:
         text = line.decode("utf-8-sig" if number == 1 else "utf-8")
     except UnicodeDecodeError as error:
         raise DataError(
-            f"{path}:{number}: text must be UTF-8, but byte {error.start + 1} of the line is not"
-            f" ({error.reason}); convert the file to UTF-8"
+            f"{shown_name(path)}:{number}: text must be UTF-8, but byte {error.start + 1} of the"
+            f" line is not ({error.reason}); convert the file to UTF-8"
         ) from error
     return text.removesuffix("\n").removesuffix("\r")

@@ -5,12 +5,11 @@ Found in records by id, or by row where hypotheses and references are plain line
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Optional
 
-from mclas_fairseq.corpus.records import Record, read_records
+from mclas_fairseq.corpus.record import Record
 from mclas_fairseq.errors import ConfigError, DataError
-from mclas_fairseq.evaluation.inputs import Aligned
+from mclas_fairseq.evaluation.alignment import Aligned
 
 _SHOWN_IDS = 5
 
@@ -33,24 +32,30 @@ class Documents:
     source_references: tuple[tuple[str, ...], ...]
 
 
-def read_documents(
-    path: Path, aligned: Aligned, scored_language: str, *, language: Optional[str] = None
+def find_documents(
+    name: str,
+    records: Sequence[Record],
+    aligned: Aligned,
+    scored_language: str,
+    *,
+    language: Optional[str] = None,
 ) -> Documents:
-    """Read the documents of the summaries that were scored.
+    """The documents of the summaries that were scored.
 
     Args:
-        path: records.
+        name: what messages call the file of the records.
+        records: all of its records.
         aligned: what was scored.
         scored_language: of the summaries.
         language: which document of each record; None: the one that they have.
 
     Raises:
         ConfigError: the records have documents in several languages, and `language` is None.
-        DataError: the file is not records, one of the documents is not in it, or it has not as
-            many records as there were summaries that go by row.
+        DataError: one of the documents is not in the file, or it has not as many records as there
+            were summaries that go by row.
     """
-    records = _matched(path, list(read_records(path)), aligned)
-    own = language or _only_language(path, records)
+    records = _matched(name, records, aligned)
+    own = language or _only_language(name, records)
     missing = [record for record in records if own not in record.document]
     if missing:
         raise DataError(
@@ -65,18 +70,12 @@ def read_documents(
     )
 
 
-def has_documents(path: Path) -> bool:
-    """Whether the first record of a file has a document at all."""
-    first = next(iter(read_records(path)), None)
-    return first is not None and bool(first.document)
-
-
-def _matched(path: Path, records: Sequence[Record], aligned: Aligned) -> list[Record]:
+def _matched(name: str, records: Sequence[Record], aligned: Aligned) -> list[Record]:
     if aligned.ids is None:
         total = len(aligned.rows) + aligned.skipped
         if len(records) != total:
             raise DataError(
-                f"{path}: must hold one document for each summary, but holds {len(records)}, and"
+                f"{name}: must hold one document for each summary, but holds {len(records)}, and"
                 f" there are {total} summaries; give the records of the split that was scored"
             )
         return [records[row] for row in aligned.rows]
@@ -85,19 +84,19 @@ def _matched(path: Path, records: Sequence[Record], aligned: Aligned) -> list[Re
     if missing:
         shown = ", ".join(missing[:_SHOWN_IDS]) + (", ..." if len(missing) > _SHOWN_IDS else "")
         raise DataError(
-            f"{path}: must hold the documents of all summaries, but {len(missing)} of"
+            f"{name}: must hold the documents of all summaries, but {len(missing)} of"
             f" {len(aligned.ids)} are missing ({shown}); give the records of the split that was"
             " scored"
         )
     return [by_id[id_] for id_ in aligned.ids]
 
 
-def _only_language(path: Path, records: Sequence[Record]) -> str:
+def _only_language(name: str, records: Sequence[Record]) -> str:
     languages = sorted({language for record in records for language in record.document})
     if len(languages) != 1:
         raise ConfigError(
             f"--source-lang: must be given where it is not clear which document is meant, but"
-            f" {path} has documents in {', '.join(languages) or 'no language'}; give one of them"
+            f" {name} has documents in {', '.join(languages) or 'no language'}; give one of them"
         )
     return languages[0]
 

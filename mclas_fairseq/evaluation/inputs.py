@@ -1,194 +1,161 @@
-"""What `mclas score` reads: hypotheses and references from files, and which belongs to which.
+"""What `mclas score`, `report` and `human` read: hypotheses and references, whatever their form.
 
-Hypotheses are plain lines, or JSON lines `{"id": ..., "summary": {"de": "..."}}` as `mclas extract`
-and `mclas summarize` write them. References are plain lines (several files: several references),
-or JSON lines with `summary.de` as one text or a list of references: records, or the references of a
-data-bin. The name decides: `.jsonl` and `.jsonl.gz` are JSON lines, anything else is plain.
-Logs of fairseq-generate are read in `evaluation/log_inputs.py`, which knows data-bins.
+Hypotheses are plain lines, JSON lines `{"id": ..., "summary": {"de": "..."}}` as `mclas extract`
+and `mclas summarize` write them, or a log of fairseq-generate (`evaluation/log_inputs.py`).
+References are plain lines (several files: several references), or JSON lines with `summary.de` as
+one text or a list of references: records, or the references of a data-bin. Which of these a file
+is, and how pipes and standard input are read: `evaluation/text_input.py`. Which hypothesis belongs
+to which reference: `evaluation/alignment.py`.
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Optional
 
-from mclas_fairseq.corpus.records import read_records
-from mclas_fairseq.corpus.text_files import read_lines
+from mclas_fairseq.corpus.record import Record
 from mclas_fairseq.corpus.tokenizers.base import SEPARATOR
 from mclas_fairseq.errors import ConfigError, DataError
+from mclas_fairseq.evaluation.alignment import Aligned, Hypotheses, References, align
+from mclas_fairseq.evaluation.log_inputs import HALVES, DecodedCorpus, read_log
+from mclas_fairseq.evaluation.program_marks import Marks, settle_marks, settle_summary
+from mclas_fairseq.evaluation.text_input import Form, TextInput, as_input
 
-HALVES = ("source", "target")
-_SHOWN_IDS = 5
+__all__ = ["Aligned", "Hypotheses", "References", "align", "read_hypotheses", "read_references"]
 
-
-@dataclass(frozen=True)
-class Hypotheses:
-    """One system's texts, in the order of their file; `ids` is None for plain lines.
-
-    `summaries` holds, for each text, everything that its line held: language (or, of plain lines,
-    "source" and "target") -> summary.
-    """
-
-    origin: str
-    texts: tuple[str, ...]
-    ids: Optional[tuple[str, ...]] = None
-    summaries: tuple[Mapping[str, str], ...] = field(default=(), compare=False, repr=False)
+REFUSED = Marks()
 
 
-@dataclass(frozen=True)
-class References:
-    """The references of each document, none where it has no summary in the language."""
-
-    origin: str
-    texts: tuple[tuple[str, ...], ...]
-    ids: Optional[tuple[str, ...]] = None
-
-
-@dataclass(frozen=True)
-class Aligned:
-    """Hypotheses beside the references of the same documents, in the references' order.
-
-    `skipped` counts the documents left out because they have no reference in the language. `rows`
-    are the places of those kept in the files (from 0), `ids` their ids where a file has any, and
-    `summaries` all summaries of each hypothesis by language, where known.
-    """
-
-    hypotheses: tuple[str, ...]
-    references: tuple[tuple[str, ...], ...]
-    skipped: int
-    rows: tuple[int, ...] = ()
-    ids: Optional[tuple[str, ...]] = None
-    summaries: tuple[Mapping[str, str], ...] = field(default=(), compare=False, repr=False)
-
-
-def read_hypotheses(path: Path, language: str, *, half: Optional[str] = None) -> Hypotheses:
+def read_hypotheses(
+    source: Path | TextInput,
+    language: str,
+    *,
+    half: Optional[str] = None,
+    data: Optional[DecodedCorpus] = None,
+    marks: Marks = REFUSED,
+) -> Hypotheses:
     """Read one system's summaries in a language.
 
     Args:
-        path: plain lines or JSON lines, also with `.gz`.
-        language: which of the summaries of JSON lines.
-        half: for plain lines that hold both summaries around the separator, which one to take:
+        source: plain lines, JSON lines or a log of fairseq-generate.
+        language: which of the summaries of JSON lines, and of a log that names its languages.
+        half: which summary of plain lines that hold both around the separator, and of a log:
             "source" (before it) or "target" (after it).
+        data: the data-bin that was decoded, from which a log gets its ids; without it, documents
+            are told apart by their row.
 
     Raises:
-        ConfigError: `half` with JSON lines.
-        DataError: the file or a line of it is not as described (file and line named).
+        ConfigError: `half` with JSON lines, or one that is not the summary in `language`.
+        DataError: the file or a line of it is not as described (file and line named), or there are
+            marks of another program, which are refused.
     """
-    if is_json_lines(path):
-        if half is not None:
-            raise ConfigError(
-                f"--half: is for plain lines that hold both summaries, but {path} names the"
-                " language of each; leave it out, --lang decides"
-            )
-        return _read_summaries(path, language)
-    texts: list[str] = []
-    summaries: list[Mapping[str, str]] = []
-    for number, line in read_lines(path):
-        parts = _split_halves(line, half, f"{path}:{number}")
-        texts.append(parts[HALVES.index(half)] if half else parts[0])
-        if half:
-            summaries.append(dict(zip(HALVES, parts, strict=True)))
-    return Hypotheses(str(path), tuple(texts), summaries=tuple(summaries))
+    read = as_input(source)
+    if read.form is Form.LOG:
+        found = read_log(read, language, half=half, data=data)
+    elif read.form is Form.LINES:
+        found = _read_lines(read, half)
+    else:
+        found = _read_json_lines(read, language, half)
+    texts = settle_marks(read.name, found.texts, marks)
+    if texts is found.texts:
+        return found
+    summaries = tuple(settle_summary(summary, marks) for summary in found.summaries)
+    return replace(found, texts=tuple(texts), summaries=summaries)
 
 
-def read_references(paths: Sequence[Path], language: str) -> References:
+def _read_json_lines(read: TextInput, language: str, half: Optional[str]) -> Hypotheses:
+    if half is not None:
+        raise ConfigError(
+            f"--half: is for plain lines that hold both summaries, but {read.name} names the"
+            " language of each; leave it out, --lang decides"
+        )
+    return _read_summaries(read, language)
+
+
+def _read_lines(read: TextInput, half: Optional[str]) -> Hypotheses:
+    marked = read.log_lines()
+    if marked:  # as by `grep ^H-`: numbers and scores would count as words
+        raise DataError(
+            f"{read.name}: must be a whole log of fairseq-generate, with its S- or H- and its D-"
+            f" lines, but holds {marked} lines of one and not all that belong to them; give the log"
+            " as it was written"
+        )
+    lines = read.texts()
+    if half is None:
+        for number, line in enumerate(lines, 1):
+            if SEPARATOR in line:
+                _split_halves(line, None, f"{read.name}:{number}")
+        return Hypotheses(read.name, tuple(lines))
+    pairs = [
+        _split_halves(line, half, f"{read.name}:{number}") for number, line in enumerate(lines, 1)
+    ]
+    return Hypotheses(
+        read.name,
+        tuple(parts[HALVES.index(half)] for parts in pairs),
+        summaries=tuple(dict(zip(HALVES, parts, strict=True)) for parts in pairs),
+    )
+
+
+def read_references(
+    sources: Sequence[Path | TextInput],
+    language: str,
+    *,
+    keep_records: bool = False,
+    marks: Marks = REFUSED,
+) -> References:
     """Read the references in a language: one file of JSON lines, or plain files line by line.
+
+    Args:
+        sources: the files.
+        language: of the references.
+        keep_records: whether the records are wanted as well, for their documents.
+        marks: what is done with marks that another program left in the references.
 
     Raises:
         ConfigError: a file of JSON lines beside other files.
         DataError: a file cannot be read, plain files have different numbers of lines, or there is
             no reference in the language at all.
     """
-    origin = ", ".join(map(str, paths))
-    if any(is_json_lines(path) for path in paths):
-        if len(paths) > 1:
+    inputs = [as_input(source) for source in sources]
+    origin = ", ".join(read.name for read in inputs)
+    if any(read.is_json_lines for read in inputs):
+        if len(inputs) > 1:
             raise ConfigError(
                 f"--ref: must be one file of JSON lines or plain files alone, but is {origin};"
                 " put all references of a document into its record"
             )
-        return _read_reference_records(paths[0], language)
-    columns = [tuple(line for _, line in read_lines(path)) for path in paths]
-    for path, column in zip(paths, columns, strict=True):
+        return _without_marks(_read_reference_records(inputs[0], language, keep_records), marks)
+    columns = [read.texts() for read in inputs]
+    for read, column in zip(inputs, columns, strict=True):
         if len(column) != len(columns[0]):
             raise DataError(
-                f"{path}: every file of references must have as many lines as the first, but this"
-                f" one has {len(column)} and {paths[0]} has {len(columns[0])}; line n of each is a"
-                " reference of document n"
+                f"{read.name}: every file of references must have as many lines as the first, but"
+                f" this one has {len(column)} and {inputs[0].name} has {len(columns[0])}; line n of"
+                " each is a reference of document n"
             )
-        _check_no_blank(path, column)
-    return References(origin, tuple(zip(*columns, strict=True)))
+        _check_no_blank(read.name, column)
+    return _without_marks(References(origin, tuple(zip(*columns, strict=True))), marks)
 
 
-def align(hypotheses: Hypotheses, references: References) -> Aligned:
-    """Put hypotheses and references of the same documents side by side.
-
-    By id where both have ids, otherwise line by line. Documents without a reference are left out.
-
-    Raises:
-        DataError: counts or ids do not match; the message says which.
-    """
-    places: Sequence[Optional[int]]
-    if hypotheses.ids is not None and references.ids is not None:
-        places = _by_id(hypotheses, references, hypotheses.ids, references.ids)
-    elif len(hypotheses.texts) == len(references.texts):
-        places = range(len(hypotheses.texts))
-    else:
-        raise DataError(
-            f"{hypotheses.origin}: must hold one hypothesis for each document, but has"
-            f" {len(hypotheses.texts)}, and {references.origin} has {len(references.texts)};"
-            " a line was lost or added, or the files belong to different splits"
-        )
-    rows = [row for row, reference in enumerate(references.texts) if reference]
-    found = [place for row in rows if (place := places[row]) is not None]
-    ids = references.ids or hypotheses.ids
-    return Aligned(
-        hypotheses=tuple(hypotheses.texts[place] for place in found),
-        references=tuple(references.texts[row] for row in rows),
-        skipped=len(references.texts) - len(rows),
-        rows=tuple(rows),
-        ids=None if ids is None else tuple(ids[row] for row in rows),
-        summaries=tuple(hypotheses.summaries[place] for place in found)
-        if hypotheses.summaries
-        else (),
+def _without_marks(references: References, marks: Marks) -> References:
+    texts = [text for group in references.texts for text in group]
+    settled = settle_marks(references.origin, texts, marks)
+    if settled is texts:
+        return references
+    rest = iter(settled)
+    return replace(
+        references, texts=tuple(tuple(next(rest) for _ in group) for group in references.texts)
     )
 
 
-def _by_id(
-    hypotheses: Hypotheses,
-    references: References,
-    hypothesis_ids: Sequence[str],
-    reference_ids: Sequence[str],
-) -> list[Optional[int]]:
-    """The place of each reference id's text; None only where there is no reference either."""
-    places = {id_: place for place, id_ in enumerate(hypothesis_ids)}
-    rows = list(zip(reference_ids, references.texts, strict=True))
-    missing = [id_ for id_, reference in rows if reference and id_ not in places]
-    known = set(reference_ids)
-    unknown = [id_ for id_ in hypothesis_ids if id_ not in known]
-    if missing or unknown:
-        raise DataError(
-            f"{hypotheses.origin}: must hold the documents of {references.origin}, but"
-            f" {_listed(missing)} missing and {_listed(unknown)} unknown there; score the same"
-            " split"
-        )
-    return [places.get(id_) for id_ in reference_ids]
-
-
-def _listed(ids: Sequence[str]) -> str:
-    if not ids:
-        return "none is"
-    shown = ", ".join(ids[:_SHOWN_IDS]) + (", ..." if len(ids) > _SHOWN_IDS else "")
-    return f"{len(ids)} ({shown}) {'is' if len(ids) == 1 else 'are'}"
-
-
-def _read_summaries(path: Path, language: str) -> Hypotheses:
+def _read_summaries(read: TextInput, language: str) -> Hypotheses:
     texts: dict[str, str] = {}
     summaries: list[Mapping[str, str]] = []
-    for number, line in read_lines(path):
+    for number, line in read.lines():
         if not line.strip():
             continue
-        origin = f"{path}:{number}"
+        origin = f"{read.name}:{number}"
         identifier, text, summary = _parse_summary(line, language, origin)
         if identifier in texts:
             raise DataError(
@@ -196,14 +163,14 @@ def _read_summaries(path: Path, language: str) -> Hypotheses:
             )
         texts[identifier] = text
         summaries.append(summary)
-    return Hypotheses(str(path), tuple(texts.values()), tuple(texts), tuple(summaries))
+    return Hypotheses(read.name, tuple(texts.values()), tuple(texts), tuple(summaries))
 
 
 def _parse_summary(line: str, language: str, origin: str) -> tuple[str, str, dict[str, str]]:
     """Id, summary and all summaries of a line; unlike a reference, a hypothesis may be empty."""
     try:
         row = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(
             f"{origin}: every line must be JSON, but this one is not ({error})"
         ) from error
@@ -231,22 +198,25 @@ def _parse_summary(line: str, language: str, origin: str) -> tuple[str, str, dic
     return str(identifier), text, {**others, language: text}
 
 
-def _read_reference_records(path: Path, language: str) -> References:
+def _read_reference_records(read: TextInput, language: str, keep_records: bool) -> References:
     texts: dict[str, tuple[str, ...]] = {}
     languages: set[str] = set()
-    for record in read_records(path):
+    records: list[Record] = []
+    for record in read.records():
         if record.id in texts:
             raise DataError(
                 f"{record.origin}: ids must be unique, but {record.id!r} came before; remove one"
             )
         texts[record.id] = record.summary.get(language, ())
         languages.update(record.summary)
+        if keep_records:
+            records.append(record)
     if not any(texts.values()):
         raise DataError(
-            f"{path}: must hold references in {language!r}, but holds some in"
+            f"{read.name}: must hold references in {language!r}, but holds some in"
             f" {', '.join(sorted(languages)) or 'no language'}; change --lang or --ref"
         )
-    return References(str(path), tuple(texts.values()), tuple(texts))
+    return References(read.name, tuple(texts.values()), tuple(texts), tuple(records))
 
 
 def _split_halves(line: str, half: Optional[str], origin: str) -> list[str]:
@@ -261,35 +231,10 @@ def _split_halves(line: str, half: Optional[str], origin: str) -> list[str]:
     )
 
 
-def _check_no_blank(path: Path, lines: Iterable[str]) -> None:
+def _check_no_blank(name: str, lines: Sequence[str]) -> None:
     for number, line in enumerate(lines, 1):
         if not line.strip():
             raise DataError(
-                f"{path}:{number}: a reference must not be empty; fill it in, or remove the"
+                f"{name}:{number}: a reference must not be empty; fill it in, or remove the"
                 " document from hypotheses and references"
             )
-
-
-def is_json_lines(path: Path) -> bool:
-    """Whether a file holds JSON lines: by its name, or else by an object in its first line.
-
-    Raises:
-        DataError: it is a pipe, or its first line cannot be read.
-    """
-    if path.exists() and not (path.is_file() or path.is_dir()):
-        raise DataError(
-            f"{path}: summaries, references and documents are read more than once, so they must be"
-            " in files, but this is a pipe or a device; write it to a file first"
-        )
-    if path.name.endswith((".jsonl", ".jsonl.gz")):
-        return True
-    return path.is_file() and _is_object(next((line for _, line in read_lines(path)), ""))
-
-
-def _is_object(line: str) -> bool:
-    if not line.startswith("{"):
-        return False
-    try:
-        return isinstance(json.loads(line), dict)
-    except ValueError:
-        return False

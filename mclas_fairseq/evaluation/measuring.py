@@ -3,20 +3,22 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Optional
 
 import numpy as np
 
+from mclas_fairseq.evaluation.alignment import References, align
 from mclas_fairseq.evaluation.documents import Documents
-from mclas_fairseq.evaluation.inputs import References, align
-from mclas_fairseq.evaluation.log_inputs import DecodedCorpus, read_system
+from mclas_fairseq.evaluation.inputs import REFUSED, read_hypotheses
+from mclas_fairseq.evaluation.log_inputs import DecodedCorpus
 from mclas_fairseq.evaluation.output_language import outside_vocabulary_share
+from mclas_fairseq.evaluation.program_marks import Marks
 from mclas_fairseq.evaluation.protocols import RougeProtocol
 from mclas_fairseq.evaluation.rouge import score_rouge
 from mclas_fairseq.evaluation.scripts import check_script
 from mclas_fairseq.evaluation.statistics_report import SystemStatistics, system_statistics
 from mclas_fairseq.evaluation.systems import Measure, System, rouge_system
+from mclas_fairseq.evaluation.text_input import TextInput
 from mclas_fairseq.evaluation.word_pieces import check_whole_words
 
 logger = logging.getLogger(__name__)
@@ -38,6 +40,7 @@ class Rules:
         workers: processes for ROUGE.
         half: which summary of files that hold two.
         data: the data-bin that was decoded.
+        marks: what is done with marks that another program left in the texts.
     """
 
     language: str
@@ -47,6 +50,7 @@ class Rules:
     workers: int = 1
     half: Optional[str] = None
     data: Optional[DecodedCorpus] = None
+    marks: Marks = REFUSED
 
 
 @dataclass(frozen=True)
@@ -68,22 +72,26 @@ class SimilarityOptions:
     moverscore: bool
 
 
-def load_system(name: str, files: Sequence[Path], references: References, rules: Rules) -> System:
+def load_system(
+    name: str, files: Sequence[TextInput], references: References, rules: Rules
+) -> System:
     """Read one system's files (one of each training run) and score them by ROUGE.
 
     Raises:
-        ConfigError: see `read_system`.
+        ConfigError: see `read_hypotheses`.
         DataError: a file is not as it must be, in another language by its letters, or in pieces.
     """
     runs, scores = [], []
     for file in files:
-        hypotheses = read_system(file, rules.language, half=rules.half, data=rules.data)
+        hypotheses = read_hypotheses(
+            file, rules.language, half=rules.half, data=rules.data, marks=rules.marks
+        )
         aligned = align(hypotheses, references)
         if aligned.skipped:
             without = "%s: left out for want of a reference in %s: %d"
-            logger.info(without, file, rules.language, aligned.skipped)
-        check_script(str(file), aligned.hypotheses, rules.protocol)
-        check_whole_words(str(file), aligned.hypotheses)
+            logger.info(without, file.name, rules.language, aligned.skipped)
+        check_script(file.name, aligned.hypotheses, rules.protocol)
+        check_whole_words(file.name, aligned.hypotheses)
         runs.append(aligned)
         scores.append(
             score_rouge(
@@ -95,7 +103,7 @@ def load_system(name: str, files: Sequence[Path], references: References, rules:
                 workers=rules.workers,
             )
         )
-    return rouge_system(name, [str(file) for file in files], runs, scores, kinds=rules.kinds)
+    return rouge_system(name, [str(file.path) for file in files], runs, scores, kinds=rules.kinds)
 
 
 def check_references(references: References, rules: Rules) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mclas_fairseq.errors import DataError
-from mclas_fairseq.evaluation.inputs import Aligned
+from mclas_fairseq.evaluation.alignment import Aligned
 from mclas_fairseq.evaluation.rouge import KINDS, METRICS, RougeScores
 
 NAMES = {"rouge1": "R-1", "rouge2": "R-2", "rougeL": "R-L", "rougeLsum": "R-Lsum"}

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from mclas_fairseq.cli import score
-from mclas_fairseq.cli.score import default_names
 from mclas_fairseq.corpus.generation_log import GenerationRun, describe_run
 from mclas_fairseq.errors import ConfigError, DataError, MclasError
+from mclas_fairseq.evaluation.scoring_run import default_names
 
 DOCUMENTS = ["44 people saw big trees", "small houses burned", "a long way", "cold water"]
 SUMMARIES = ["große Bäume", "kleine Häuser", "weite Wege", "kaltes Wasser"]

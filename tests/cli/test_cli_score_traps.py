@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from mclas_fairseq.cli import score
-from mclas_fairseq.cli.score import default_names
 from mclas_fairseq.errors import ConfigError, DataError
+from mclas_fairseq.evaluation.scoring_run import default_names
 
 TEXTS = {"a": "große Bäume", "b": "kleine Häuser"}
 

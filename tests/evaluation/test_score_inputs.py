@@ -1,6 +1,5 @@
 import gzip
 import json
-import os
 from pathlib import Path
 
 import pytest
@@ -78,15 +77,6 @@ def test_json_lines_are_known_by_their_first_line_whatever_the_name(tmp_path: Pa
 def test_text_with_a_brace_is_text(tmp_path: Path, line: str) -> None:
     path = write(tmp_path / "hyp.txt", line)
     assert read_hypotheses(path, "de").texts == (line,)
-
-
-def test_a_pipe_is_refused_as_its_lines_could_be_read_only_once(tmp_path: Path) -> None:
-    path = tmp_path / "pipe"
-    os.mkfifo(path)
-    with pytest.raises(DataError, match=r"pipe: .*read more than once.*write it to a file first"):
-        read_hypotheses(path, "de")
-    with pytest.raises(DataError, match=r"this is a pipe or a device"):
-        read_references([path], "de")
 
 
 def test_half_takes_the_part_before_or_after_the_separator(tmp_path: Path) -> None:

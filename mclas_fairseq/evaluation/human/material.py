@@ -8,17 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
 
-from mclas_fairseq.corpus.records import read_records
-from mclas_fairseq.corpus.text_files import read_lines
 from mclas_fairseq.errors import ConfigError, DataError
 from mclas_fairseq.evaluation.inputs import (
     Hypotheses,
     References,
     align,
-    is_json_lines,
     read_hypotheses,
     read_references,
 )
+from mclas_fairseq.evaluation.text_input import TextInput, open_inputs
 
 REFERENCE = "reference"
 REFERENCE_ROLES = ("system", "shown")
@@ -66,16 +64,24 @@ def read_material(sources: Sources) -> Material:
         DataError: a file cannot be read, or a system lacks a document or has unknown ones.
     """
     _check(sources)
-    references = (
-        read_references(sources.references, sources.language) if sources.references else None
+    inputs = open_inputs(
+        [*sources.systems.values(), *sources.references]
+        + ([sources.documents] if sources.documents is not None else [])
     )
-    documents = _read_documents(sources)
+    references = (
+        read_references([inputs[path] for path in sources.references], sources.language)
+        if sources.references
+        else None
+    )
+    documents = None
+    if sources.documents is not None:
+        documents = _read_documents(inputs[sources.documents], sources.document_language)
     anchor, first_references = _join(documents, references)
     kept = [row for row, texts in enumerate(anchor.texts) if texts]
     systems: dict[str, tuple[str, ...]] = {}
     ids: Optional[tuple[str, ...]] = None
     for name, path in sources.systems.items():
-        aligned = align(read_hypotheses(path, sources.language), anchor)
+        aligned = align(read_hypotheses(inputs[path], sources.language), anchor)
         systems[name] = aligned.hypotheses
         _check_same_ids(path, aligned.ids, ids)
         ids = ids or aligned.ids
@@ -113,23 +119,18 @@ def _check(sources: Sources) -> None:
             "mclas human sample: annotators must see what to judge by, but there is neither"
             " --source nor --ref with --ref-as shown; give one of them"
         )
-    if sources.documents is None or not is_json_lines(sources.documents):
-        return
-    if sources.document_language is None:
+
+
+def _read_documents(source: TextInput, language: Optional[str]) -> References:
+    if not source.is_json_lines:
+        return References(source.name, tuple((line,) for _, line in _filled_lines(source)))
+    if language is None:
         raise ConfigError(
-            f"--source: the language of records' documents must be known, but for"
-            f" {sources.documents} none is given; add --source-lang"
+            "--source: the language of records' documents must be known, but for"
+            f" {source.name} none is given; add --source-lang"
         )
-
-
-def _read_documents(sources: Sources) -> Optional[References]:
-    path, language = sources.documents, sources.document_language
-    if path is None:
-        return None
-    if not is_json_lines(path) or language is None:
-        return References(str(path), tuple((line,) for _, line in _filled_lines(path)))
     texts: dict[str, tuple[str, ...]] = {}
-    for record in read_records(path):
+    for record in source.records():
         if language not in record.document:
             found = ", ".join(record.document) or "none"
             raise DataError(
@@ -141,16 +142,16 @@ def _read_documents(sources: Sources) -> Optional[References]:
                 f"{record.origin}: ids must be unique, but {record.id!r} came before; remove one"
             )
         texts[record.id] = (record.document_text(language),)
-    return References(str(path), tuple(texts.values()), tuple(texts))
+    return References(source.name, tuple(texts.values()), tuple(texts))
 
 
-def _filled_lines(path: Path) -> list[tuple[int, str]]:
-    lines = list(read_lines(path))
+def _filled_lines(source: TextInput) -> list[tuple[int, str]]:
+    lines = list(source.lines())
     for number, line in lines:
         if not line.strip():
             raise DataError(
-                f"{path}:{number}: a document must not be empty, but is; fill it in, or remove it"
-                " from all files"
+                f"{source.name}:{number}: a document must not be empty, but is; fill it in, or"
+                " remove it from all files"
             )
     return lines
 

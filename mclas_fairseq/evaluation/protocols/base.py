@@ -24,6 +24,7 @@ class RougeProtocol(ABC):
     Attributes:
         name: what `--protocol` calls it.
         languages: the codes it is defined for; None: every language.
+        marks: marks of other programs that it knows what to do with, in lower case.
         takes_tokenizer: whether it needs a tokenizer for some language.
         language: as given.
         token_kind: the signature's `tok`: what a token is.
@@ -35,6 +36,7 @@ class RougeProtocol(ABC):
 
     name: ClassVar[str]
     languages: ClassVar[Optional[tuple[str, ...]]] = None
+    marks: ClassVar[tuple[str, ...]] = ()
     takes_tokenizer: ClassVar[bool] = False
     token_kind: str
     stemming: str = "no"

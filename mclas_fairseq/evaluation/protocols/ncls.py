@@ -28,6 +28,8 @@ class NclsProtocol(RougeProtocol):
 
     name: ClassVar[str] = "ncls"
     languages: ClassVar[tuple[str, ...]] = ("en", "zh")
+    # Published outputs have all three, and the published numbers count the last one's letters.
+    marks: ClassVar[tuple[str, ...]] = ("<t>", "</t>", "<unk>")
     summary_level = "yes"
 
     def __init__(self, language: str, tokenizer: Optional[Path] = None) -> None:
