@@ -85,7 +85,5 @@ def test_what_is_named_twice_is_kept(tmp_path: Path) -> None:
 def test_a_damaged_gzip_pipe_is_named(tmp_path: Path) -> None:
     path = tmp_path / "cut"
     path.write_bytes(gzip.compress(LINES.encode() * 9)[:-9])
-    with pytest.raises(
-        DataError, match="cut: .* begins as gzip does, must be whole gzip data, but it is not"
-    ):
+    with pytest.raises(DataError, match="cut: .* must be whole gzip data, but it is not"):
         read_hypotheses(path, "de")
