@@ -5,8 +5,8 @@
 
 Both versions score the same made-up English pairs in processes of their own, one thread each, one
 after the other. Processor seconds and peak memory are the system's own account of each process; the
-numbers that both write with `--json` must be the same, to the last digit. Ours is given `--rouge-only`,
-as earlier versions knew no other measures.
+numbers that both write with `--json` must be the same, to the last digit. Ours is given
+`--rouge-only`, as earlier versions knew no other measures.
 """
 
 import argparse
