@@ -3,10 +3,9 @@
 A checkpoint keeps the whole command line of its training: folders, names of files, flags of other
 parts. Only the options that the architecture itself declares are taken over, and none of those that
 name files; the same list is held to when a bundle is read, so that a setting from elsewhere can
-neither travel nor make the model open something.
+neither travel nor make the model open something. What each may be: `checkpoints/settings.py`.
 """
 
-import argparse
 import dataclasses
 import json
 from argparse import Namespace
@@ -15,14 +14,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from fairseq.models import ARCH_MODEL_REGISTRY
 from omegaconf import OmegaConf
+from torch import Tensor
 
 from mclas_fairseq.bundles.format import CONFIG_FILE
+from mclas_fairseq.checkpoints.settings import (
+    FILE_SETTINGS,
+    MAX_POSITIONS,
+    UnfitSetting,
+    check_sizes,
+    declared_options,
+    is_ours,
+    settle,
+)
 from mclas_fairseq.data.layouts import Layout
 from mclas_fairseq.errors import CheckpointError, ConfigError
 from mclas_fairseq.generation.options import DecodingOptions, unknown_options
-from mclas_fairseq.modules.fingerprint import Fingerprinted
 
 Settings = dict[str, Any]  # plain JSON values
 
@@ -124,9 +131,23 @@ class BundleConfig:
         stored_options(folder, config)
         return config
 
-    def model_args(self) -> Namespace:
-        """The options as fairseq's builder of models takes them; `max_*` are the task's."""
-        return Namespace(**self.model, arch=self.architecture, _name=self.architecture)
+    def model_args(self, weights: Mapping[str, Tensor]) -> Namespace:
+        """The options as fairseq's builder of models takes them; `max_*` are the task's.
+
+        Args:
+            weights: of the bundle; a model that would be larger is refused.
+
+        Raises:
+            CheckpointError: it would be.
+        """
+        settled = settle(self.architecture, self.model)
+        try:
+            check_sizes(settled, {name: tuple(value.shape) for name, value in weights.items()})
+        except UnfitSetting as error:
+            raise CheckpointError(
+                f"its weights must be those that {CONFIG_FILE} describes, but {error}"
+            ) from error
+        return Namespace(**settled, arch=self.architecture, _name=self.architecture)
 
 
 def stored_options(folder: Path, config: BundleConfig) -> DecodingOptions:
@@ -164,9 +185,7 @@ def model_settings(cfg: Any) -> tuple[str, Settings]:
 
 def declared_settings(architecture: str) -> frozenset[str]:
     """Options that an architecture declares, without those that name files."""
-    parser = argparse.ArgumentParser(add_help=False)
-    ARCH_MODEL_REGISTRY[architecture].add_args(parser)
-    names = {action.dest for action in parser._actions} - _NOT_KEPT
+    names = set(declared_options(architecture)) - _NOT_KEPT
     return frozenset(name for name in names if not name.endswith(("_path", "_file", "_dir")))
 
 
@@ -187,21 +206,28 @@ def _parse(folder: Path, content: object) -> BundleConfig:
         kind = getattr(kind, "__origin__", kind)
         if type(content[name]) is not kind:
             raise _bad(folder, f"has {content[name]!r} for {name!r}, not {kind.__name__}")
+    for name in ("summary_langs", "train_tasks"):
+        if not all(isinstance(item, str) for item in content.get(name, [])):
+            raise _bad(folder, f"has {content[name]!r} for {name!r}, not a list of texts")
+    for name in ("tied_weights", "versions"):
+        if not all(isinstance(item, str) for item in content[name].values()):
+            raise _bad(folder, f"has {name!r} that are no texts")
+    if type(content["training"].get("seed", 1)) is not int:
+        raise _bad(folder, f"has the seed {content['training']['seed']!r}, no whole number")
     return BundleConfig(**content)
 
 
 def _check_architecture(folder: Path, config: BundleConfig) -> None:
-    model = ARCH_MODEL_REGISTRY.get(config.architecture)
-    if model is None or not issubclass(model, Fingerprinted):
+    if not is_ours(config.architecture):
         raise CheckpointError(
             f"bundle {folder}: its architecture must be one of this package, but is"
             f" {config.architecture!r}; install a newer mclas-fairseq (pip install --upgrade"
             " mclas-fairseq)"
         )
-    declared = declared_settings(config.architecture)
-    for name, value in config.model.items():
-        if name not in declared or not _is_plain(value):
-            raise _bad(folder, f"has the model setting {name!r}: {value!r}, which is none of it")
+    _check_model(folder, config)
+    for name in ("max_source_positions", "max_target_positions"):
+        if not 1 <= getattr(config, name) <= MAX_POSITIONS:
+            raise _bad(folder, f"has {getattr(config, name)} for {name!r}, not up to a million")
     if config.target_layout not in list(Layout):
         raise _bad(folder, f"has the layout {config.target_layout!r}, not {' or '.join(Layout)}")
     layout = Layout(config.target_layout)
@@ -214,6 +240,20 @@ def _check_architecture(folder: Path, config: BundleConfig) -> None:
         raise _bad(folder, f"has the tasks {tasks} with the layout {config.target_layout!r}")
     if config.precision not in ("float32", "bfloat16"):
         raise _bad(folder, f"has the precision {config.precision!r}, not float32 or bfloat16")
+
+
+def _check_model(folder: Path, config: BundleConfig) -> None:
+    declared = declared_settings(config.architecture)
+    for name, value in config.model.items():
+        if name not in declared or not _is_plain(value):
+            what = f"{name!r}: {value!r:.100}"
+            raise _bad(folder, f"has the model setting {what}, which is none of it")
+        if name in FILE_SETTINGS and value is not None:
+            raise _bad(folder, f"has the model setting {name!r}, which would open a file")
+    try:
+        settle(config.architecture, config.model)
+    except UnfitSetting as error:
+        raise _bad(folder, f"among the settings of its model {error}") from error
 
 
 def _bad(folder: Path, problem: str) -> CheckpointError:

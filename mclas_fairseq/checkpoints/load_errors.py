@@ -20,6 +20,8 @@ import torch
 
 from mclas_fairseq.errors import CheckpointError
 
+# fairseq, and what it brings settings up to date with.
+_UPGRADING = ("fairseq", "omegaconf", "hydra", "antlr4", "ast", "yaml")
 SAFETY_SWITCH = "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"
 ANOTHER_CHECKPOINT = (
     "give another checkpoint of the same run, or remove this one so that training starts from the "
@@ -134,12 +136,14 @@ def _raised_by_torch_load(error: Exception) -> bool:
 
 def _raised_by_missing_parts(error: Exception) -> bool:
     """Tell whether fairseq stumbled over what was loaded, while bringing it up to date."""
-    innermost = list(_frames(error.__traceback__))[-1].f_code.co_name
-    return isinstance(error, (KeyError, TypeError, AttributeError, IndexError)) and innermost in (
-        "load_checkpoint_to_cpu",
-        "load_ema_from_checkpoint",
-        "_upgrade_state_dict",
-    )
+    if isinstance(error, RuntimeError) and not isinstance(error, RecursionError):
+        return False  # of the processes of a training, for instance
+    frames = list(_frames(error.__traceback__))
+    names = {frame.f_code.co_name for frame in frames}
+    if not names & {"load_checkpoint_to_cpu", "load_ema_from_checkpoint"}:
+        return False
+    # Not over what its caller handed in.
+    return str(frames[-1].f_globals.get("__name__")).partition(".")[0] in _UPGRADING
 
 
 def _refused_names(path: Path, error: Exception) -> list[str]:

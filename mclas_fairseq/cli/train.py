@@ -119,5 +119,6 @@ def run(args: argparse.Namespace) -> int:
     print(shlex.join(words), flush=True)
     if args.dry_run:
         return 0
-    # One process, so that signals and the exit code are fairseq's own.
-    os.execv(sys.executable, [sys.executable, "-c", _PROGRAM, *words[1:]])
+    # One process, so that signals and the exit code are fairseq's own. -P: with -c alone, Python
+    # would look for modules in the folder that the command runs in, and run what it finds there.
+    os.execv(sys.executable, [sys.executable, "-P", "-c", _PROGRAM, *words[1:]])

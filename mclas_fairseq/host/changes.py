@@ -18,7 +18,7 @@ from fairseq.optim import FP16Optimizer
 from mclas_fairseq.checkpoints.safe_loading import fairseq_types
 from mclas_fairseq.host.atomic_copies import atomic
 from mclas_fairseq.host.broadcast import in_plain_containers
-from mclas_fairseq.host.clear_errors import with_clear_errors
+from mclas_fairseq.host.clear_errors import with_checked_settings, with_clear_errors
 from mclas_fairseq.host.flat_parameters import refusing_flat_parameters
 from mclas_fairseq.host.foreign_tasks import refusing_our_data_bins
 from mclas_fairseq.host.generation_log import logging_where_it_prints, modules_of_generate
@@ -116,8 +116,9 @@ CHANGES: tuple[Union[LeftOut, Wrapped, Allowed], ...] = (
     Wrapped(
         checkpoint_utils,
         "load_checkpoint_to_cpu",
-        with_clear_errors,
-        "a damaged or unsafe checkpoint would end in sixty lines of traceback",
+        with_checked_settings,
+        "a damaged or unsafe checkpoint would end in sixty lines of traceback, and fairseq would"
+        " evaluate what its settings say",
     ),
     Wrapped(
         checkpoint_utils,

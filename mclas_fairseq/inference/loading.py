@@ -227,7 +227,7 @@ def _build_model(
 ) -> nn.Module:
     weights = read_weights(folder, config.tied_weights)
     try:
-        model: Any = task.build_model(config.model_args(), from_checkpoint=True)
+        model: Any = task.build_model(config.model_args(weights), from_checkpoint=True)
         model.load_state_dict(weights, strict=True)
     except _UNFIT as error:
         raise CheckpointError(

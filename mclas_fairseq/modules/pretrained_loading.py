@@ -193,6 +193,7 @@ def _check_name(name_or_path: str) -> None:
 def _from_pretrained(auto_class: str, name_or_path: str, **options: Any) -> Any:
     transformers = require("transformers", extra=EXTRA, purpose=PURPOSE)
     loader = getattr(transformers, auto_class)
+    options["trust_remote_code"] = False  # where it is not said, the library may ask, and run it
     folder = Path(name_or_path).expanduser()
     if folder.is_dir():
         return loader.from_pretrained(str(folder), local_files_only=True, **options)

@@ -13,6 +13,8 @@ from typing import Any, Optional
 from omegaconf import OmegaConf, open_dict
 
 from mclas_fairseq.checkpoints.safe_loading import load_checkpoint
+from mclas_fairseq.checkpoints.settings import UnfitSetting, check_encoder
+from mclas_fairseq.errors import CheckpointError
 
 logger = logging.getLogger(__name__)
 
@@ -26,6 +28,9 @@ def recall_pretrained(model_options: Any, save_dir: str) -> None:
     Args:
         model_options: options of the model; on the command line those of everything.
         save_dir: folder of the checkpoints.
+
+    Raises:
+        CheckpointError: its settings are not those of an encoder, or of other weights than it has.
     """
     if getattr(model_options, _OPTION, None):
         return
@@ -55,8 +60,19 @@ def _starting_point(options: Any, save_dir: Path) -> Optional[Path]:
 
 
 def _stored(path: Path) -> Optional[str]:
-    cfg = load_checkpoint(path, mmap=True).get("cfg") or {}
-    options: Any = cfg.get("model") or {}
+    state = load_checkpoint(path, mmap=True)
+    cfg = state.get("cfg")
+    options: Any = cfg.get("model") if isinstance(cfg, dict) else None
     values = vars(options) if isinstance(options, Namespace) else options
-    stored: Optional[str] = values.get(_OPTION)
-    return stored
+    stored = values.get(_OPTION) if isinstance(values, dict) else None
+    weights = state.get("model")
+    if stored is None or not isinstance(weights, dict):
+        return None  # what else is wrong is said when all of it is loaded
+    shapes = {name: tuple(value.shape) for name, value in weights.items()}
+    try:
+        return check_encoder(stored, shapes)
+    except UnfitSetting as error:
+        raise CheckpointError(
+            f"checkpoint {path}: must be as fairseq-train wrote it, but among its settings {error};"
+            " get it again from its maker"
+        ) from error

@@ -150,10 +150,10 @@ def _build(path: Path, state: Any, task: Any) -> tuple[list[torch.nn.Module], An
             models, cfg, task = checkpoint_utils.load_model_ensemble_and_task(
                 [str(path)], state=state, task=task
             )
-    except RuntimeError as error:
-        if "size mismatch" not in str(error):
+    except (RuntimeError, CheckpointError) as error:
+        if "size mismatch" not in str(error.__cause__ or error):
             raise
-        sizes = re.search(r"size mismatch for (.*)", str(error))
+        sizes = re.search(r"size mismatch for (.*)", str(error.__cause__ or error))
         raise CheckpointError(
             f"checkpoint {path}: must fit the dictionaries beside it, but its weights have other "
             f"sizes ({sizes[1][:150] if sizes else error}); give the dictionaries of its training"

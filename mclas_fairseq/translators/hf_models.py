@@ -65,15 +65,15 @@ def load_hf_model(path: str, dtype: torch.dtype, options: TranslatorOptions) -> 
     transformers = require("transformers", extra="roundtrip", purpose="hf:")
     name = f"hf:{path}"
     try:
-        config = transformers.AutoConfig.from_pretrained(path)
+        config = transformers.AutoConfig.from_pretrained(path, trust_remote_code=False)
         if config.model_type not in MODEL_TYPES:
             raise ConfigError(
                 f"translator {name}: must be a model of type {', '.join(MODEL_TYPES)}, but is of "
                 f"type {config.model_type}; give a translation model of these types"
             )
-        tokenizer = transformers.AutoTokenizer.from_pretrained(path)
+        tokenizer = transformers.AutoTokenizer.from_pretrained(path, trust_remote_code=False)
         model, loading = transformers.AutoModelForSeq2SeqLM.from_pretrained(
-            path, dtype=dtype, output_loading_info=True
+            path, dtype=dtype, output_loading_info=True, trust_remote_code=False
         )
     except _LOADING_ERRORS as error:
         raise ConfigError(

@@ -260,8 +260,9 @@ def test_a_checkpoint_of_another_task_is_refused(trained: "Model", tmp_path: Pat
     cfg["task"] = {**cfg["task"], "_name": "language_modeling"}
     spoiled.save(cfg=cfg)
     assert error(spoiled) == (
-        f"checkpoint {spoiled.checkpoint}: must be of fairseq's task translation, but is of "
-        "language_modeling; give a translation model"
+        f"checkpoint {spoiled.checkpoint}: its task must be one of this package or fairseq's "
+        "translation, but is 'language_modeling'; give another checkpoint (if you trust its maker, "
+        "fairseq's own commands read it without this package)"
     )
 
 

@@ -88,8 +88,8 @@ def open_pretrained(name_or_path: str) -> PretrainedCheckpoint:
         # transformers reads it with protobuf, and complains of another package where that lacks.
         require("google.protobuf", extra="pretrained", purpose=f"--pretrained {name_or_path}")
     try:
-        config = library.AutoConfig.from_pretrained(name_or_path)
-        auto = library.AutoTokenizer.from_pretrained(name_or_path)
+        config = library.AutoConfig.from_pretrained(name_or_path, trust_remote_code=False)
+        auto = library.AutoTokenizer.from_pretrained(name_or_path, trust_remote_code=False)
     except (OSError, ValueError, KeyError, ImportError) as error:
         lines = str(error).strip().splitlines() or [type(error).__name__]
         raise DataError(

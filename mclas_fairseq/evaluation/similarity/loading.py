@@ -8,7 +8,7 @@ which it replaces by one that knows special pieces only.
 """
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Optional
@@ -113,8 +113,9 @@ def _load_named(transformers: Any, name: str) -> _Parts:
 
 
 def _load(transformers: Any, source: str, shown: str, *, local: bool) -> _Parts:
+    options = _options(local=local)
     try:
-        config = transformers.AutoConfig.from_pretrained(source, local_files_only=local)
+        config = transformers.AutoConfig.from_pretrained(source, **options)
     except (OSError, ValueError, KeyError) as error:
         raise ConfigError(
             f"encoder {shown!r}: must be an encoder as the library transformers saves one"
@@ -126,8 +127,8 @@ def _load(transformers: Any, source: str, shown: str, *, local: bool) -> _Parts:
             f"encoder {shown!r}: must be an encoder of texts, but is a {config.model_type!r} model"
             " without layers to choose from; give --model the folder of an encoder"
         )
-    tokenizer = _load_tokenizer(transformers, source, shown, local=local)
-    model = _load_model(transformers, source, shown, local=local)
+    tokenizer = _load_tokenizer(transformers, source, shown, options)
+    model = _load_model(transformers, source, shown, options)
     rows = model.get_input_embeddings().weight.shape[0]
     if max(tokenizer.get_vocab().values()) >= rows:
         raise CheckpointError(
@@ -137,12 +138,17 @@ def _load(transformers: Any, source: str, shown: str, *, local: bool) -> _Parts:
     return _Parts(config, tokenizer, model)
 
 
-def _load_tokenizer(transformers: Any, source: str, shown: str, *, local: bool) -> Any:
+def _options(*, local: bool) -> dict[str, bool]:
+    # Where nothing is said of remote code, the library may ask whether to run it.
+    return {"local_files_only": local, "trust_remote_code": False}
+
+
+def _load_tokenizer(transformers: Any, source: str, shown: str, options: Mapping[str, bool]) -> Any:
     try:
-        tokenizer = transformers.AutoTokenizer.from_pretrained(source, local_files_only=local)
+        tokenizer = transformers.AutoTokenizer.from_pretrained(source, **options)
         if type(tokenizer).__name__ in _SPACE_MARKING:
             tokenizer = transformers.AutoTokenizer.from_pretrained(
-                source, local_files_only=local, add_prefix_space=True
+                source, **options, add_prefix_space=True
             )
     except (OSError, ValueError, KeyError, ImportError) as error:
         raise _no_tokenizer(shown) from error
@@ -158,10 +164,10 @@ def _no_tokenizer(shown: str) -> ConfigError:
     )
 
 
-def _load_model(transformers: Any, source: str, shown: str, *, local: bool) -> Any:
+def _load_model(transformers: Any, source: str, shown: str, options: Mapping[str, bool]) -> Any:
     try:
         model, found = transformers.AutoModel.from_pretrained(
-            source, local_files_only=local, dtype=torch.float32, output_loading_info=True
+            source, **options, dtype=torch.float32, output_loading_info=True
         )
     except Exception as error:  # every file format has its own errors, without a common base
         raise CheckpointError(
