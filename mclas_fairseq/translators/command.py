@@ -4,6 +4,10 @@ The program is started once for each call, without a shell, gets all lines (UTF-
 input and must end after writing their translations. It runs in a process group of its own, which is
 ended with it, so that nothing that it started stays behind; and it ends with the process that
 started it.
+
+A program may read lines as running text and move words over their ends, as Apertium does with
+titles that no full stop closes; the number of lines is right then, and what stands in them is not.
+So a few of the first lines that are translated together are translated alone as well.
 """
 
 import contextlib
@@ -18,6 +22,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO
 
+from mclas_fairseq.corpus.text_files import normalize_text
 from mclas_fairseq.errors import ConfigError, TranslatorError
 from mclas_fairseq.translators.base import Translation, Translator
 from mclas_fairseq.translators.fingerprints import describe, hash_files
@@ -26,6 +31,8 @@ from mclas_fairseq.translators.options import TranslatorOptions, TranslatorSpec
 _TAIL_BYTES = 2000  # of what the program wrote to standard error, shown when it failed
 _TAIL_LINES = 5
 _PR_SET_PDEATHSIG = 1  # of prctl(2)
+_LINES_ALONE = 5  # each starts the program once more
+_CLOSED = (".", "!", "?", "。", "！", "？", "…", ":", ";")
 
 
 class CommandTranslator(Translator):
@@ -38,8 +45,35 @@ class CommandTranslator(Translator):
     def __init__(self, spec: TranslatorSpec, options: TranslatorOptions) -> None:
         super().__init__(spec, options)
         self._arguments = _split(spec)
+        self._keeps_lines_apart = False  # not known yet
 
     def _translate(self, lines: Sequence[str]) -> list[Translation]:
+        found = self._answers(lines)
+        if not self._keeps_lines_apart and len(lines) > 1:
+            self._check_apart(lines, found)
+            self._keeps_lines_apart = True
+        return [Translation(line) for line in found]
+
+    def _check_apart(self, lines: Sequence[str], together: Sequence[str]) -> None:
+        """Translate some lines alone, those first whose end no sign of punctuation shows.
+
+        Raises:
+            TranslatorError: one comes out otherwise than among its neighbours.
+        """
+        open_first = sorted(range(len(lines)), key=lambda place: lines[place].endswith(_CLOSED))
+        for place in open_first[:_LINES_ALONE]:
+            (alone,) = self._answers([lines[place]])
+            if normalize_text(alone) != normalize_text(together[place]):
+                raise TranslatorError(
+                    f"{self.name}: must translate each line by itself, but makes "
+                    f"{alone[:100]!r} of {lines[place][:100]!r} alone and "
+                    f"{together[place][:100]!r} of it among other lines; use a program that keeps "
+                    "lines apart and always gives the same, such as a script that starts this one "
+                    "anew for each line"
+                )
+
+    def _answers(self, lines: Sequence[str]) -> list[str]:
+        """What the program writes for lines, a line for each."""
         sent = "".join(line + "\n" for line in lines).encode("utf-8")
         # A file, as a program that complains about every line would fill a pipe, or our memory.
         with tempfile.TemporaryFile() as complaints:
@@ -51,7 +85,7 @@ class CommandTranslator(Translator):
                     f"for {len(lines):,}; use a program that keeps lines apart"
                     f"{_last_words(complaints)}"
                 )
-        return [Translation(line) for line in found]
+        return found
 
     def _run(self, sent: bytes, complaints: IO[bytes]) -> bytes:
         """Run the program on `sent` and return what it wrote."""

@@ -157,3 +157,58 @@ def test_the_fingerprint_follows_the_files_that_the_command_names(tmp_path: Path
     script.write_text("s/a/c/\n", encoding="utf-8")
     assert run(f"sed -f {script}").fingerprint != first
     assert run(f"sed -n -f {script}").fingerprint != run(f"sed -f {script}").fingerprint
+
+
+MOVES_WORDS = """\
+import sys
+lines = [line.split() for line in sys.stdin]
+# A line that no full stop closes takes the first word of the next one, as of one long sentence.
+for line, following in zip(lines, lines[1:]):
+    if not line[-1].endswith(".") and len(following) > 1:
+        line.append(following.pop(0))
+print("\\n".join(" ".join(line) for line in lines))
+"""
+SEES_THE_FIRST_LINE = """\
+import sys
+lines = sys.stdin.read().splitlines()
+print("\\n".join(f"{line} ({lines[0]})" for line in lines))
+"""
+TITLES = ["fire in the city", "storm over Kovwald", "market open again"]
+
+
+@pytest.mark.parametrize("program", [MOVES_WORDS, SEES_THE_FIRST_LINE])
+def test_a_program_that_mixes_lines_is_refused(program: str, tmp_path: Path) -> None:
+    script = tmp_path / "translate.py"
+    script.write_text(program)
+    translator = run(f"python3 {script}")
+    with pytest.raises(TranslatorError, match="must translate each line by itself, but makes") as e:
+        translator.translate(TITLES)
+    assert "alone and" in str(e.value)
+    assert "a script that starts this one anew for each line" in str(e.value)
+    # Nothing was accepted: the next lines are looked at again.
+    with pytest.raises(TranslatorError):
+        translator.translate(TITLES)
+
+
+def test_lines_without_a_full_stop_are_looked_at_first(tmp_path: Path) -> None:
+    script = tmp_path / "translate.py"
+    script.write_text(MOVES_WORDS)
+    closed = [f"Sentence {number} ends here." for number in range(20)]
+    with pytest.raises(TranslatorError, match="of 'a title' alone and 'a title Sentence'"):
+        run(f"python3 {script}").translate([*closed, "a title", *closed])
+    found = run(f"python3 {script}").translate(closed)
+    assert [translation.text for translation in found] == closed
+
+
+def test_a_program_that_keeps_lines_apart_is_asked_a_few_times_more_and_only_once(
+    tmp_path: Path,
+) -> None:
+    script = tmp_path / "translate.sh"
+    script.write_text(f"echo started >> {tmp_path}/log; tr a-z A-Z")
+    translator = run(f"sh {script}")
+    assert translator.translate(["one"])[0].text == "ONE"  # nothing to mix it with
+    starts = (tmp_path / "log").read_text().count("started")
+    assert starts == 1
+    for expected in (1 + 1 + 3, 1 + 1 + 3 + 1):
+        assert [t.text for t in translator.translate(TITLES)] == [t.upper() for t in TITLES]
+        assert (tmp_path / "log").read_text().count("started") == expected
