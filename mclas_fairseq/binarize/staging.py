@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Optional
 
-from mclas_fairseq.corpus.folder_lock import folder_lock
+from mclas_fairseq.corpus.locks import folder_lock
 from mclas_fairseq.data.manifest import MANIFEST_FILE
 from mclas_fairseq.errors import DataError
 

@@ -22,9 +22,10 @@ from mclas_fairseq.host.clear_errors import with_checked_settings, with_clear_er
 from mclas_fairseq.host.flat_parameters import refusing_flat_parameters
 from mclas_fairseq.host.foreign_tasks import refusing_our_data_bins
 from mclas_fairseq.host.generation_log import logging_where_it_prints, modules_of_generate
-from mclas_fairseq.host.missing_files import found_for_decoding, found_for_training
+from mclas_fairseq.host.missing_files import found_for_decoding
 from mclas_fairseq.host.one_line_errors import in_one_line
 from mclas_fairseq.host.scorer_feed import with_dictionary
+from mclas_fairseq.host.training_start import alone_and_unfinished
 from mclas_fairseq.host.unneeded_parts import UNNEEDED
 from mclas_fairseq.host.wrapping import wrap_once
 
@@ -135,8 +136,9 @@ CHANGES: tuple[Union[LeftOut, Wrapped, Allowed], ...] = (
     Wrapped(
         checkpoint_utils,
         "load_checkpoint",
-        found_for_training,
-        "with a missing --restore-file, training would silently start from scratch",
+        alone_and_unfinished,
+        "training would silently start from scratch where --restore-file is missing, go on after"
+        " --max-update, and mix its checkpoints with those of another training",
     ),
     Wrapped(
         PathManager,

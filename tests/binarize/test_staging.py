@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mclas_fairseq.binarize.staging import staged_folder
-from mclas_fairseq.corpus.folder_lock import folder_lock
+from mclas_fairseq.corpus.locks import folder_lock
 from mclas_fairseq.errors import DataError
 
 
