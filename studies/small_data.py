@@ -1,32 +1,35 @@
 """Which settings suit few triples: the runs behind the presets, chosen on validation data.
 
-    python examples/small_data/run.py OUT [--data DATA --ms CHECKPOINT --like DATA_BIN]
-                                              [--only TEXT]
+    python -m studies.small_data run OUT --corpus news
+    python -m studies.small_data run OUT --corpus xscitldr --data DATA
+    python -m studies.small_data report --corpus news
 
 Trains MCLAS with one setting changed at a time and scores the German summaries of the validation
-split. Without --data: synthetic news (hard) at 500, 2,000 and 20,000 triples. With --data (the
-folder of xscitldr/) also xscitldr at 500 and at all triples, from the monolingual summarizer --ms
-with the data-bin --like, both made by examples/xscitldr/run.sh. Every finished cell leaves
-cells/NAME.json here, which a rerun skips; OUT gets corpora, data-bins, checkpoints and logs.
+split. Synthetic news (hard): 500, 2,000 and 20,000 triples. xscitldr: 500 and all triples, from the
+monolingual summarizer of examples/xscitldr/run.sh, which is trained in OUT first (half an hour). A
+finished cell is a row of studies/results/small_data.csv, which a rerun skips. There is no test
+split here.
+
+DATA is the folder with xscitldr/ and papers/. OUT gets corpora, data-bins, checkpoints and logs.
 """
 
-import argparse
-import json
 import re
-import sys
+import subprocess
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-HERE = Path(__file__).parent
-sys.path[:0] = [str(HERE.parent), str(HERE.parent.parent)]
-from keep_cell import keep  # noqa: E402
-
-from mclas_fairseq.modules.emulated_bf16 import processor_has_bf16  # noqa: E402
-from studies.harness.processes import call  # noqa: E402
+from mclas_fairseq.modules.emulated_bf16 import processor_has_bf16
+from studies.harness.command import main
+from studies.harness.judging import interval
+from studies.harness.processes import XSCITLDR, data_bin, quietly
+from studies.harness.study import Study, Work
+from studies.harness.summaries import Decoding, by_document
+from studies.harness.table import Row, Table
 
 SYNTHETIC_SIZE = 20000
-GREEDY = ["--beam", "1", "--no-repeat-ngram-size", "3", "--max-len-b", "60"]
+GREEDY = "--beam 1 --no-repeat-ngram-size 3 --max-len-b 60"
 _UPDATES = re.compile(r"num_updates (\d+)")
 
 
@@ -42,14 +45,106 @@ class Cell:
 
     @property
     def name(self) -> str:
-        """What its file is called."""
+        """What its row is called."""
         changed = [f"{key}-{value}" for key, value in self.changed.items()]
         parts = [self.corpus, self.triples, self.preset, f"v{self.vocabulary}", *changed]
         return "_".join(map(str, parts)).replace("_mclas_", "_")
 
 
-def synthetic_cells() -> list[Cell]:
-    """One setting changed at a time, around the preset of each size."""
+@dataclass(frozen=True)
+class Material:
+    """Data-bins by number of triples and pieces, validation records, and what xscitldr starts from.
+
+    Attributes:
+        data: (triples, vocabulary) -> data-bin.
+        valid: records.
+        start: flags of `fairseq-train`.
+    """
+
+    data: dict[tuple[int, int], Path]
+    valid: Path
+    start: tuple[str, ...]
+
+
+class SmallData(Study[Cell, Material]):
+    """One setting changed at a time around the presets."""
+
+    name = "small_data"
+    corpora = ("news", "xscitldr")
+    opens_test = False
+
+    def cells(self, corpus: str) -> Sequence[Cell]:
+        """Around the preset of each size."""
+        return _news_cells() if corpus == "news" else _xscitldr_cells()
+
+    def prepare(self, corpus: str, data: Path | None, out: Path) -> Material:
+        """Data-bins, and for xscitldr the monolingual summarizer."""
+        if corpus == "news":
+            return _news(self.cells("news"), out)
+        if data is None:
+            raise SystemExit("--data: xscitldr needs the folder with xscitldr/ and papers/")
+        recipe = ["bash", str(XSCITLDR / "run.sh"), str(data), str(out), "1", "ms"]
+        subprocess.run(recipe, check=True)
+        bins = {(cell.triples, cell.vocabulary): out / "triples" for cell in self.cells(corpus)}
+        size = ("--arch", "mclas_small", "--max-source-positions", "256")
+        start = (*size, "--finetune-from-model", str(out / "ms" / "checkpoint_best.pt"))
+        return Material(bins, data / "xscitldr" / "valid.jsonl.gz", start)
+
+    def command(self, work: Work[Material], cell: Cell, rate: str) -> list[str]:
+        """The preset, with what is changed."""
+        data = work.material.data[cell.triples, cell.vocabulary]
+        words = ["mclas", "train", str(data), "--preset", cell.preset]
+        words += [word for key, value in cell.changed.items() for word in (f"--{key}", value)]
+        words += ["--target-layout", "mclas", "--seed", "1", "--num-workers", "0", "--cpu"]
+        words += ["--bf16"] if processor_has_bf16() else []
+        words += ["--log-format", "simple", "--log-interval", "50", *work.material.start]
+        if work.material.start and cell.triples < 1983:
+            words += ["--train-subset-size", str(cell.triples)]
+        return words
+
+    def decoding(self, work: Work[Material], cell: Cell, training: str, split: str) -> Decoding:
+        """Greedily."""
+        data = work.material.data[cell.triples, cell.vocabulary]
+        return Decoding(work.checkpoint(training), data, work.material.valid, GREEDY.split())
+
+    def records(self, work: Work[Material], split: str) -> Path:
+        """Of validation, as there is no other split here."""
+        return work.material.valid
+
+    def settings(self, cell: Cell) -> dict[str, Any]:
+        """What makes the cell."""
+        return asdict(cell)
+
+    def more(self, work: Work[Material], cell: Cell, training: str) -> dict[str, Any]:
+        """How many updates its log counts, and its seed."""
+        text = work.log(training).read_text(encoding="utf-8", errors="replace")
+        return {"updates": max(map(int, _UPDATES.findall(text)), default=0), "seed": 1}
+
+    def report(self, table: Table, corpus: str, split: str) -> Iterator[tuple[str, Iterable[str]]]:
+        """German ROUGE-1 of each cell, the table of docs/small_data.md."""
+        yield f"**{corpus}, validation split**", _lines(self.cells(corpus), table.full_rows())
+
+
+def _lines(cells: Sequence[Cell], rows: dict[str, Row]) -> Iterator[str]:
+    yield "| triples | preset | pieces | changed | updates | R-1 |"
+    yield "|---|---|---|---|---|---|"
+    for cell in cells:
+        if cell.name in rows:
+            row = rows[cell.name]
+            changed = ", ".join(f"{key} {value}" for key, value in cell.changed.items())
+            setting = f"{cell.triples:,} | {cell.preset} | {cell.vocabulary:,} | {changed}"
+            yield f"| {setting} | {row['updates']} | {_rouge1(row['valid'])} |"
+
+
+def _rouge1(valid: dict[str, Any]) -> str:
+    if "systems" in valid:  # the first cells have the report of `mclas score`
+        found = valid["systems"][0]["metrics"]["rouge1"]
+        low, high = found["interval"]
+        return f"{found['mean']:.2f} [{low:.2f}, {high:.2f}]"
+    return interval(by_document(valid["de"], "rouge1"))
+
+
+def _news_cells() -> list[Cell]:
     short = {"max-update": "600"}
     heavy = {**short, "dropout": "0.3"}
     light = {**short, "dropout": "0.1"}
@@ -68,7 +163,7 @@ def synthetic_cells() -> list[Cell]:
     return tiny + small + large
 
 
-def xscitldr_cells() -> list[Cell]:
+def _xscitldr_cells() -> list[Cell]:
     """From the monolingual summarizer, so that vocabulary and architecture are given."""
     common = {"lr": "4e-4", "warmup-updates": "50", "max-update": "200"}
     return [
@@ -78,80 +173,20 @@ def xscitldr_cells() -> list[Cell]:
     ]
 
 
-def prepare(cell: Cell, args: argparse.Namespace) -> tuple[Path, Path]:
-    """The data-bin of a cell and the validation records, made when missing."""
-    log = args.out / "prepare.log"
-    if cell.corpus == "xscitldr":
-        return args.like, args.data / "xscitldr" / "valid.jsonl.gz"
-    news = args.out / "news"
-    if not news.exists():
-        sizes = ["--train", str(SYNTHETIC_SIZE), "--valid", "300", "--test", "10"]
-        call(["mclas", "synthetic", "--setting", "hard", *sizes, "--out", str(news)], log)
-    data = args.out / f"bin-{cell.triples}-{cell.vocabulary}"
-    if not data.exists():
-        subset = args.out / f"train-{cell.triples}.jsonl"
-        lines = (news / "train.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
-        subset.write_text("".join(lines[: cell.triples]), encoding="utf-8")
-        files = ["--train", str(subset), "--valid", str(news / "valid.jsonl")]
-        languages = ["--source-lang", "en", "--target-lang", "de"]
-        size = ["--vocab-size", str(cell.vocabulary), "--out", str(data)]
-        call(["mclas", "prepare", *languages, *files, *size], log)
-    return data, news / "valid.jsonl"
-
-
-def train(cell: Cell, data: Path, args: argparse.Namespace) -> dict[str, Any]:
-    """Train; updates, seconds and the largest memory (MiB) of the process."""
-    folder = args.out / cell.name
-    words = ["mclas", "train", str(data), "--preset", cell.preset, "--save-dir", str(folder)]
-    words += [word for key, value in cell.changed.items() for word in (f"--{key}", value)]
-    words += ["--target-layout", "mclas", "--seed", "1", "--num-workers", "0", "--cpu"]
-    words += ["--bf16"] if processor_has_bf16() else []
-    words += ["--log-format", "simple", "--log-interval", "50"]
-    if cell.corpus == "xscitldr":
-        words += ["--arch", "mclas_small", "--max-source-positions", "256"]
-        words += ["--train-subset-size", str(cell.triples)] if cell.triples < 1983 else []
-        words += ["--finetune-from-model", str(args.ms)]
-    log = args.out / f"{cell.name}.log"  # a name may hold a dot
-    cost = call(words, log)
-    text = log.read_text(encoding="utf-8", errors="replace")
-    return {"updates": max(map(int, _UPDATES.findall(text)), default=0), **cost}
-
-
-def run(cell: Cell, args: argparse.Namespace) -> None:
-    """Train, summarize and score one cell, unless its file is there."""
-    file = HERE / "cells" / f"{cell.name}.json"
-    if file.exists():
-        return
-    print(f"== {cell.name}", flush=True)
-    data, valid = prepare(cell, args)
-    cost = train(cell, data, args)
-    summaries, scores = args.out / f"{cell.name}.jsonl", args.out / f"{cell.name}.scores.json"
-    best = ["--checkpoint", str(args.out / cell.name / "checkpoint_best.pt"), "--data", str(data)]
-    log = args.out / f"{cell.name}.log"
-    call(
-        ["mclas", "summarize", *best, "--cpu", *GREEDY, "-i", str(valid), "-o", str(summaries)], log
-    )
-    files = ["--hyp", str(summaries), "--ref", str(valid), "--lang", "de", "--json", str(scores)]
-    call(["mclas", "score", *files], log)
-    report = json.loads(scores.read_text(encoding="utf-8"))
-    keep({"cell": asdict(cell), "seed": 1, **cost, "valid": report}, file)
-
-
-def main() -> None:
-    """Run all cells that are not there yet."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("out", type=Path)
-    parser.add_argument("--data", type=Path, help="folder of xscitldr/")
-    parser.add_argument("--ms", type=Path, help="checkpoint of the monolingual summarizer")
-    parser.add_argument("--like", type=Path, help="data-bin of the triples in its dictionary")
-    parser.add_argument("--only", default="", help="cells whose name holds this text")
-    args = parser.parse_args()
-    args.out.mkdir(parents=True, exist_ok=True)
-    cells = synthetic_cells() + (xscitldr_cells() if args.data else [])
-    for cell in cells:
-        if args.only in cell.name:
-            run(cell, args)
+def _news(cells: Sequence[Cell], out: Path) -> Material:
+    news = out / "news"
+    if not (news / "valid.jsonl").exists():
+        sizes = ("--train", SYNTHETIC_SIZE, "--valid", 300, "--test", 10)
+        quietly("mclas", "synthetic", "--setting", "hard", *sizes, "--out", news)
+    lines = (news / "train.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
+    bins = {}
+    for triples, vocabulary in {(cell.triples, cell.vocabulary) for cell in cells}:
+        subset = out / f"train-{triples}.jsonl"
+        subset.write_text("".join(lines[:triples]), encoding="utf-8")
+        files = ("--train", subset, "--valid", news / "valid.jsonl", "--vocab-size", vocabulary)
+        bins[triples, vocabulary] = data_bin(out / f"bin-{triples}-{vocabulary}", *files)
+    return Material(bins, news / "valid.jsonl", ())
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main(SmallData())

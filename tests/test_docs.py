@@ -27,6 +27,7 @@ from mclas_fairseq.data.manifest import FORMAT_VERSION
 from mclas_fairseq.evaluation.content import CONTENT
 from mclas_fairseq.evaluation.protocols import PROTOCOLS
 from mclas_fairseq.scoring.validation import REPORTED
+from studies import recipes
 from studies.harness import command as study_command
 from studies.harness.study import Study
 
@@ -129,6 +130,8 @@ def study_parser(name: str) -> argparse.ArgumentParser:
     module = importlib.import_module(name)
     if hasattr(module, "__path__"):
         module = importlib.import_module(f"{name}.__main__")
+    if module is recipes:
+        return recipes.parser()
     kinds = [one for one in vars(module).values() if isinstance(one, type)]
     (kind,) = [one for one in kinds if issubclass(one, Study) and one.__module__ == module.__name__]
     return study_command.parser(kind())

@@ -5,10 +5,11 @@
 #   bash examples/pretrained/run.sh DATA OUT [SEEDS [ENCODERS]]
 #
 # DATA holds papers/, xscitldr/, tatoeba/ and multi30k/; OUT gets encoders, data-bin, checkpoints and
-# logs. SEEDS: "1 2 3"; ENCODERS: "random pretrained". Each finished cell leaves cells/NAME.json here,
-# which a rerun skips; delete one to run it again. Only validation is looked at. Budget: UPDATES of
+# logs. SEEDS: "1 2 3"; ENCODERS: "random pretrained". Each finished cell is a row of
+# studies/results/pretrained.csv, which a rerun skips; delete one to run it again. Only validation is
+# looked at. Budget: UPDATES of
 # pretraining (default 10000, 25 to 35 minutes of one core) and STEPS of each training (default 400). What
-# was stopped goes on where it was. When all cells are there, cells/comparison.json is written.
+# was stopped goes on where it was. When all cells are there, the row "comparison" is added.
 set -euo pipefail
 
 data=${1:?folder with papers/, xscitldr/, tatoeba/ and multi30k/}
@@ -18,11 +19,11 @@ encoders=${4:-random pretrained}
 updates=${UPDATES:-10000}
 steps=${STEPS:-400}
 here=$(cd "$(dirname "$0")" && pwd)
-cells=$here/cells
 overlap=$here/../xscitldr/overlap.txt
 plugin=$(python -c 'import mclas_fairseq; print(mclas_fairseq.__path__[0])')
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1} TOKENIZERS_PARALLELISM=false
-mkdir -p "$out/log" "$cells"
+mkdir -p "$out/log"
+. "$here/../cells.sh"
 
 say() { printf '== %s\n' "$*"; }
 
@@ -30,7 +31,7 @@ if [[ " $encoders " == *" pretrained "* && ! -e "$out/pretrained/pretraining.jso
     say "pretraining, $updates updates (log: $out/log/pretraining.log)"
     python "$here/pretrain_masked.py" "$data" "$out/pretrained" --updates "$updates" \
         --exclude-ids "$overlap" >> "$out/log/pretraining.log" 2>&1
-    python "$here/../keep_cell.py" "$out/pretrained/pretraining.json" "$cells/pretraining.json"
+    cells keep pretrained pretraining "$out/pretrained/pretraining.json"
 fi
 if [ ! -e "$out/random/pretraining.json" ]; then # the same vocabulary, other weights
     vocabulary=$out/pretrained/vocab.txt
@@ -47,7 +48,7 @@ greedy='{"beam": 1, "max_len_b": 50, "no_repeat_ngram_size": 3}'
 for seed in $seeds; do
     for encoder in $encoders; do
         name=$encoder-seed$seed
-        [ -e "$cells/$name.json" ] && continue
+        cells have pretrained "$name" && continue
         say "$name: $steps updates (log: $out/log/$name.log)"
         fairseq-train "$out/bin" --user-dir "$plugin" --task cross_lingual_summarization \
             --target-layout mclas --arch mclas_tiny --copy-attention \
@@ -67,8 +68,7 @@ for seed in $seeds; do
         mclas report --train "$data/xscitldr/train.jsonl.gz" \
             --ref "$data/xscitldr/valid.jsonl.gz" --source-lang en --lang de \
             --system "$name=$out/$name.jsonl" --json "$out/$name.json" > "$out/$name.txt" 2>&1
-        python "$here/../keep_cell.py" "$out/$name.json" "$cells/$name.json" \
-            --training-log "$out/log/$name.log"
+        cells keep pretrained "$name" "$out/$name.json" --validations "$out/log/$name.log"
     done
 done
 
@@ -82,4 +82,4 @@ for seed in $seeds; do
 done
 mclas score --hyp "${pretrained[@]}" --compare "${random[@]}" \
     --ref "$data/xscitldr/valid.jsonl.gz" --lang de --json "$out/comparison.json"
-python "$here/../keep_cell.py" "$out/comparison.json" "$cells/comparison.json"
+cells keep pretrained comparison "$out/comparison.json"

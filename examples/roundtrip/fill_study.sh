@@ -6,7 +6,7 @@
 #
 # MS is the folder that examples/xscitldr/run.sh filled: its monolingual summarizer and its data-bin
 # "pretrain" are the start of all systems. TRANSLATORS is what translators.sh made. Each finished cell
-# leaves cells/NAME.json here, which a rerun skips; the rule that judges them stands in
+# is a row of studies/results/roundtrip.csv, which a rerun skips; the rule that judges them stands in
 # docs/results.md. A quarter of an hour a cell on one core.
 #
 # These small translators keep 114 of 1,983 pairs at T1 = 0.6 and T2 = 0.2; T1 = 0.3 keeps two thirds.
@@ -19,9 +19,9 @@ out=${4:?folder for corpora, data-bins, checkpoints and logs}
 chosen=${5:-ncls mclas-filled mclas-true}
 here=$(cd "$(dirname "$0")" && pwd)
 xscitldr=$here/../xscitldr
-cells=$here/cells
 plugin=$(python -c 'import mclas_fairseq; print(mclas_fairseq.__path__[0])')
-mkdir -p "$out" "$cells"
+mkdir -p "$out"
+. "$here/../cells.sh"
 
 [ -e "$out/hidden.jsonl" ] || python "$here/hide_summaries.py" "$data/xscitldr/train.jsonl.gz" \
     --lang en --out "$out/hidden.jsonl" --exclude-ids "$xscitldr/overlap.txt"
@@ -30,7 +30,7 @@ mkdir -p "$out" "$cells"
 mclas roundtrip --in "$out/hidden.jsonl" --source-lang en --target-lang de --fill en --clean none \
     --forward "ct2:$translators/en-de/model.pt" --backward "ct2:$translators/de-en/model.pt" \
     --t1 0.3 --t2 0 --out "$out/filled" --shard-lines 500 > "$out/filled.txt" 2> "$out/filled.log"
-python "$here/../keep_cell.py" "$out/filled/report.json" "$cells/fill-trip.json"
+cells keep roundtrip "fill-trip" "$out/filled/report.json"
 
 prepare() { # NAME TRAINING-FILES...
     local name=$1
@@ -55,7 +55,7 @@ common=(--user-dir "$plugin" --task cross_lingual_summarization --arch mclas_sma
 greedy='{"beam": 1, "max_len_b": 50, "no_repeat_ngram_size": 3}'
 
 for name in $chosen; do
-    [ -e "$cells/fill-$name.json" ] && continue
+    cells have roundtrip "fill-$name" && continue
     layout=${name%%-*}
     if [ ! -e "$out/$layout-warm/done" ]; then
         fairseq-train "$out/pairs" "${common[@]}" --target-layout "$layout" \
@@ -80,11 +80,11 @@ for name in $chosen; do
     done
     mclas score --hyp "$out/$name-checkpoint_best.jsonl" --compare "$out/$name-average.jsonl" \
         --ref "$data/xscitldr/valid.jsonl.gz" --lang de --json "$out/fill-$name.json"
-    python "$here/../keep_cell.py" "$out/fill-$name.json" "$cells/fill-$name.json"
+    cells keep roundtrip "fill-$name" "$out/fill-$name.json"
 done
 
 best=()
 for name in $chosen; do best+=("$out/$name-checkpoint_best.jsonl"); done
 mclas score --hyp "${best[1]}" --compare "${best[0]}" --compare "${best[@]:2}" \
     --ref "$data/xscitldr/valid.jsonl.gz" --lang de --json "$out/fill-comparison.json"
-python "$here/../keep_cell.py" "$out/fill-comparison.json" "$cells/fill-comparison.json"
+cells keep roundtrip "fill-comparison" "$out/fill-comparison.json"

@@ -5,7 +5,7 @@
 #   bash examples/roundtrip/filter_study.sh TRANSLATORS OUT [DOCUMENTS [SEEDS]]
 #
 # TRANSLATORS is what translators.sh made. OUT gets corpora, data-bins, checkpoints and logs. Each
-# finished cell leaves cells/NAME.json here, which a rerun skips; the rule that judges them stands in
+# finished cell is a row of studies/results/roundtrip.csv, which a rerun skips; the rule stands in
 # docs/results.md. About two minutes a cell on one core.
 set -euo pipefail
 
@@ -14,8 +14,8 @@ out=${2:?folder for corpora, data-bins, checkpoints and logs}
 documents=${3:-12000}
 seeds=${4:-1 2 3}
 here=$(cd "$(dirname "$0")" && pwd)
-cells=$here/cells
-mkdir -p "$out" "$cells"
+mkdir -p "$out"
+. "$here/../cells.sh"
 
 [ -e "$out/news/train.jsonl" ] ||
     mclas synthetic --setting easy --train "$documents" --valid 300 --test 10 --out "$out/news"
@@ -31,7 +31,7 @@ if [ ! -e "$out/random.jsonl" ]; then
     mclas roundtrip --rescore --clean none --out "$out/trip" --t1 0.6 --t2 0.2 > /dev/null 2>> "$out/trip.log"
     python "$here/draw.py" "$out/all.jsonl" --like "$out/kept.jsonl" --out "$out/random.jsonl"
 fi
-python "$here/../keep_cell.py" "$out/trip/report.json" "$cells/filter-trip.json"
+cells keep roundtrip "filter-trip" "$out/trip/report.json"
 
 # One tokenizer and dictionary for both: learned from all pairs.
 if [ ! -e "$out/bin-all" ]; then
@@ -45,7 +45,7 @@ for corpus in kept random; do
         --out "$out/bin-$corpus" >> "$out/bin.log" 2>&1
     for seed in $seeds; do
         name=filter-$corpus-seed$seed
-        [ -e "$cells/$name.json" ] && continue
+        cells have roundtrip "$name" && continue
         fairseq-train "$out/bin-$corpus" \
             --user-dir "$(python -c 'import mclas_fairseq; print(mclas_fairseq.__path__[0])')" \
             --task cross_lingual_summarization --target-layout ncls --arch mclas_tiny \
@@ -60,7 +60,7 @@ for corpus in kept random; do
             >> "$out/$name.log" 2>&1
         mclas score --hyp "$out/$name.jsonl" --ref "$out/news/valid.jsonl" --lang de \
             --json "$out/$name.json" > "$out/$name.txt"
-        python "$here/../keep_cell.py" "$out/$name.json" "$cells/$name.json"
+        cells keep roundtrip "$name" "$out/$name.json"
     done
 done
 
@@ -71,4 +71,4 @@ for seed in $seeds; do
 done
 mclas score --hyp "${kept[@]}" --compare "${random[@]}" --ref "$out/news/valid.jsonl" --lang de \
     --json "$out/filter-comparison.json"
-python "$here/../keep_cell.py" "$out/filter-comparison.json" "$cells/filter-comparison.json"
+cells keep roundtrip "filter-comparison" "$out/filter-comparison.json"

@@ -5,11 +5,12 @@
 #   bash examples/xscitldr/run.sh DATA OUT [SEED [CELLS]]
 #
 # CELLS chooses among them, e.g. "mclas-from-ms ncls-from-ms" (default: all). The "long" cells see
-# the sentence pairs 1,500 instead of 600 updates long. "data" makes the data-bins and stops.
-# DATA holds xscitldr/{train,valid,test}.jsonl.gz and papers/train.jsonl.gz (see README.md). OUT
-# gets data-bins, checkpoints and logs. Each finished cell leaves cells/NAME.json here, which a
-# rerun skips; delete one to run it again. Only validation is looked at: test.sh opens the test
-# split. Trainings that were stopped go on where they were.
+# the sentence pairs 1,500 instead of 600 updates long. "data" makes the data-bins and stops, "ms"
+# stops after the monolingual summarizer. DATA holds xscitldr/{train,valid,test}.jsonl.gz and
+# papers/train.jsonl.gz (see README.md). OUT gets data-bins, checkpoints and logs. Each finished cell
+# is a row of studies/results/xscitldr.csv, which a rerun skips; delete one to run it again. Only
+# validation is looked at: test.sh opens the test split. Trainings that were stopped go on where they
+# were.
 set -euo pipefail
 
 data=${1:?folder with xscitldr/ and papers/}
@@ -19,13 +20,13 @@ every="ncls-from-ms mclas-from-ms ncls-from-scratch mclas-from-scratch"
 every="$every ncls-from-ms-long mclas-from-ms-long"
 chosen=${4:-$every}
 here=$(cd "$(dirname "$0")" && pwd)
-cells=$here/cells
 plugin=$(python -c 'import mclas_fairseq; print(mclas_fairseq.__path__[0])')
 threads=${OMP_NUM_THREADS:-$(python -c 'import os; print(os.cpu_count())')}
 export OMP_NUM_THREADS=$threads
-mkdir -p "$out/log" "$cells"
+mkdir -p "$out/log"
 
 . "$here/../bf16.sh"
+. "$here/../cells.sh"
 # What all systems share. Lower-cased text: titles, abstracts and TLDRs differ in case only.
 common=(--user-dir "$plugin" --task cross_lingual_summarization --arch mclas_small
     --copy-attention --max-source-positions 256 --criterion summary_cross_entropy
@@ -74,6 +75,7 @@ prepare triples "$triples"
 train ms pretrain ms --lr 1e-3 --warmup-updates 400 --max-update 3000 --dropout 0.0 \
     --save-interval-updates 250 --keep-interval-updates 1 --validate-interval-updates 1000 \
     --eval-rouge-documents 50 --eval-rouge-args "$greedy"
+[ "$chosen" != ms ] || exit 0
 
 # NAME LAYOUT UPDATES FLAGS...: sentence pairs and triples for so many updates, then the triples
 # alone, then the validation summaries and their scores.
@@ -97,13 +99,12 @@ cell() {
         --lang de --system "$name=$out/$name.valid.jsonl" --json "$out/$name.valid.json"
     local logs=("$out/log/$name-warm.log" "$out/log/$name.log")
     case $name in *-from-ms*) logs=("$out/log/ms.log" "${logs[@]}") ;; esac
-    python "$here/cell.py" "$name" --report "$out/$name.valid.json" --seed "$seed" \
-        --logs "${logs[@]}" --out "$cells/$name.json"
+    cells keep xscitldr "$name" "$out/$name.valid.json" --seed "$seed" --stages "${logs[@]}"
 }
 
 for choice in $chosen; do
     name=$choice-seed$seed
-    [ -e "$cells/$name.json" ] && continue
+    cells have xscitldr "$name" && continue
     layout=${choice%%-*}
     case $choice in
         *-from-scratch) cell "$name" "$layout" 600 ;;

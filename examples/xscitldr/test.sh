@@ -3,8 +3,8 @@
 #
 #   bash examples/xscitldr/test.sh DATA OUT [SEED]
 #
-# Writes cells/test-seedSEED.json (German) and cells/test-en-seedSEED.json (the English summaries
-# that MCLAS writes first); where these exist it does nothing.
+# Adds the rows test-seedSEED (German) and test-en-seedSEED (the English summaries that MCLAS writes
+# first) to studies/results/xscitldr.csv; where these exist it does nothing.
 set -euo pipefail
 
 data=${1:?folder with xscitldr/}
@@ -12,8 +12,11 @@ out=${2:?folder that run.sh filled}
 seed=${3:-1}
 here=$(cd "$(dirname "$0")" && pwd)
 plugin=$(python -c 'import mclas_fairseq; print(mclas_fairseq.__path__[0])')
-cell=$here/cells/test-seed$seed.json
-[ -e "$cell" ] && { echo "test split: opened before, see $cell"; exit 0; }
+. "$here/../cells.sh"
+if cells have xscitldr "test-seed$seed"; then
+    echo "test split: opened before, see row test-seed$seed of studies/results/xscitldr.csv"
+    exit 0
+fi
 
 generate() { # NAME
     [ -e "$out/$1.test.jsonl" ] && return
@@ -29,14 +32,12 @@ report() { # LANGUAGE CELL-NAME SYSTEMS...
     mclas report --train "$data/xscitldr/train.jsonl.gz" --ref "$data/xscitldr/test.jsonl.gz" \
         --source-lang en --lang "$language" "$@" --examples 20 --json "$out/$name.json" \
         > "$out/$name.txt"
-    python "$here/cell.py" "$name" --report "$out/$name.json" --seed "$seed" \
-        --out "$here/cells/$name.json"
+    cells keep xscitldr "$name" "$out/$name.json" --seed "$seed"
 }
 
 german=()
 english=()
-for finished in "$here"/cells/*-from-*-seed"$seed".json; do
-    name=$(basename "$finished" .json)
+for name in $(cells names xscitldr "from-.*-seed$seed\$"); do
     generate "$name"
     german+=(--system "$name=$out/$name.test.jsonl")
     case $name in mclas-*) english+=(--system "$name=$out/$name.test.jsonl") ;; esac

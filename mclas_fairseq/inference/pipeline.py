@@ -1,6 +1,6 @@
 """The two pipelines: a monolingual summarizer and a translator, one after the other.
 
-The baselines of Bai et al. (2021), section 5.1, after Wan et al. (2010): TLTran summarises the
+The baselines of Bai et al. (2021), section 5.3, after Wan et al. (2010): TLTran summarises the
 document and translates the summary, TETran translates the document and summarises the translation.
 The translator is whatever translates lines; here it is only asked to.
 """

@@ -1,6 +1,6 @@
 """Which group of parameters a parameter belongs to: the encoder's or the rest.
 
-Bai et al. (2021), ACL 2021, section 4.2, train a pretrained encoder at another rate than the rest.
+Bai et al. (2021), ACL 2021, section 5.2, train a pretrained encoder at another rate than the rest.
 fairseq hands an optimizer parameters without their names, so a task marks them when it has built
 the model, in the way that fairseq's own composite optimizer reads (`param_group`); the mark is kept
 where fairseq makes 32-bit copies of them. `optim.grouped_adam` makes its groups of the marks.

@@ -1,6 +1,6 @@
 """A BERT- or XLM-R-like encoder of the library transformers as an encoder of fairseq's.
 
-Bai et al. (2021), ACL 2021, section 4.2: the encoder is multilingual BERT. Documents come as
+Bai et al. (2021), ACL 2021, section 5.2: the encoder is multilingual BERT. Documents come as
 everywhere in fairseq, `x1 ... xn EOS`, padded on either side; the pretrained encoder reads
 `[CLS] x1 ... xn [SEP]` (`<s>` and `</s>` with XLM-R), so that the states are one longer than the
 source. Batches need not be padded on the right, as transformers expects: positions are counted

@@ -1,6 +1,6 @@
 """Optimizer `grouped_adam`: fairseq's Adam with one group for the encoder and one for the rest.
 
-Bai et al. (2021), ACL 2021, section 4.2: the pretrained encoder and the decoder are trained at
+Bai et al. (2021), ACL 2021, section 5.2: the pretrained encoder and the decoder are trained at
 different rates. fairseq's composite optimizer can do this, but cannot be given on its command line.
 Which parameter belongs where, the task has marked (`modules.parameter_groups`); the rates are the
 schedule's (`optim.grouped_inverse_sqrt`). The numbers are those of fairseq's Adam, betas, epsilon

@@ -1,6 +1,6 @@
 """Schedule `grouped_inverse_sqrt`: fairseq's inverse square root, once for each group.
 
-Bai et al. (2021), ACL 2021, section 4.2, after Vaswani et al. (2017) without the width:
+Bai et al. (2021), ACL 2021, section 5.2, after Vaswani et al. (2017) without the width:
 
     rate(step) = lr0 * min(step^-0.5, step * warmup^-1.5)
 

@@ -276,7 +276,7 @@ def mclas_tiny(args: Namespace) -> None:
 
 @register_model_architecture("mclas", "mclas_mbert")
 def mclas_mbert(args: Namespace) -> None:
-    """Bai et al. (2021), section 5.1: multilingual BERT and 6 decoder layers, C 768, 8 heads."""
+    """Bai et al. (2021), section 5.2: multilingual BERT and 6 decoder layers, C 768, 8 heads."""
     set_encoder_defaults(args)
     args.pretrained_required = True
     _sizes(args, embed_dim=768, ffn_dim=2048, layers=6, heads=8)

@@ -1,10 +1,9 @@
 """How much the KL terms of the lower bound count: annealing over training, and free bits.
 
 Annealing keeps the latent variables from collapsing to their priors before the decoder has
-learned to read them. Linear: Bowman et al. (2016, arXiv:1511.06349) and the VHM paper, section
-4.2. Cyclical: Fu et al. (2019, arXiv:1903.10145). Free bits: Kingma et al. (2016,
-arXiv:1606.04934). All are functions of the number of updates, so that a resumed training goes on
-where it stopped.
+learned to read them. Linear: Bowman et al. (2016, arXiv:1511.06349) and the VHM paper, Appendix A.
+Cyclical: Fu et al. (2019, arXiv:1903.10145). Free bits: Kingma et al. (2016, arXiv:1606.04934). All
+are functions of the number of updates, so that a resumed training goes on where it stopped.
 """
 
 from dataclasses import dataclass

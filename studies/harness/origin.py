@@ -4,12 +4,10 @@ import os
 import platform
 import re
 import subprocess
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from mclas_fairseq.modules.emulated_bf16 import processor_has_bf16
 from mclas_fairseq.version import __version__
 
 _FOLDERS = re.compile(r"(?<![\w.])/(?:[\w.+-]+/)+")
@@ -31,6 +29,8 @@ def without_folders(value: Any) -> Any:
 
 def origin() -> dict[str, str]:
     """Version, commit and hardware, with whether the processor computes in bf16."""
+    from mclas_fairseq.modules.emulated_bf16 import processor_has_bf16
+
     names = re.findall(r"model name\s*:\s*(.+)", Path("/proc/cpuinfo").read_text("utf-8"))
     done = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"],
@@ -43,7 +43,7 @@ def origin() -> dict[str, str]:
     return {
         "commit": done.stdout.strip() or "unknown",
         "version": __version__,
-        "torch": str(torch.__version__),
+        "torch": version("torch"),
         "hardware": f"{cores} x {names[0] if names else platform.processor()}",
         "processor_bf16": "yes" if processor_has_bf16() else "emulated",
         "threads": os.environ.get("OMP_NUM_THREADS", "all"),
