@@ -92,17 +92,24 @@ def _score(found: dict[str, Any]) -> str:
 
 
 def _gap(found: dict[str, Any]) -> str:
-    text = "{:+.2f} [{:+.2f}, {:+.2f}]".format(found["difference"], *found["interval"])
+    text = "{:+.2f} [{:+.2f}, {:+.2f}]".format(
+        found["difference"] if "difference" in found else found["mean"], *found["interval"]
+    )
     p = found.get("p_value_randomisation")
     return text if p is None else f"{text} (randomisation p {p:.4f})"
 
 
 def _check(check: dict[str, Any]) -> Iterator[str]:
-    said = "learned" if check["learned"] else f"has not learned: {'; '.join(check['failures'])}"
-    yield f"- {check['system']} {said}; {100 * check['distinct']:.0f} % distinct"
-    yield f"  - R-1 minus shuffled references: {_gap(check['minus_shuffled_rouge1'])}"
-    for baseline, found in check["minus_baselines_rouge1"].items():
-        yield f"  - R-1 minus {baseline}: {_gap(found)}"
+    """Whether a system learned, as `mclas report` says it, now (0.2) and before."""
+    said = check.get("verdict") or ("learned" if check["learned"] else "has not learned")
+    reasons = f": {'; '.join(check['failures'])}" if check["failures"] else ""
+    yield f"- {check['system']} {said}{reasons}; {100 * check['distinct']:.0f} % distinct"
+    shuffled = check.get("minus_shuffled_rouge1") or check["matched_minus_shuffled_rouge1"]
+    yield f"  - R-1 minus shuffled references: {_gap(shuffled)}"
+    measure = check.get("measure", "R-1")
+    baselines = check.get("minus_baselines_rouge1") or check["minus_baselines"]
+    for baseline, found in baselines.items():
+        yield f"  - {measure} minus {baseline}: {_gap(found)}"
 
 
 def parser() -> argparse.ArgumentParser:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from mclas_fairseq.cli import main as mclas
 from studies import many_targets, recipes, small_data
 from studies.harness import processes
 from studies.harness.study import Work
@@ -114,6 +115,34 @@ def test_recipes_print_the_numbers_of_the_results(capsys: pytest.CaptureFixture[
     assert "| 22.88 [22.25, 23.49] | 5.46 [4.99, 5.90] |" in capsys.readouterr().out
     recipes.main(["report", "roundtrip", "--only", "filter-comp"])
     assert "rouge1 +4.96 [+3.25, +6.58] (randomisation p 0.0001)" in capsys.readouterr().out
+
+
+def test_recipes_print_what_mclas_report_writes_now(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    texts = [f"Hund{number} jagt{number} Katze{number}." for number in range(4)]
+    for name in ("train", "ref"):
+        rows = [
+            {"id": f"{name}{n}", "document": {"en": f"Text {n}."}, "summary": {"de": [text]}}
+            for n, text in enumerate(texts if name == "ref" else ["Anton liest.", "Berta singt."])
+        ]
+        lines = "".join(json.dumps(row) + "\n" for row in rows)
+        (tmp_path / f"{name}.jsonl").write_text(lines, encoding="utf-8")
+    rows = [{"id": f"ref{n}", "summary": {"de": text}} for n, text in enumerate(texts)]
+    lines = "".join(json.dumps(row) + "\n" for row in rows)
+    (tmp_path / "out.jsonl").write_text(lines, encoding="utf-8")
+    files = ["--train", str(tmp_path / "train.jsonl"), "--ref", str(tmp_path / "ref.jsonl")]
+    system = ["--system", f"best={tmp_path / 'out.jsonl'}", "--json", str(tmp_path / "report.json")]
+    mclas(["report", *files, "--source-lang", "en", "--lang", "de", *system])
+    where = ["--results", str(tmp_path)]
+    recipes.main(["keep", "toys", "a", str(tmp_path / "report.json"), *where])
+    capsys.readouterr()
+    recipes.main(["report", "toys", *where])
+    shown = capsys.readouterr().out
+    assert "- best learned; 100 % distinct" in shown
+    assert "| best | 100.00 [100.00, 100.00] |" in shown
+    assert "R-1 minus shuffled references: +100.00 [" in shown
+    assert "minus best constant summary: +" in shown
 
 
 def test_scripts_reach_the_tables_from_any_folder(tmp_path: Path) -> None:
