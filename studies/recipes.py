@@ -18,8 +18,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from mclas_fairseq.corpus.training_log import read_validations
 from studies.harness.origin import origin, without_folders
-from studies.harness.processes import read_validations
 from studies.harness.table import RESULTS, Table, flattened
 
 _KEPT = re.compile(r"^(?:num_updates|(?:ms_|cls_)?nll_loss|(?:ms_)?rouge\w+)$")
