@@ -1,11 +1,13 @@
 """Comparisons of systems as tables for the terminal and Markdown, and as JSON."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Optional
 
 from tabulate import tabulate
 
 from mclas_fairseq.evaluation.comparisons import Comparison, Resampling, SystemComparison
 from mclas_fairseq.evaluation.intervals import PairedComparison
+from mclas_fairseq.evaluation.over_runs import RunsComparison
 from mclas_fairseq.evaluation.report import escaped
 
 
@@ -36,7 +38,43 @@ def comparison_table(comparison: SystemComparison, *, style: str = "simple") -> 
         f"{', also with Holm’s correction' if corrected else ''}"
     )
     gap = "\n" if style == "simple" else "\n\n"
-    return f"{title}{gap}{table}"
+    found = f"{title}{gap}{table}"
+    rows = _runs_rows(cells)
+    if not rows:
+        return found
+    headers = [
+        "metric",
+        "difference",
+        "95 % interval",
+        "p (t)",
+        *(["Holm (t)"] if corrected else []),
+    ]
+    align = ["left", *["right"] * (len(headers) - 1)]
+    table = tabulate(rows, headers, tablefmt=style, disable_numparse=True, colalign=align)
+    return f"{found}\n\n{names}, {runs_title(comparison)}{gap}{table}"
+
+
+def runs_title(comparison: SystemComparison) -> str:
+    """What the interval and p value over runs are; "" where there are none."""
+    runs = [cell.runs.runs for cell in comparison.by_metric.values() if cell.runs is not None]
+    if not runs:
+        return ""
+    return (
+        f"t over training runs ({runs[0][0]} and {runs[0][1]}) and documents:\n"
+        "for claims about methods, where the bootstrap over few runs is too narrow"
+    )
+
+
+def _runs_rows(cells: Sequence[Comparison]) -> list[list[str]]:
+    rows = []
+    for cell in cells:
+        if cell.runs is not None:
+            result = cell.runs
+            interval = f"[{100 * result.low:+.2f}, {100 * result.high:+.2f}]"
+            row = [cell.label, f"{100 * result.difference:+.2f}", interval]
+            row.append(format_p(result.p_value))
+            rows.append(row + ([] if cell.runs_holm is None else [format_p(cell.runs_holm)]))
+    return rows
 
 
 def _row(cell: Comparison, corrected: bool) -> list[str]:
@@ -108,4 +146,17 @@ def _cell_to_json(cell: Comparison) -> dict[str, object]:
     if cell.bootstrap_holm is not None and cell.randomisation_holm is not None:
         numbers["p_value_holm"] = round(cell.bootstrap_holm, 6)
         numbers["p_value_randomisation_holm"] = round(cell.randomisation_holm, 6)
+    if cell.runs is not None:
+        numbers["over_runs"] = _runs_to_json(cell.runs, cell.runs_holm)
     return numbers
+
+
+def _runs_to_json(result: RunsComparison, corrected: Optional[float]) -> dict[str, object]:
+    numbers: dict[str, object] = {
+        "interval_kind": "t over training runs and documents (Welch, Satterthwaite)",
+        "interval": [round(100 * result.low, 4), round(100 * result.high, 4)],
+        "p_value": round(result.p_value, 6),
+        "degrees_of_freedom": round(result.freedom, 2),
+        "runs": list(result.runs),
+    }
+    return numbers if corrected is None else {**numbers, "p_value_holm": round(corrected, 6)}

@@ -1,9 +1,10 @@
 """Two systems on the same documents: the difference, its interval, and two tests of it.
 
 The paired bootstrap (`evaluation/intervals.py`) gives the interval, the win rate and a p value,
-paired approximate randomisation (`evaluation/randomisation.py`) a second p value. Where many
-differences are read together, Holm's correction (`evaluation/multiple_tests.py`) covers all of
-them.
+paired approximate randomisation (`evaluation/randomisation.py`) a second p value. Of systems with
+several training runs each, a t interval and p over runs stand beside them
+(`evaluation/over_runs.py`). Where many differences are read together, Holm's correction
+(`evaluation/multiple_tests.py`) covers all of them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,6 +13,7 @@ from typing import Optional
 
 from mclas_fairseq.evaluation.intervals import RESAMPLES, SEED, PairedComparison, paired_bootstraps
 from mclas_fairseq.evaluation.multiple_tests import holm
+from mclas_fairseq.evaluation.over_runs import RunsComparison, compare_over_runs
 from mclas_fairseq.evaluation.randomisation import ROUNDS, paired_randomisations
 from mclas_fairseq.evaluation.systems import System
 
@@ -26,6 +28,8 @@ class Comparison:
         randomisation: p value of paired approximate randomisation.
         bootstrap_holm: the bootstrap's p value after Holm's correction; None: not corrected.
         randomisation_holm: the same of `randomisation`.
+        runs: the same difference over training runs; None unless both systems have several.
+        runs_holm: its p value after Holm's correction.
     """
 
     label: str
@@ -33,6 +37,8 @@ class Comparison:
     randomisation: float
     bootstrap_holm: Optional[float] = None
     randomisation_holm: Optional[float] = None
+    runs: Optional[RunsComparison] = None
+    runs_holm: Optional[float] = None
 
 
 @dataclass(frozen=True)
@@ -92,8 +98,10 @@ def _compare(first: System, other: System, settings: Resampling) -> dict[str, Co
     bootstraps = paired_bootstraps(pairs, resamples=settings.resamples, seed=settings.seed)
     chances = paired_randomisations(pairs, rounds=settings.rounds, seed=settings.seed)
     return {
-        key: Comparison(first.measures[key].label, bootstrap, chance)
-        for key, bootstrap, chance in zip(keys, bootstraps, chances, strict=True)
+        key: Comparison(
+            first.measures[key].label, bootstrap, chance, runs=compare_over_runs(*values)
+        )
+        for key, values, bootstrap, chance in zip(keys, pairs, bootstraps, chances, strict=True)
     }
 
 
@@ -101,6 +109,7 @@ def _corrected(found: Sequence[SystemComparison]) -> list[SystemComparison]:
     cells = [cell for comparison in found for cell in comparison.by_metric.values()]
     bootstrap = iter(holm([cell.bootstrap.p_value for cell in cells]))
     randomisation = iter(holm([cell.randomisation for cell in cells]))
+    runs = iter(holm([cell.runs.p_value for cell in cells if cell.runs is not None]))
     return [
         replace(
             comparison,
@@ -109,6 +118,7 @@ def _corrected(found: Sequence[SystemComparison]) -> list[SystemComparison]:
                     cell,
                     bootstrap_holm=next(bootstrap),
                     randomisation_holm=next(randomisation),
+                    runs_holm=None if cell.runs is None else next(runs),
                 )
                 for key, cell in comparison.by_metric.items()
             },

@@ -22,6 +22,7 @@ from mclas_fairseq.evaluation.measuring import (
     warn_few_documents,
 )
 from mclas_fairseq.evaluation.outputs import Scored
+from mclas_fairseq.evaluation.over_runs import warn_few_runs
 from mclas_fairseq.evaluation.report import summarise_system
 from mclas_fairseq.evaluation.systems import System, check_same_documents
 from mclas_fairseq.evaluation.text_input import TextInput, open_inputs
@@ -137,6 +138,7 @@ def _systems(
     ]
     check_same_documents(systems)
     warn_few_documents(systems)
+    warn_few_runs(systems)
     if request.content:
         content = content_rules(
             rules.protocol, multi_reference=rules.multi_reference, seed=request.settings.seed

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from html import escape
 
-from mclas_fairseq.evaluation.comparison_report import format_p
+from mclas_fairseq.evaluation.comparison_report import format_p, runs_title
 from mclas_fairseq.evaluation.comparisons import SystemComparison
 from mclas_fairseq.evaluation.report import SystemResult
 
@@ -32,6 +32,9 @@ def comparison_table(comparison: SystemComparison) -> str:
     corrected = any(cell.bootstrap_holm is not None for cell in comparison.by_metric.values())
     head = ["metric", "difference", "95 % interval", "wins", "p (bootstrap)", "p (randomisation)"]
     head += ["Holm (bootstrap)", "Holm (randomisation)"] if corrected else []
+    over_runs = runs_title(comparison)
+    if over_runs:
+        head += ["95 % interval (t)", "p (t)", *(["Holm (t)"] if corrected else [])]
     rows = []
     for cell in comparison.by_metric.values():
         result = cell.bootstrap
@@ -45,8 +48,13 @@ def comparison_table(comparison: SystemComparison) -> str:
         ]
         if cell.bootstrap_holm is not None and cell.randomisation_holm is not None:
             cells += [format_p(cell.bootstrap_holm), format_p(cell.randomisation_holm)]
+        if over_runs and cell.runs is not None:
+            interval = f"[{100 * cell.runs.low:+.2f}, {100 * cell.runs.high:+.2f}]"
+            cells += [interval, format_p(cell.runs.p_value)]
+            cells += [] if cell.runs_holm is None else [format_p(cell.runs_holm)]
         rows.append("".join(f"<td>{text}</td>" for text in cells))
     note = f"{comparison.first} minus {comparison.second}, in points"
+    note += f"; t: {over_runs}" if over_runs else ""
     return _table(head, rows, note)
 
 
