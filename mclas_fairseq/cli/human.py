@@ -79,6 +79,7 @@ def _add_sample(parser: argparse.ArgumentParser) -> None:
     add("--ref-as", choices=("system", "shown"), default="system",
         help="the reference takes part like a system, or is shown for comparison"
         " (default: %(default)s)")  # fmt: skip
+    add("--marks", action="store_true", help="read marks of other programs, see mclas score")
     add("--design", choices=("bws", "rating"), default="bws", help="(default: %(default)s)")
     add("--documents", type=int, default=60, metavar="N", help="(default: %(default)s)")
     add("--annotators", type=int, default=3, metavar="N", help="(default: %(default)s)")
@@ -108,6 +109,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _sample(args: argparse.Namespace) -> int:
     from mclas_fairseq.corpus.languages import check_language
+    from mclas_fairseq.corpus.output import check_apart
     from mclas_fairseq.evaluation.human.design import Options
     from mclas_fairseq.evaluation.human.instructions import write_instructions
     from mclas_fairseq.evaluation.human.key import write_key
@@ -122,12 +124,16 @@ def _sample(args: argparse.Namespace) -> int:
         document_language=args.source_lang,
         references=args.ref,
         reference_role=args.ref_as,
+        read_marks=args.marks,
     )
     options = Options(args.design, args.documents, args.annotators, args.seed)
-    study = build_study(read_material(sources), args.lang, options)
     sheets = [args.out / f"annotator-{number}.csv" for number in range(1, args.annotators + 1)]
     guide = args.out / "instructions.txt"
+    written = [*((f"sheet {path.name}", path) for path in sheets), ("instructions", guide)]
+    read = [*sources.systems.values(), *args.ref, *([args.source] if args.source else [])]
+    check_apart([*written, ("--key", args.key)], read)
     _check_free([*sheets, guide, args.key], args.overwrite)
+    study = build_study(read_material(sources), args.lang, options)
     for path, rows in zip(sheets, study.sheets, strict=True):
         write_sheet(path, study.key, rows, DELIMITERS[args.delimiter])
         print(f"{path}: {len(rows)} rows")
@@ -139,12 +145,14 @@ def _sample(args: argparse.Namespace) -> int:
 
 
 def _score(args: argparse.Namespace) -> int:
-    from mclas_fairseq.corpus.output import write_json
+    from mclas_fairseq.corpus.output import check_apart, write_json
     from mclas_fairseq.evaluation.human.answers import read_judgements
     from mclas_fairseq.evaluation.human.key import read_key
     from mclas_fairseq.evaluation.human.report import text_table, to_json
     from mclas_fairseq.evaluation.human.scores import score_judgements
 
+    if args.json is not None:
+        check_apart([("--json", args.json)], [args.key, *args.sheets])
     key = read_key(args.key)
     if len(args.sheets) < len(key.sheets):
         logging.getLogger(__name__).warning(

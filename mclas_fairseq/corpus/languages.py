@@ -7,7 +7,7 @@ registry that the library `langcodes` brings along, without a network.
 import re
 from functools import lru_cache
 
-from langcodes import Language
+from langcodes import Language, standardize_tag
 from langcodes.tag_parser import LanguageTagError
 
 from mclas_fairseq.errors import DataError
@@ -31,6 +31,18 @@ def check_language(code: str) -> str:
         f"language code {code!r}: must be a known code such as en, de, zh or pt-BR; correct it"
         " in --source-lang, --target-lang or the records"
     )
+
+
+@lru_cache(maxsize=1024)
+def normal_code(code: str) -> str:
+    """A code as signatures write it: `EN` is `en`, `pt-br` is `pt-BR`, the old `iw` is `he`.
+
+    What is no code stays as it is.
+    """
+    try:
+        return standardize_tag(code)
+    except LanguageTagError:
+        return code
 
 
 def is_unspaced(code: str) -> bool:

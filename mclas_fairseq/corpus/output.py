@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
+from mclas_fairseq.errors import ConfigError
+
 
 @contextmanager
 def open_output(name: str) -> Iterator[TextIO]:
@@ -19,6 +21,25 @@ def open_output(name: str) -> Iterator[TextIO]:
     else:
         with write_beside(Path(name)) as stream:
             yield stream
+
+
+def check_apart(outputs: Iterable[tuple[str, Path]], inputs: Iterable[Path]) -> None:
+    """Refuse outputs of a command that are one of its inputs, or one file, by whatever names.
+
+    Args:
+        outputs: each with what messages call it: a flag, or what it holds.
+        inputs: the files that the command reads.
+
+    Raises:
+        ConfigError: the message names both.
+    """
+    taken = {path.resolve(): "an input of the same command" for path in inputs}
+    for name, path in outputs:
+        other = taken.setdefault(path.resolve(), name)
+        if other != name:
+            raise ConfigError(
+                f"{name}: must be a file of its own, but {path} is also {other}; give another name"
+            )
 
 
 def write_json_lines(name: str, records: Iterable[Mapping[str, Any]]) -> int:

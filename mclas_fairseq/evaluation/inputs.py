@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Optional
 
+from mclas_fairseq.corpus.missing_texts import tell_missing
 from mclas_fairseq.corpus.record import Record
 from mclas_fairseq.corpus.tokenizers.base import SEPARATOR
 from mclas_fairseq.errors import ConfigError, DataError
@@ -57,6 +58,7 @@ def read_hypotheses(
         found = _read_lines(read, half)
     else:
         found = _read_json_lines(read, language, half)
+    tell_missing(read.name, found.texts)
     texts = settle_marks(read.name, found.texts, marks)
     if texts is found.texts:
         return found
@@ -125,7 +127,7 @@ def read_references(
                 f"--ref: must be one file of JSON lines or plain files alone, but is {origin};"
                 " put all references of a document into its record"
             )
-        return _without_marks(_read_reference_records(inputs[0], language, keep_records), marks)
+        return _settled(_read_reference_records(inputs[0], language, keep_records), marks)
     columns = [read.texts() for read in inputs]
     for read, column in zip(inputs, columns, strict=True):
         if len(column) != len(columns[0]):
@@ -135,11 +137,12 @@ def read_references(
                 " each is a reference of document n"
             )
         _check_no_blank(read.name, column)
-    return _without_marks(References(origin, tuple(zip(*columns, strict=True))), marks)
+    return _settled(References(origin, tuple(zip(*columns, strict=True))), marks)
 
 
-def _without_marks(references: References, marks: Marks) -> References:
+def _settled(references: References, marks: Marks) -> References:
     texts = [text for group in references.texts for text in group]
+    tell_missing(references.origin, texts)
     settled = settle_marks(references.origin, texts, marks)
     if settled is texts:
         return references

@@ -134,7 +134,7 @@ def json_report(scored: Scored) -> dict[str, object]:
     several = any(len(system.runs) > 1 for system in scored.systems)
     report: dict[str, object] = {
         "references": scored.references,
-        "language": scored.rules.language,
+        "language": scored.rules.protocol.language,
         "resampling": resampling_to_json(scored.settings, runs=several),
         "systems": [to_json(result) for result in scored.results],
     }

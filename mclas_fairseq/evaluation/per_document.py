@@ -1,13 +1,16 @@
 """One row for each document and training run of a system: every score, to look at and to test with.
 
-Written as CSV or JSON lines, as the name of the file says.
+Written as CSV or JSON lines, as the name of the file says. In CSV, ids and names that a spreadsheet
+program would run as formulas get an apostrophe in front.
 """
 
 import csv
+import itertools
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from mclas_fairseq.corpus.spreadsheets import guarded
 from mclas_fairseq.corpus.text_files import write_beside
 from mclas_fairseq.errors import ConfigError
 from mclas_fairseq.evaluation.systems import System
@@ -61,10 +64,16 @@ def write(path: Path, systems: Sequence[System]) -> None:
     check_name(path)
     with write_beside(path) as stream:
         if path.suffix == ".csv":
-            found = list(rows(systems))
-            writer = csv.DictWriter(stream, list(found[0]), lineterminator="\n")
+            found = rows(systems)
+            first = next(found)
+            writer = csv.DictWriter(stream, list(first), lineterminator="\n")
             writer.writeheader()
-            writer.writerows(found)
+            for row in itertools.chain([first], found):
+                cells = {
+                    key: guarded(value) if isinstance(value, str) else value
+                    for key, value in row.items()
+                }
+                writer.writerow(cells)
         else:
             for row in rows(systems):
                 stream.write(json.dumps(row, ensure_ascii=False) + "\n")

@@ -19,6 +19,7 @@ from typing import Optional
 import numpy as np
 from numpy.typing import NDArray
 
+from mclas_fairseq.corpus.languages import normal_code
 from mclas_fairseq.errors import ConfigError, DataError
 from mclas_fairseq.evaluation.intervals import RESAMPLES, SEED, bootstrap_interval
 from mclas_fairseq.evaluation.protocols import RougeProtocol, get_protocol
@@ -161,7 +162,7 @@ def score_rouge(
 def _rules(protocol: str | RougeProtocol, language: str) -> RougeProtocol:
     if isinstance(protocol, str):
         return get_protocol(protocol, language)
-    if protocol.language != language:
+    if protocol.language != normal_code(language):
         raise ConfigError(
             f"ROUGE in {language!r}: the protocol must be made for the language of the texts, but"
             f" {protocol.name!r} was made for {protocol.language!r}; call get_protocol with"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mclas_fairseq.cli import human
-from mclas_fairseq.errors import ConfigError
+from mclas_fairseq.errors import ConfigError, DataError
 
 
 def run(*arguments: str) -> int:
@@ -136,3 +136,38 @@ def test_wrong_flags_leave_nothing_behind(files: Path) -> None:
         sample("--system", "good.jsonl")
     assert not (files / "sheets").exists()
     assert not (files / "k.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("key", "message"),
+    [
+        ("sheets/annotator-1.csv", r"--key: must be a file of its own, but .*annotator-1.csv is"
+                                   r" also sheet annotator-1.csv; give another name"),
+        ("sheets/../sheets/instructions.txt", "--key: .*instructions.txt is also instructions"),
+        ("good.jsonl", "--key: .* good.jsonl is also an input of the same command"),
+    ],
+)  # fmt: skip
+def test_the_key_never_replaces_a_sheet_or_an_input(files: Path, key: str, message: str) -> None:
+    before = (files / "good.jsonl").read_bytes()
+    with pytest.raises(ConfigError, match=message):
+        sample("--key", key, "--overwrite")
+    assert (files / "good.jsonl").read_bytes() == before
+    assert not (files / "sheets").exists()
+
+
+def test_scores_never_replace_a_sheet(files: Path) -> None:
+    assert sample() == 0
+    sheet = files / "sheets" / "annotator-1.csv"
+    before = sheet.read_bytes()
+    with pytest.raises(ConfigError, match="--json: .* is also an input of the same command"):
+        run("score", "--key", "k.json", "--sheets", str(sheet), "--json", "sheets/annotator-1.csv")
+    assert sheet.read_bytes() == before
+
+
+def test_marks_that_would_show_which_system_wrote_are_refused_or_read(files: Path) -> None:
+    rows = [{"id": str(n), "summary": {"de": f"so {n} <q> und so"}} for n in range(8)]
+    (files / "bad.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    with pytest.raises(DataError, match="bad.jsonl: texts must be words, .*--marks"):
+        sample()
+    assert sample("--marks") == 0
+    assert "<q>" not in (files / "sheets" / "annotator-1.csv").read_text(encoding="utf-8")

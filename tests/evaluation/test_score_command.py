@@ -1,5 +1,7 @@
 import argparse
+import csv
 import json
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -139,3 +141,74 @@ def test_json_report_is_not_written_when_scoring_fails(files: Path) -> None:
     with pytest.raises(DataError, match=r"short.txt: .*has 1, and ref.txt has 2"):
         run(*arguments, "--json", "scores.json")
     assert not (files / "scores.json").exists()
+
+
+def test_csv_by_document_holds_no_formula(files: Path) -> None:
+    ids = ['=HYPERLINK("http://x","y")', "-17"]
+    rows = [{"id": id_, "summary": {"de": "große Bäume"}} for id_ in ids]
+    write_json(files / "odd.jsonl", rows)
+    arguments = ("--hyp", "odd.jsonl", "--ref", "odd.jsonl", "--lang", "de", "--name", "@me")
+    run(*arguments, "--per-document", "scores.csv")
+    with (files / "scores.csv").open(encoding="utf-8", newline="") as stream:
+        found = [(row["document"], row["system"]) for row in csv.DictReader(stream)]
+    assert found == [(f"'{ids[0]}", "'@me"), (ids[1], "'@me")]
+    run(*arguments, "--per-document", "scores.jsonl")
+    lines = (files / "scores.jsonl").read_text(encoding="utf-8").splitlines()
+    assert json.loads(lines[0])["document"] == ids[0]
+
+
+@pytest.mark.parametrize(("given", "written"), [("DE", "de"), ("pt-br", "pt-BR"), ("iw", "he")])
+def test_one_number_has_one_signature_however_its_language_is_written(
+    files: Path, given: str, written: str
+) -> None:
+    (files / "any.txt").write_text("123 456\n123\n", encoding="utf-8")
+    run("--hyp", "any.txt", "--ref", "any.txt", "--lang", given, "--statistics", "--json", "x.json")
+    report = json.loads((files / "x.json").read_text(encoding="utf-8"))
+    signatures = [
+        *(metric["signature"] for metric in report["systems"][0]["metrics"].values()),
+        report["statistics"][0]["signature"],
+    ]
+    assert all(f"|lang:{written}|" in signature for signature in signatures), signatures
+    assert report["language"] == written
+
+
+def test_texts_that_are_marks_of_a_missing_one_are_told(
+    files: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (files / "nan.txt").write_text("nan\nNone \n", encoding="utf-8")
+    (files / "fine.txt").write_text("nan gut\nnein\n", encoding="utf-8")
+    run("--hyp", "nan.txt", "--ref", "fine.txt", "--lang", "de")
+    told = [text for text in caplog.messages if "missing" in text]
+    assert len(told) == 1
+    assert told[0].startswith("nan.txt: 2 texts are nothing but 'nan', 'None', as programs write")
+
+
+def test_rouge_alone_leaves_the_other_measures_out(files: Path) -> None:
+    run("--hyp", "bad.txt", "--ref", "ref.txt", "--lang", "de", "--rouge-only", "--json", "x.json")
+    report = json.loads((files / "x.json").read_text(encoding="utf-8"))
+    assert list(report["systems"][0]["metrics"]) == list(METRICS)
+
+
+def test_marks_of_other_programs_are_refused_or_read(files: Path) -> None:
+    (files / "marked.txt").write_text("alte Wege<q>\nrote &amp; große Tiere\n", encoding="utf-8")
+    arguments = ("--hyp", "marked.txt", "--ref", "ref.txt", "--lang", "de")
+    with pytest.raises(DataError, match=r"marked.txt: .* 2 of 2 have marks .*\(<q>, &amp;\)"):
+        run(*arguments)
+    run(*arguments, "--marks", "--json", "x.json")
+    report = json.loads((files / "x.json").read_text(encoding="utf-8"))
+    assert report["systems"][0]["length"] == 2.5
+
+
+def test_references_that_are_a_pipe_give_their_documents_too(files: Path) -> None:
+    rows = [
+        {"id": id_, "document": {"en": f"text {id_}"}, "summary": {"de": ["große Bäume"]}}
+        for id_ in ("1", "2")
+    ]
+    write_json(files / "whole.jsonl", rows)
+    with (files / "whole.jsonl").open("rb") as stream:
+        reading, writing = os.pipe()
+        os.write(writing, stream.read())
+        os.close(writing)
+    pipe = f"/dev/fd/{reading}"
+    run("--hyp", "summaries.jsonl", "--ref", pipe, "--lang", "de", "--html", "page.html")
+    assert "text 2" in (files / "page.html").read_text(encoding="utf-8")

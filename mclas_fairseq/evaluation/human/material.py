@@ -16,6 +16,7 @@ from mclas_fairseq.evaluation.inputs import (
     read_hypotheses,
     read_references,
 )
+from mclas_fairseq.evaluation.program_marks import Marks
 from mclas_fairseq.evaluation.text_input import TextInput, open_inputs
 
 REFERENCE = "reference"
@@ -34,6 +35,7 @@ class Sources:
         references: files of references, none to do without.
         reference_role: "system": the first reference takes part as the system "reference";
             "shown": it stands beside the summaries for comparison.
+        read_marks: whether marks of other programs are read, instead of refused.
     """
 
     language: str
@@ -42,6 +44,7 @@ class Sources:
     document_language: Optional[str] = None
     references: Sequence[Path] = ()
     reference_role: str = "system"
+    read_marks: bool = False
 
 
 @dataclass(frozen=True)
@@ -68,11 +71,11 @@ def read_material(sources: Sources) -> Material:
         [*sources.systems.values(), *sources.references]
         + ([sources.documents] if sources.documents is not None else [])
     )
-    references = (
-        read_references([inputs[path] for path in sources.references], sources.language)
-        if sources.references
-        else None
-    )
+    marks = Marks(read=sources.read_marks)
+    references = None
+    if sources.references:
+        given = [inputs[path] for path in sources.references]
+        references = read_references(given, sources.language, marks=marks)
     documents = None
     if sources.documents is not None:
         documents = _read_documents(inputs[sources.documents], sources.document_language)
@@ -81,7 +84,7 @@ def read_material(sources: Sources) -> Material:
     systems: dict[str, tuple[str, ...]] = {}
     ids: Optional[tuple[str, ...]] = None
     for name, path in sources.systems.items():
-        aligned = align(read_hypotheses(inputs[path], sources.language), anchor)
+        aligned = align(read_hypotheses(inputs[path], sources.language, marks=marks), anchor)
         systems[name] = aligned.hypotheses
         _check_same_ids(path, aligned.ids, ids)
         ids = ids or aligned.ids

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mclas_fairseq.corpus.spreadsheets import guarded
 from mclas_fairseq.corpus.subsets import draw_subset
 from mclas_fairseq.corpus.text_files import normalize_text, write_beside
 from mclas_fairseq.errors import ConfigError
@@ -23,8 +24,6 @@ ITEM = "item"
 LETTERS = "ABCD"
 DELIMITERS = {"comma": ",", "semicolon": ";"}
 EMPTY = "(empty)"
-# What makes a cell a formula, full-width forms included, which Excel reads as their plain ones.
-_FORMULA = tuple("=+-@＝＋－＠")
 # Excel cuts a cell at 32,767 characters without a word.
 _LONGEST = 30_000
 _CUT = " [...]"
@@ -116,8 +115,7 @@ def guard(text: str) -> str:
             len(text), _LONGEST, text[:40],
         )  # fmt: skip
         text = text[: _LONGEST - len(_CUT)] + _CUT
-    is_risky = text.startswith(_FORMULA) or not any(map(str.isalpha, text))
-    return f"'{text}" if is_risky else text
+    return guarded(text) if any(map(str.isalpha, text)) else f"'{text}"
 
 
 def _check(material: Material, options: Options) -> None:

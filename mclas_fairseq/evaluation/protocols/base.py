@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import ClassVar, Optional
 from unicodedata import normalize
 
+from mclas_fairseq.corpus.languages import normal_code
 from mclas_fairseq.evaluation.code_points import blocks, count_letters
 
 
@@ -26,7 +27,7 @@ class RougeProtocol(ABC):
         languages: the codes it is defined for; None: every language.
         marks: marks of other programs that it knows what to do with, in lower case.
         takes_tokenizer: whether it needs a tokenizer for some language.
-        language: as given.
+        language: its code as signatures write it: `en` where `EN` was given.
         token_kind: the signature's `tok`: what a token is.
         stemming: the signature's `stem`: the stemmer, or "no".
         splitting: the signature's `split`: where a text is cut into sentences for ROUGE-Lsum.
@@ -44,7 +45,7 @@ class RougeProtocol(ABC):
     summary_level: str = "both"
 
     def __init__(self, language: str, tokenizer: Optional[Path] = None) -> None:
-        self.language = language
+        self.language = normal_code(language)
         self._tokenizer_path = tokenizer
 
     def __reduce__(self) -> tuple[type["RougeProtocol"], tuple[str, Optional[Path]]]:
