@@ -5,7 +5,6 @@ machine or the folder it was made in.
 """
 
 import shutil
-import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from mclas_fairseq.bundles.format import (
 )
 from mclas_fairseq.bundles.tokenizer import save_tokenizer
 from mclas_fairseq.bundles.weights import write_weights
+from mclas_fairseq.corpus.unfinished import SUFFIX, unfinished_folder
 from mclas_fairseq.data.data_bin import (
     DICTIONARY_FILE,
     TOKENIZER_FOLDER,
@@ -107,18 +107,14 @@ def check_free(out: Path, *, overwrite: bool) -> None:
 def _staged(out: Path, *, overwrite: bool) -> Iterator[Path]:
     """Yield a new folder beside `out` that takes its place when the block ends well."""
     check_free(out, overwrite=overwrite)
-    name = f".{out.name}.{uuid.uuid4().hex[:8]}"
-    staging, old = out.with_name(f"{name}.unfinished"), out.with_name(f"{name}.replaced")
     try:
-        staging.mkdir(parents=True)
-        try:
+        with unfinished_folder(out) as staging:
             yield staging
+            old = staging.with_name(staging.name.removesuffix(SUFFIX) + ".replaced")
             if out.exists():
                 out.rename(old)
             staging.rename(out)
             shutil.rmtree(old, ignore_errors=True)
-        finally:
-            shutil.rmtree(staging, ignore_errors=True)
     except OSError as error:
         raise CheckpointError(
             f"bundle {out}: must be writable, but writing failed ({error}); nothing was left there:"

@@ -15,7 +15,6 @@ Place in the pipeline: between fairseq-train and fairseq-generate or `mclas summ
 
 import logging
 import os
-import uuid
 from argparse import Namespace
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -25,6 +24,7 @@ import torch
 from torch import Tensor
 
 from mclas_fairseq.checkpoints.safe_loading import load_checkpoint
+from mclas_fairseq.corpus.unfinished import unfinished_file
 from mclas_fairseq.errors import CheckpointError
 
 logger = logging.getLogger(__name__)
@@ -82,16 +82,12 @@ def average_checkpoints(paths: Sequence[Path]) -> dict[str, Any]:
 
 def write_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
     """Write a checkpoint that appears at `path` only once it is complete and on disk."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.unfinished")
-    try:
-        with temporary.open("xb") as stream:
+    with unfinished_file(path) as temporary:
+        with temporary.open("wb") as stream:
             torch.save(state, stream)  # to a stream: the bytes do not depend on the file's name
             stream.flush()
             os.fsync(stream.fileno())
         temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def updates_of(state: Mapping[str, Any]) -> int:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Protocol, cast
 
 import mclas_fairseq
+from mclas_fairseq.cli._stopping import Terminated, ended_by_sigterm
 from mclas_fairseq.errors import MclasError
 
 COMMANDS = (
@@ -110,7 +111,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the `mclas` command.
 
     Returns:
-        The exit code: 0 done, 1 a check said no, 2 an error that the user can mend, 130 stopped.
+        The exit code: 0 done, 1 a check said no, 2 an error that the user can mend, 130 stopped by
+        Ctrl-C, 143 by SIGTERM.
     """
     parser = build_parser()
     args, more = parser.parse_known_args(argv)
@@ -123,13 +125,17 @@ def main(argv: Sequence[str] | None = None) -> int:
             # Before logs are shown: fairseq's import has much to tell.
             mclas_fairseq.register(whole=False)
         _log_to_stderr()
-        return int(args.run(args))
+        with ended_by_sigterm():
+            return int(args.run(args))
     except MclasError as error:
         print(f"mclas {args.command}: error: {error}", file=sys.stderr)
         return 2
     except BrokenPipeError:
         sys.stderr.close()
         return 0
+    except Terminated:
+        print(f"mclas {args.command}: stopped by SIGTERM", file=sys.stderr)
+        return 143
     except KeyboardInterrupt:
         print(f"mclas {args.command}: stopped", file=sys.stderr)
         return 130

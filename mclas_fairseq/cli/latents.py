@@ -1,7 +1,6 @@
 """`mclas latents`: does z matter? (see `mclas_fairseq.vhm.study`)."""
 
 import argparse
-import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -105,12 +104,9 @@ def _study(args: argparse.Namespace) -> "LatentStudy":
 
 
 def _write_picture(study: "LatentStudy", path: Path) -> None:
+    from mclas_fairseq.corpus.unfinished import unfinished_file
     from mclas_fairseq.vhm.report import draw_latents
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.unfinished")
-    try:
+    with unfinished_file(path) as temporary:
         draw_latents(study).savefig(temporary, format="png", dpi=120, metadata={"Software": None})
         temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

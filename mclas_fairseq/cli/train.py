@@ -63,14 +63,22 @@ import re, sys, warnings
 for start in {_NOISE!r}:
     warnings.filterwarnings("ignore", message=r"\\s*" + re.escape(start))
 import mclas_fairseq
+from mclas_fairseq.cli._stopping import Terminated, ended_by_sigterm
 from mclas_fairseq.errors import MclasError
 try:
-    mclas_fairseq.register(whole=False)
-    from fairseq_cli.train import cli_main
-    sys.exit(cli_main())
+    with ended_by_sigterm():
+        mclas_fairseq.register(whole=False)
+        from fairseq_cli.train import cli_main
+        sys.exit(cli_main())
 except MclasError as error:
     print(f"mclas train: error: {{error}}", file=sys.stderr)
     sys.exit(2)
+except Terminated:
+    print("mclas train: stopped by SIGTERM", file=sys.stderr)
+    sys.exit(143)
+except KeyboardInterrupt:
+    print("mclas train: stopped", file=sys.stderr)
+    sys.exit(130)
 """
 
 

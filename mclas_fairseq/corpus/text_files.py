@@ -9,13 +9,13 @@ import io
 import re
 import sys
 import unicodedata
-import uuid
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TextIO, cast
 
+from mclas_fairseq.corpus.unfinished import unfinished_file
 from mclas_fairseq.errors import DataError
 
 # How the file begins that git puts in the place of a large one that was not fetched.
@@ -86,10 +86,8 @@ def write_beside(path: Path) -> Iterator[TextIO]:
     A name that ends in `.gz` is compressed, without a time stamp: the same text gives the same
     bytes. When the block raises, nothing is left behind.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.unfinished")
-    try:
-        with temporary.open("xb") as raw:
+    with unfinished_file(path) as temporary:
+        with temporary.open("wb") as raw:
             if path.suffix == ".gz":
                 # An empty name and a zero time keep the header free of anything that varies.
                 with gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as packed:
@@ -97,8 +95,6 @@ def write_beside(path: Path) -> Iterator[TextIO]:
             else:
                 yield from _text(raw)
         temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _text(stream: IO[bytes]) -> Iterator[TextIO]:

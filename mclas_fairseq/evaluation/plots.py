@@ -8,7 +8,6 @@ reference, with the line of equal length. Drawn on `Figure` objects: no state of
 
 import logging
 import textwrap
-import uuid
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Optional
 import numpy as np
 from numpy.typing import NDArray
 
+from mclas_fairseq.corpus.unfinished import unfinished_file
 from mclas_fairseq.evaluation.documents import Documents
 from mclas_fairseq.evaluation.intervals import SEED, bootstrap_interval
 from mclas_fairseq.evaluation.protocols import get_protocol
@@ -146,9 +146,7 @@ def write_plot(
     from matplotlib import get_cachedir, rc_context
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.unfinished")
-    try:
+    with unfinished_file(path) as temporary:
         with (
             rc_context({"font.family": _fonts(), "font.size": 9}),
             warnings.catch_warnings(record=True) as caught,
@@ -157,8 +155,6 @@ def write_plot(
             canvas = FigureCanvasAgg(draw(systems, documents, seed=seed))
             canvas.print_png(str(temporary))
         temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
     if any("missing from font" in str(warning.message) for warning in caught):
         logger.warning(
             "%s: names of systems have letters that no font known to matplotlib has, they are drawn"

@@ -23,6 +23,7 @@ from mclas_fairseq.host.missing_files import found_for_training
 logger = logging.getLogger(__name__)
 
 LOCK_FILE = ".training.lock"
+_HALF_WRITTEN = ".tmp"  # fairseq's name of a file that it has not yet written whole
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 
 
@@ -65,6 +66,9 @@ def _lock(folder: Path, trainer: Any) -> None:
             f" ({error.strerror}); give another one"
         ) from error
     weakref.finalize(trainer, lock.release)
+    for left in folder.glob(f"*.pt{_HALF_WRITTEN}"):
+        logger.info("removing %s, which a training that was killed left half written", left)
+        left.unlink(missing_ok=True)
 
 
 def _end_if_finished(trainer: Any) -> None:

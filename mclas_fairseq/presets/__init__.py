@@ -50,13 +50,22 @@ def load_preset(name: str) -> Preset:
     path = Path(name) if name.endswith(".toml") else _FOLDER / f"{name}.toml"
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise ConfigError(
             f"--preset: must be one of {', '.join(preset_names())} or a .toml file that exists, but"
             f" is {name!r}"
         ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"--preset: {path} must be a TOML file, but is not: {error}") from error
+    except OSError as error:
+        raise ConfigError(
+            f"--preset: {path} must be a readable TOML file, but is not ({error.strerror}); check"
+            " its name and rights"
+        ) from error
+    # Beside TOML's own errors: numbers of too many digits, and values nested too deep.
+    except (ValueError, RecursionError) as error:
+        reason = "it is nested too deep" if isinstance(error, RecursionError) else str(error)
+        raise ConfigError(
+            f"--preset: {path} must be a TOML file, but is not: {reason}; correct it"
+        ) from error
     for table, values in tables.items():
         if table not in _TABLES or not isinstance(values, dict):
             raise ConfigError(

@@ -67,3 +67,26 @@ def test_unknown_preset_lists_those_there_are() -> None:
 def test_bad_files_are_refused(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         load_preset(write(tmp_path, text))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (f"[train]\nmax-update = {'9' * 5000}\n", "must be a TOML file, but is not: "),
+        (f"[train]\nmax-update = {'[' * 100_000}\n", "it is nested too deep; correct it"),
+        ("[train]\nmax-update = [[1]]\n", "max-update in [train]: must be a text, a number"),
+    ],
+)
+def test_a_preset_that_no_reader_of_toml_takes_is_refused(
+    text: str, said: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_preset(write(tmp_path, text))
+    assert said in str(caught.value)
+    assert "mine.toml" in str(caught.value)
+
+
+def test_a_folder_is_no_preset(tmp_path: Path) -> None:
+    (tmp_path / "folder.toml").mkdir()
+    with pytest.raises(ConfigError, match=r"folder.toml must be a readable TOML file, but is not"):
+        load_preset(str(tmp_path / "folder.toml"))

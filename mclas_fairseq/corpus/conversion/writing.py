@@ -6,7 +6,6 @@ not at all.
 """
 
 import json
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -16,6 +15,7 @@ from mclas_fairseq.corpus.conversion.options import ConvertOptions
 from mclas_fairseq.corpus.conversion.report import ConversionReport, count_groups
 from mclas_fairseq.corpus.conversion.splitting import SplitOptions, assign_splits
 from mclas_fairseq.corpus.text_files import write_beside
+from mclas_fairseq.corpus.unfinished import unfinished_folder
 
 Record = dict[str, object]
 
@@ -78,11 +78,8 @@ def _write_splits(
 @contextmanager
 def _temporary_folder(out: Path) -> Iterator[Path]:
     """A folder beside the output, on the same disk, that is gone at the end."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(
-        prefix=f".{out.name}.", suffix=".unfinished", dir=out.parent
-    ) as folder:
-        yield Path(folder)
+    with unfinished_folder(out) as folder:
+        yield folder
 
 
 def _line(record: Record) -> str:
