@@ -2,9 +2,9 @@
 
 import pytest
 
-from mclas_fairseq.evaluation.html import names, numbers
+from mclas_fairseq.evaluation import names, numbers
 from mclas_fairseq.evaluation.html.marks import Evidence, find_marks, marked
-from mclas_fairseq.evaluation.html.names import NameRule, Rule, choose_rule
+from mclas_fairseq.evaluation.names import NameRule, Rule, choose_rule
 
 CAPITALS = NameRule(Rule.CAPITALS)
 

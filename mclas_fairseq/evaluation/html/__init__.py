@@ -1,7 +1,7 @@
 """A page for error analysis: documents with their summaries side by side, and what to doubt.
 
 One self-contained HTML file without scripts or external parts: `page.py` puts it together,
-`selection.py` chooses documents, `marks.py` finds numbers (`numbers.py`) and names (`names.py`)
+`selection.py` chooses documents, `marks.py` finds numbers and names (`evaluation/names.py`)
 that the document does not have, `style.py` is its style sheet.
 """
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from html import escape
 
-from mclas_fairseq.evaluation.html.names import NameRule, Rule
+from mclas_fairseq.evaluation.names import NameRule, Rule
 
 _NUMBERS = (
     "a number in digits whose value the document does not have. Points and commas are read both as"

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-from mclas_fairseq.evaluation.html import names, numbers
-from mclas_fairseq.evaluation.html.names import NameRule
+from mclas_fairseq.evaluation import names, numbers
+from mclas_fairseq.evaluation.names import NameRule
 
 
 @dataclass(frozen=True)

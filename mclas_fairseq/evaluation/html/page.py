@@ -14,10 +14,10 @@ from mclas_fairseq.evaluation.comparisons import SystemComparison
 from mclas_fairseq.evaluation.documents import Documents
 from mclas_fairseq.evaluation.html.explanation import explanation
 from mclas_fairseq.evaluation.html.marks import Evidence, find_marks, marked
-from mclas_fairseq.evaluation.html.names import NameRule, choose_rule
 from mclas_fairseq.evaluation.html.selection import Section, choose_sections
 from mclas_fairseq.evaluation.html.style import STYLE
 from mclas_fairseq.evaluation.html.tables import comparison_table, score_table
+from mclas_fairseq.evaluation.names import NameRule, choose_rule
 from mclas_fairseq.evaluation.report import SystemResult, signatures
 from mclas_fairseq.evaluation.systems import System
 
