@@ -1,14 +1,15 @@
 """The work of `mclas score` before anything is shown: files to systems with all their measures."""
 
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Optional
 
 import numpy as np
 
 from mclas_fairseq.evaluation.alignment import References, align
 from mclas_fairseq.evaluation.documents import Documents
+from mclas_fairseq.evaluation.facts import system_facts
 from mclas_fairseq.evaluation.inputs import REFUSED, read_hypotheses
 from mclas_fairseq.evaluation.log_inputs import DecodedCorpus
 from mclas_fairseq.evaluation.output_language import outside_vocabulary_share
@@ -187,16 +188,33 @@ def count_statistics(
     """
     known = None if documents is None else documents.in_scored_language
     candidates = () if documents is None else (rules.language, documents.language)
-    return [
-        system_statistics(
+    found = []
+    for system in systems:
+        statistics = system_statistics(
             system,
             rules.protocol,
             documents=known,
             candidates=candidates,
             outside_vocabulary=_outside_vocabulary(system, rules),
         )
-        for system in systems
-    ]
+        means = {**statistics.means, **_facts(system, rules, documents)}
+        found.append(replace(statistics, means=means))
+    return found
+
+
+def _facts(
+    system: System, rules: Rules, documents: Optional[Documents]
+) -> Mapping[str, Optional[float]]:
+    """Shares of numbers and names, of all runs together; none where no documents are known."""
+    if documents is None:
+        return {}
+    return system_facts(
+        [text for run in system.runs for text in run.hypotheses],
+        [group for run in system.runs for group in run.references],
+        [*documents.texts] * len(system.runs),
+        language=rules.language,
+        document_language=documents.language,
+    )
 
 
 def _outside_vocabulary(system: System, rules: Rules) -> Optional[float]:

@@ -33,6 +33,12 @@ _LABELS = {
     "novelty2": "new bigrams",
     "novelty3": "new trigrams",
     "novelty4": "new 4-grams",
+    "new_numbers": "numbers that the document lacks",
+    "reference_new_numbers": "the same of the references",
+    "new_names": "names that the document lacks",
+    "reference_new_names": "the same of the references",
+    "recalled_numbers": "the references' numbers recalled",
+    "recalled_names": "the references' names recalled",
     "outside_vocabulary": "pieces outside the language vocabulary",
 }
 _LABEL_WIDTH = max(map(len, _LABELS.values()))

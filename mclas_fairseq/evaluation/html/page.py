@@ -12,6 +12,7 @@ from typing import Optional
 
 from mclas_fairseq.evaluation.comparisons import SystemComparison
 from mclas_fairseq.evaluation.documents import Documents
+from mclas_fairseq.evaluation.facts import summary_facts
 from mclas_fairseq.evaluation.html.explanation import explanation
 from mclas_fairseq.evaluation.html.marks import Evidence, find_marks, marked
 from mclas_fairseq.evaluation.html.selection import Section, choose_sections
@@ -171,6 +172,7 @@ def _summaries(
         f"<h4>{escape(system.name)} ({escape(analysis.language)})</h4>",
         _text(run.hypotheses[row], analysis.language, evidence, rules),
         f'<p class="scores">{_scores(row, system)}</p>',
+        _facts(row, system, analysis, rules),
     ]
     others = run.summaries[row] if run.summaries else {}
     for label, text in others.items():
@@ -188,6 +190,24 @@ def _scores(row: int, system: System) -> str:
         if measure.kind == "f1"
     ]
     return " · ".join([*values, f"{system.lengths[:, row].mean():.0f} tokens"])
+
+
+def _facts(row: int, system: System, analysis: Analysis, rules: Mapping[str, NameRule]) -> str:
+    """How many numbers and names the document lacks, and how many of the references' are there."""
+    run, documents, rule = system.runs[0], analysis.documents, rules.get(analysis.language)
+    if documents is None or rule is None:
+        return ""
+    found = summary_facts(run.hypotheses[row], documents.texts[row], run.references[row], rule)
+    parts = [
+        f"{share.hits} of {share.total} {kind} {what}"
+        for what, shares in (
+            ("not in the document", found.new),
+            ("of the references recalled", found.recalled),
+        )
+        for kind, share in shares.items()
+        if share.total
+    ]
+    return f'<p class="scores">{" · ".join(parts)}</p>' if parts else ""
 
 
 def _text(
