@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.stats import ttest_1samp
 
 from mclas_fairseq.evaluation.intervals import (
     RESAMPLES,
@@ -58,7 +59,7 @@ def collect(rows: Iterable[Row | None], split: str, language: str) -> Runs | Non
 
 @dataclass(frozen=True)
 class Gap:
-    """A difference in points: mean, 95 % interval over documents and seeds, p value."""
+    """A difference in points: mean, 95 % interval (of `gap` or `over_seeds`), p value."""
 
     mean: float
     low: float
@@ -79,6 +80,24 @@ def gap(first: Floats, second: Floats) -> Gap:
     """First minus second."""
     found = paired_bootstrap(first, second)
     return Gap(found.difference, found.low, found.high, paired_randomisation(first, second))
+
+
+def over_seeds(first: Floats, second: Floats) -> Gap:
+    """First minus second by Student's t over the seeds' means, paired by seed; at least two seeds.
+
+    A system with one run is subtracted from every seed of the other: its own seed is then not in
+    the interval.
+
+    Args:
+        first: values (S, N).
+        second: values (S, N) in the same order of seeds, or (1, N).
+    """
+    differences = first.mean(axis=1) - second.mean(axis=1)
+    if len(differences) < 2:
+        raise ValueError(f"t over seeds: needs two seeds or more, got {len(differences)}")
+    test = ttest_1samp(differences, 0.0)
+    low, high = test.confidence_interval(0.95)
+    return Gap(float(differences.mean()), float(low), float(high), float(test.pvalue))
 
 
 def corrected(gaps: dict[str, Gap], count: int) -> dict[str, tuple[Gap, float]]:

@@ -1,0 +1,1 @@
+"""MCLAS's claims on descriptions of Debian's packages, whose summaries people wrote."""

@@ -1,0 +1,126 @@
+"""Tables, verdicts and the figure of the study on package descriptions, from the finished cells."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from functools import reduce
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mclas_fairseq.evaluation.plots import COLOURS
+from studies.ddtp.cells import NAMES, SYSTEMS, Cell, Corpus, cells, seeds
+from studies.ddtp.verdicts import MEASURES, verdicts
+from studies.harness.judging import Runs, collect, interval
+from studies.harness.plots import Axes, Series, draw
+from studies.harness.summaries import CONTENT
+from studies.harness.table import Row, Table
+
+Group = tuple[int, str, str]  # size, system, start
+
+
+class Results:
+    """The measured runs of one corpus and split."""
+
+    def __init__(self, corpus: Corpus, split: str, table: Table):
+        self.corpus = corpus
+        self.split = split
+        rows = table.full_rows()
+        self.rows = {cell: rows[cell.name] for cell in cells(corpus) if cell.name in rows}
+        self.missing = [cell.name for cell in cells(corpus) if split not in self.rows.get(cell, {})]
+        self.ms = collect([rows.get(f"{corpus.language}_ms")], split, "en")
+
+    def runs(self, size: int, system: str, start: str = "ms", language: str = "") -> Runs | None:
+        """All seeds of a system, measured in a language (the target); None while one is missing."""
+        found = self.finished(size, system, start, language)
+        wanted = seeds(size, self.corpus, start, system)
+        return found if found is not None and len(found) == len(wanted) else None
+
+    def finished(self, size: int, system: str, start: str, language: str = "") -> Runs | None:
+        """The seeds that are there."""
+        rows = self.rows_of((size, system, start))
+        return collect(rows, self.split, language or self.corpus.language)
+
+    def groups(self) -> list[Group]:
+        """What there are seeds of."""
+        return list(dict.fromkeys((one.size, one.system, one.start) for one in self.rows))
+
+    def of(self, group: Group, *path: str) -> list[float]:
+        """A number of each finished seed's row."""
+        return [float(_at(row, path)) for row in self.rows_of(group)]
+
+    def rows_of(self, group: Group) -> list[Row]:
+        """The finished seeds' rows."""
+        size, system, start = group
+        wanted = seeds(size, self.corpus, start, system)
+        named = [Cell(self.corpus, size, system, start, seed) for seed in wanted]
+        return [self.rows[cell] for cell in named if cell in self.rows]
+
+
+def _at(row: Row, path: Sequence[str]) -> Any:
+    return reduce(lambda value, key: value[key], path, row)
+
+
+def scores(results: Results, language: str) -> Iterator[str]:
+    """Every system's measures in a language, with intervals over documents and seeds."""
+    measures = " | ".join(MEASURES.values())
+    yield f"| triples | from | system | seeds | {measures} | R-L | words | distinct |"
+    yield "|---|---|---|---|---|---|---|---|---|"
+    rows = [
+        (f"{size:,} | {start.replace('ms', 'MS')} | {NAMES[system]}", runs)
+        for size, system, start in results.groups()
+        if (runs := results.finished(size, system, start, language)) is not None
+    ]
+    if language == "en" and results.ms is not None:
+        rows.append((" | | MS", results.ms))
+    for name, runs in rows:
+        shown = " | ".join(interval(runs.values(measure)) for measure in MEASURES)
+        longest = f"{runs.values('rougeL').mean():.2f}"
+        length = f"{runs.mean('length'):.2f} of {runs.mean('reference_length'):.2f}"
+        distinct = f"{100 * runs.mean('distinct'):.0f} %"
+        yield f"| {name} | {len(runs)} | {shown} | {longest} | {length} | {distinct} |"
+
+
+def settings(results: Results) -> Iterator[str]:
+    """What was decided on validation, and what the trainings were."""
+    yield "| triples | from | system | rate | inside the grid | length penalty | best update |" + (
+        " bits a token | processor minutes |"
+    )
+    yield "|---|---|---|---|---|---|---|---|---|"
+    for group in results.groups():
+        size, system, start = group
+        row = results.rows_of(group)[0]
+        inside = "yes" if row["rate_interior"] else "no"
+        decided = f"{row['rate']} | {inside} | {row['penalty']}"
+        updates = ", ".join(f"{one:.0f}" for one in results.of(group, "best", "update"))
+        nll = np.mean(results.of(group, "best", "cls_nll_bits_per_token"))
+        minutes = np.mean(results.of(group, "training", "cpu_seconds")) / 60
+        name = f"{size:,} | {start.replace('ms', 'MS')} | {NAMES[system]}"
+        yield f"| {name} | {decided} | {updates} | {nll:.3f} | {minutes:.0f} |"
+
+
+def plot(results: Results, path: Path) -> None:
+    """Content ROUGE-1 by size, all from MS."""
+    series = []
+    for number, system in enumerate(SYSTEMS):
+        found = [results.finished(size, system, "ms") for size in results.corpus.sizes]
+        there = [(place, one.values(CONTENT)) for place, one in enumerate(found) if one]
+        if there:
+            at = [place + (number - 1) * 0.1 for place, _ in there]
+            values = [one for _, one in there]
+            series.append(Series(NAMES[system], COLOURS[number], at, values))
+    split = {"valid": "validation", "test": "test"}[results.split]
+    title = f"en-{results.corpus.language}, {split}; 95 % intervals over documents and seeds"
+    sizes = [f"{size:,}" for size in results.corpus.sizes]
+    draw(series, Axes(sizes, "training triples", "content ROUGE-1 F1", title), path)
+
+
+def parts(results: Results) -> Iterator[tuple[str, Iterable[str]]]:
+    """Title and lines of each part."""
+    language = results.corpus.language
+    yield f"**Summaries in {language}**", scores(results, language)
+    yield "**Summaries in en**", scores(results, "en")
+    yield "**Settings**", settings(results)
+    yield "**Verdicts** (t over seeds)", (f"- {line}" for line in verdicts(results))
+    if results.missing:
+        count = len(results.missing)
+        yield "", [f"{count} cells are missing, the next one is {results.missing[0]}"]
