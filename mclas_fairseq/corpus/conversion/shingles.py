@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import regex
 from numpy.typing import NDArray
-from sklearn.feature_extraction.text import HashingVectorizer
 
 LENGTH = 5  # words of a sequence
 _BITS = 30
@@ -50,6 +49,9 @@ def hash_sequences(texts: Sequence[str]) -> tuple[NDArray[np.uint32], NDArray[np
         The hashes (H,), sorted and distinct within each text, and where each of the N texts begins
         in them, (N + 1,). No set is empty.
     """
+    # Imported here as it takes two seconds, and few conversions compare documents.
+    from sklearn.feature_extraction.text import HashingVectorizer
+
     vectorizer: Any = HashingVectorizer(
         analyzer=sequences, n_features=2**_BITS, norm=None, alternate_sign=False, binary=True
     )
