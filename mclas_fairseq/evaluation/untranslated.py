@@ -14,7 +14,8 @@ from typing import Optional
 
 from mclas_fairseq.corpus.languages import is_unspaced
 from mclas_fairseq.corpus.records import Record
-from mclas_fairseq.corpus.text_files import normalize_text, read_lines
+from mclas_fairseq.corpus.text_files import normalize_text
+from mclas_fairseq.evaluation.text_input import TextInput, as_input
 
 TITLE = "title untranslated"
 FIRST_WORDS = "first ten words untranslated"
@@ -49,14 +50,14 @@ def untranslated_summaries(
     return {**shown, SOURCE_REFERENCE: own}
 
 
-def read_titles(path: Path, language: str) -> dict[str, str]:
+def read_titles(source: Path | TextInput, language: str) -> dict[str, str]:
     """Id -> title of the records that have one: `"title": "..."` or `"title": {"en": "..."}`.
 
     Records themselves keep no titles (`corpus/record.py`); whatever else is wrong with a line is
     said by who reads them.
     """
     found = {}
-    for _, line in read_lines(path):
+    for _, line in as_input(source).lines():
         row = json.loads(line) if line.strip() else {}
         title = row.get("title")
         text = title.get(language) if isinstance(title, dict) else title

@@ -1,6 +1,7 @@
 """`mclas report`: the table, the verdict, and records that cannot serve."""
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -155,3 +156,24 @@ def test_records_without_a_document_are_refused_by_line(
     message = capsys.readouterr().err
     assert message.startswith(f"mclas report: error: {path}:2: ")
     assert "must have a document in en, but has fr; give whole records to --ref" in message
+
+
+def test_pipes_and_plain_lines_are_read_and_pieces_and_marks_refused(
+    flags: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [json.loads(line) for line in (tmp_path / "test.jsonl").read_text().splitlines()]
+    texts = [row["summary"]["de"][0] for row in rows]
+    reading, writing = os.pipe()
+    with open(writing, "w", encoding="utf-8") as stream:
+        stream.write("".join(f"{text}\n" for text in texts))
+    plain = flags[:-1] + [f"PERFECT=/dev/fd/{reading}"]
+    assert main(["report", *plain, "--examples", "1"]) == 0
+    printed = capsys.readouterr().out
+    assert "\nPERFECT: learned\n" in printed
+    assert f"\nPERFECT (de): {texts[0]}\n" in printed
+    assert "\nPERFECT (en): " not in printed  # plain lines hold one summary each
+    bad = tmp_path / "bad.txt"
+    for mark, message in ((" <q>", "marks of another program"), ("@@ x", "a model's pieces")):
+        bad.write_text("".join(f"{text}{mark}\n" for text in texts), encoding="utf-8")
+        assert main(["report", *flags[:-1], f"BAD={bad}"]) == 2
+        assert message in capsys.readouterr().err
