@@ -1,6 +1,7 @@
 """The rooms of the package: who may import whom (docs/contributing.md shows the same table)."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -103,3 +104,13 @@ def test_no_two_files_import_each_other() -> None:
         if module in reached and module != "mclas_fairseq.__init__":
             circles.append(module)
     assert not circles, sorted(circles)
+
+
+def test_the_package_imports_nothing_that_stands_beside_it() -> None:
+    beside = re.compile(
+        r"^\s*(?:from|import) (studies|benchmarks|examples|preprocess|tests)\b", re.M
+    )
+    found = {
+        path: beside.findall(path.read_text(encoding="utf-8")) for path in PACKAGE.rglob("*.py")
+    }
+    assert not {path: names for path, names in found.items() if names}

@@ -66,9 +66,13 @@ def call(words: Sequence[str], log: Path) -> dict[str, Any]:
 
 
 def quietly(*words: object) -> None:
-    """Run a command without its output, as one of the few that make corpora; python is ours."""
+    """Run a command without its output, as one of the few that make corpora; python is ours.
+
+    Ends the study when it fails.
+    """
     command = [sys.executable if word == "python" else str(word) for word in words]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    if subprocess.run(command, check=False, stdout=subprocess.DEVNULL).returncode != 0:
+        raise SystemExit(f"{' '.join(command)} failed; what it said stands above")
 
 
 def data_bin(out: Path, *flags: object, languages: tuple[str, str] = ("en", "de")) -> Path:
