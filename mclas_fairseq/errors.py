@@ -30,6 +30,10 @@ class TranslatorError(MclasError):
     """A translator ended early, hung, or gave something other than a line for each line."""
 
 
+class OutputError(MclasError):
+    """Something cannot be written where it was asked for."""
+
+
 def first_line(error: BaseException) -> str:
     """What another library says is wrong, short enough to stand in one line of ours."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

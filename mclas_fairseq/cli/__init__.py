@@ -1,18 +1,29 @@
 """The `mclas` command: what fairseq has no command for.
 
-Each subcommand is one module with `NAME`, `HELP`, `add_arguments(parser)` and `run(args)`. One that
-works without fairseq says so by `NEEDS_FAIRSEQ`, False or the name of the option that needs it.
+Each subcommand is one module with `NAME`, `HELP`, `add_arguments(parser)`, `run(args)`. `OUTPUTS`
+names the arguments that say where it writes; `ALL_OR_NONE` is true of one whose files get their
+names together. One that works without fairseq says so by `NEEDS_FAIRSEQ`, False or the name of the
+option that needs it.
+
+Errors end here, in one line that names the file or flag: those of the user's (`MclasError`), and
+what is left, for which `--debug` shows the traceback.
 """
 
 import argparse
 import importlib
+import io
 import logging
+import os
 import sys
-from collections.abc import Sequence
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from typing import Protocol, cast
 
 import mclas_fairseq
+from mclas_fairseq.cli._places import check_places, input_names
 from mclas_fairseq.cli._stopping import Terminated, ended_by_sigterm
+from mclas_fairseq.corpus.writing import all_or_none
 from mclas_fairseq.errors import MclasError
 
 COMMANDS = (
@@ -90,12 +101,37 @@ def build_parser() -> argparse.ArgumentParser:
             allow_abbrev=not takes_more,
         )
         command.add_arguments(subparser)
+        if not takes_more:
+            _add_debug(subparser)
         subparser.set_defaults(
             run=command.run,
             takes_more=takes_more,
+            flags=dict(_flags(subparser)),
+            outputs=getattr(command, "OUTPUTS", ()),
+            all_or_none=getattr(command, "ALL_OR_NONE", False),
             needs_fairseq=getattr(command, "NEEDS_FAIRSEQ", True),
         )
     return parser
+
+
+def _add_debug(parser: argparse.ArgumentParser) -> None:
+    """Add `--debug` to a command, or to each of its own subcommands."""
+    nested = [one for one in parser._actions if isinstance(one, argparse._SubParsersAction)]
+    for action in nested:
+        for subparser in action.choices.values():
+            _add_debug(subparser)
+    if not nested:
+        parser.add_argument("--debug", action="store_true", help="show where an error was met")
+
+
+def _flags(parser: argparse.ArgumentParser) -> Iterator[tuple[str, str]]:
+    """Name of each argument and the flag that gives it, of a command and its own subcommands."""
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for subparser in action.choices.values():
+                yield from _flags(subparser)
+        elif action.option_strings:
+            yield action.dest, action.option_strings[-1]
 
 
 def _log_to_stderr() -> None:
@@ -119,17 +155,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     args.more = more
     if args.more and not args.takes_more:
         parser.error(f"unrecognized arguments: {' '.join(args.more)}")
+    debug = getattr(args, "debug", False)
     try:
+        _speak_utf8()
+        check_places(args, args.outputs)
         needs = args.needs_fairseq
         if needs is True or (needs and getattr(args, needs) is not None):
             # Before logs are shown: fairseq's import has much to tell.
             mclas_fairseq.register(whole=False)
         _log_to_stderr()
-        with ended_by_sigterm():
+        names = all_or_none() if args.all_or_none else nullcontext()
+        with ended_by_sigterm(), names:
             return int(args.run(args))
-    except MclasError as error:
-        print(f"mclas {args.command}: error: {error}", file=sys.stderr)
-        return 2
     except BrokenPipeError:
         sys.stderr.close()
         return 0
@@ -139,3 +176,28 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print(f"mclas {args.command}: stopped", file=sys.stderr)
         return 130
+    except Exception as error:
+        if debug:
+            traceback.print_exc()
+        print(f"mclas {args.command}: error: {_message(error, args)}", file=sys.stderr)
+        return 2
+
+
+def _speak_utf8() -> None:
+    """Write UTF-8 whatever the locale, as to files; standard error takes whatever there is."""
+    for stream, errors in ((sys.stdout, "strict"), (sys.stderr, "backslashreplace")):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors=errors)
+
+
+def _message(error: Exception, args: argparse.Namespace) -> str:
+    """One line about an error, with the file that it is about where that is known."""
+    if isinstance(error, MclasError):
+        return str(error)
+    what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    if isinstance(error, OSError) and error.filename is not None:
+        what = f"{os.fsdecode(error.filename)}: {error.strerror}"
+    elif names := input_names(args, args.outputs):
+        what = f"{', '.join(names)}: something in it cannot be used ({what})"
+    lines = " ".join(what.split())
+    return f"{lines}; check the input, and add --debug to see where it was met"

@@ -1,7 +1,6 @@
 """What every command that summarizes takes: which model, and documents, plain or in records."""
 
 import argparse
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -147,8 +146,6 @@ def read_documents(
 
 
 def _lines(name: str) -> Iterable[tuple[int, str]]:
-    if name == "-":
-        return ((number, line.rstrip("\n")) for number, line in enumerate(sys.stdin, start=1))
     from mclas_fairseq.corpus.text_files import read_lines
 
     return read_lines(Path(name))

@@ -8,6 +8,7 @@ from mclas_fairseq.errors import ConfigError
 
 NAME = "average"
 HELP = "average the weights of several checkpoints of one training"
+OUTPUTS = ("out",)
 
 _DESCRIPTION = """\
 Write a checkpoint whose weights are the mean of those of several checkpoints of one training: the

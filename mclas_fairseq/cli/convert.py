@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 NAME = "convert"
 HELP = "turn spreadsheets, JSON, Parquet, TMX or plain text of one's own into records"
+OUTPUTS = ("out", "dropped")
 NEEDS_FAIRSEQ = False
 
 # What --delimiter takes: these names, or the signs themselves.

@@ -8,6 +8,7 @@ from mclas_fairseq.errors import ConfigError
 
 NAME = "export"
 HELP = "write a bundle of a checkpoint that summarizes without its data-bin"
+OUTPUTS = ("out",)
 
 _DESCRIPTION = """\
 Write a bundle: a folder with the weights (safetensors), configuration, dictionary, tokenizer,

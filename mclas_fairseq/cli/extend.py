@@ -5,6 +5,7 @@ from pathlib import Path
 
 NAME = "extend"
 HELP = "grow a checkpoint to a dictionary that a language was added to"
+OUTPUTS = ("out",)
 
 _DESCRIPTION = """\
 Grow a checkpoint to the dictionary of a data-bin that mclas prepare --like ... --extend ... made:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 NAME = "extract"
 HELP = "turn the log of fairseq-generate into summaries.jsonl, in input order"
+OUTPUTS = ("output",)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 NAME = "human"
 HELP = "human evaluation: blind sheets for annotators, then scores and agreement"
+OUTPUTS = ("out", "json")
+ALL_OR_NONE = True
 NEEDS_FAIRSEQ = False
 
 _DESCRIPTION = """\

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 NAME = "latents"
 HELP = "ask a model with latent variables whether they matter"
+OUTPUTS = ("json", "plot")
+ALL_OR_NONE = True
 
 _DESCRIPTION = """\
 Decode a split with the latent variables of a model of architecture vhm as they are, and with other
@@ -104,9 +106,8 @@ def _study(args: argparse.Namespace) -> "LatentStudy":
 
 
 def _write_picture(study: "LatentStudy", path: Path) -> None:
-    from mclas_fairseq.corpus.unfinished import unfinished_file
+    from mclas_fairseq.corpus.writing import open_whole
     from mclas_fairseq.vhm.report import draw_latents
 
-    with unfinished_file(path) as temporary:
-        draw_latents(study).savefig(temporary, format="png", dpi=120, metadata={"Software": None})
-        temporary.replace(path)
+    with open_whole(path) as stream:
+        draw_latents(study).savefig(stream, format="png", dpi=120, metadata={"Software": None})

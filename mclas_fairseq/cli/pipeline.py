@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 NAME = "pipeline"
 HELP = "the two pipelines with a translator: summarise then translate, translate then summarise"
+OUTPUTS = ("output",)
 
 _DESCRIPTION = """\
 Summaries in another language without a cross-lingual model: the baselines of the field.

@@ -11,6 +11,7 @@ from mclas_fairseq.cli._prepare_preset import apply_preset
 
 NAME = "prepare"
 HELP = "turn records or parallel text into a data-bin for fairseq-train"
+OUTPUTS = ("out",)
 
 _MBERT_WIDTH = 768  # of the decoder of architecture mclas_mbert
 

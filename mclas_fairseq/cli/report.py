@@ -5,6 +5,8 @@ from pathlib import Path
 
 NAME = "report"
 HELP = "a table of systems beside baselines, with a check whether they learned, and examples"
+OUTPUTS = ("json", "html")
+ALL_OR_NONE = True
 NEEDS_FAIRSEQ = False
 
 _DESCRIPTION = """\

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 NAME = "roundtrip"
 HELP = "make a cross-lingual corpus by translating summaries there and back"
+OUTPUTS = ("out", "rejected")
 
 _DESCRIPTION = """\
 Translate each record's summary into the other language and back, and keep the pair where that

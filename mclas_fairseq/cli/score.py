@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 NAME = "score"
 HELP = "ROUGE and more of summaries against references, with intervals, tests and signatures"
+OUTPUTS = ("json", "markdown", "per_document", "plot", "html")
+ALL_OR_NONE = True
 NEEDS_FAIRSEQ = "data"
 
 _DESCRIPTION = """\

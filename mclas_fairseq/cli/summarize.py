@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 NAME = "summarize"
 HELP = "summarize plain text or records with a checkpoint or a bundle"
+OUTPUTS = ("output", "attention")
+ALL_OR_NONE = True
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

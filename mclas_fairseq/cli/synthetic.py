@@ -6,6 +6,7 @@ from pathlib import Path
 
 NAME = "synthetic"
 HELP = "write the built-in corpus: synthetic news with summaries in en, de and zh"
+OUTPUTS = ("out",)
 NEEDS_FAIRSEQ = False
 
 _DESCRIPTION = """\

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
 NAME = "trim"
 HELP = "drop the dictionary entries and embedding rows that a checkpoint's languages do not need"
+OUTPUTS = ("out",)
 
 CHECKPOINT_FILE = "checkpoint.pt"
 _MIB = 1024**2

@@ -1,5 +1,6 @@
 """Writing results of commands: to a file, beside and then renamed, or to standard output."""
 
+import io
 import json
 import sys
 from collections.abc import Iterable, Iterator, Mapping
@@ -7,20 +8,30 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
+from mclas_fairseq.corpus.text_files import write_beside
 from mclas_fairseq.errors import ConfigError
 
 
 @contextmanager
 def open_output(name: str) -> Iterator[TextIO]:
-    """Open `name` for writing; `-` is standard output. A file appears once it is complete."""
-    from mclas_fairseq.corpus.text_files import write_beside
+    """Open `name` for writing text, UTF-8 whatever the locale; `-` is standard output.
 
-    if name == "-":
-        yield sys.stdout
-        sys.stdout.flush()
-    else:
+    A file appears once it is complete, see `writing.open_whole`.
+
+    Raises:
+        OutputError: nothing can be written there.
+    """
+    if name != "-":
         with write_beside(Path(name)) as stream:
             yield stream
+        return
+    sys.stdout.flush()
+    text = io.TextIOWrapper(sys.stdout.buffer, encoding="utf-8", newline="\n", write_through=True)
+    try:
+        yield text
+        text.flush()
+    finally:
+        text.detach()  # standard output is not ours to close
 
 
 def check_apart(outputs: Iterable[tuple[str, Path]], inputs: Iterable[Path]) -> None:

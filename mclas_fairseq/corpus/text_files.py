@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TextIO, cast
 
-from mclas_fairseq.corpus.unfinished import unfinished_file
+from mclas_fairseq.corpus.writing import open_whole
 from mclas_fairseq.errors import DataError
 
 # How the file begins that git puts in the place of a large one that was not fetched.
@@ -84,17 +84,18 @@ def write_beside(path: Path) -> Iterator[TextIO]:
     """Open a UTF-8 file for writing that appears at `path` only once it is complete.
 
     A name that ends in `.gz` is compressed, without a time stamp: the same text gives the same
-    bytes. When the block raises, nothing is left behind.
+    bytes. When the block raises, nothing is left behind; see `writing.open_whole`.
+
+    Raises:
+        OutputError: nothing can be written there.
     """
-    with unfinished_file(path) as temporary:
-        with temporary.open("wb") as raw:
-            if path.suffix == ".gz":
-                # An empty name and a zero time keep the header free of anything that varies.
-                with gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as packed:
-                    yield from _text(cast(IO[bytes], packed))
-            else:
-                yield from _text(raw)
-        temporary.replace(path)
+    with open_whole(path) as raw:
+        if path.suffix == ".gz":
+            # An empty name and a zero time keep the header free of anything that varies.
+            with gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as packed:
+                yield from _text(cast(IO[bytes], packed))
+        else:
+            yield from _text(raw)
 
 
 def _text(stream: IO[bytes]) -> Iterator[TextIO]:

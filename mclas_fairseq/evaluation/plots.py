@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Optional
 import numpy as np
 from numpy.typing import NDArray
 
-from mclas_fairseq.corpus.unfinished import unfinished_file
+from mclas_fairseq.corpus.writing import open_whole
 from mclas_fairseq.evaluation.documents import Documents
 from mclas_fairseq.evaluation.intervals import SEED, bootstrap_interval
 from mclas_fairseq.evaluation.protocols import get_protocol
@@ -146,15 +146,13 @@ def write_plot(
     from matplotlib import get_cachedir, rc_context
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-    with unfinished_file(path) as temporary:
-        with (
-            rc_context({"font.family": _fonts(), "font.size": 9}),
-            warnings.catch_warnings(record=True) as caught,
-        ):
-            warnings.simplefilter("always")
-            canvas = FigureCanvasAgg(draw(systems, documents, seed=seed))
-            canvas.print_png(str(temporary))
-        temporary.replace(path)
+    with (
+        open_whole(path) as stream,
+        rc_context({"font.family": _fonts(), "font.size": 9}),
+        warnings.catch_warnings(record=True) as caught,
+    ):
+        warnings.simplefilter("always")
+        FigureCanvasAgg(draw(systems, documents, seed=seed)).print_png(stream)
     if any("missing from font" in str(warning.message) for warning in caught):
         logger.warning(
             "%s: names of systems have letters that no font known to matplotlib has, they are drawn"

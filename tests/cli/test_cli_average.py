@@ -91,7 +91,10 @@ def test_named_checkpoints_are_averaged(folder: Path, tmp_path: Path, mclas: Run
         ("--folder FOLDER --best -1", "--best: must be at least 1, but is -1"),
         ("--inputs FOLDER/a.pt FOLDER/../run/a.pt", "--inputs: must be different files, but"),
         ("--inputs FOLDER/a.pt", "must be an existing file, but there is none"),
-        ("--inputs FOLDER/checkpoint_1_100.pt --out FOLDER/checkpoint_1_100.pt", "must not be one"),
+        (
+            "--inputs FOLDER/checkpoint_1_100.pt --out FOLDER/checkpoint_1_100.pt",
+            "must not be what is read, but is that of --inputs",
+        ),
         (
             "--inputs FOLDER/checkpoint_1_100.pt --out FOLDER/checkpoint_2_200.pt",
             "--out: must not exist yet, but",

@@ -435,11 +435,11 @@ def subcommands(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentP
 
 
 def defaults(parser: argparse.ArgumentParser) -> dict[str, object]:
-    """Option -> default; both spellings where there are two."""
+    """Option -> default; both spellings where there are two. Every command has --debug as well."""
     return {
         "/".join(action.option_strings): REQUIRED if action.required else action.default
         for action in parser._actions
-        if action.dest != "help" and action.option_strings
+        if action.dest not in ("help", "debug") and action.option_strings
     }
 
 

@@ -63,7 +63,7 @@ def test_a_corpus_is_made_reported_and_filtered_again(
         (["--rescore"], "--rescore: takes what was translated from"),
         (
             ["--rejected", "IN"],
-            "in.jsonl: must be a file of its own, but is one that the run needs",
+            "in.jsonl: must not be what is read, but is that of --in",
         ),
         (["--rejected", "OUT/corpus.jsonl"], "corpus.jsonl: must be a file of its own"),
         (["--in", "absent.jsonl"], "absent.jsonl: must be a readable file, but is not"),
