@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Optional
 
+_GRACE = 2.0  # seconds
+
 
 class Terminated(KeyboardInterrupt):
     """SIGTERM arrived."""
@@ -41,9 +43,18 @@ def ended_by_sigterm() -> Iterator[None]:
     try:
         yield
     except Terminated:
-        for process in multiprocessing.active_children():
-            process.terminate()
+        _end_children()
         raise
     finally:
         if os.getpid() == owner:
             signal.signal(signal.SIGTERM, before)
+
+
+def _end_children() -> None:
+    children = multiprocessing.active_children()
+    for process in children:
+        process.terminate()
+    for process in children:
+        process.join(_GRACE)
+        if process.is_alive():  # a process that is just being forked may miss a signal
+            process.kill()
