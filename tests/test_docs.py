@@ -19,7 +19,7 @@ from fairseq.tasks import TASK_DATACLASS_REGISTRY
 from omegaconf import OmegaConf
 
 import mclas_fairseq
-from mclas_fairseq.cli import COMMANDS, build_parser, doctor_rows
+from mclas_fairseq.cli import COMMANDS, build_parser
 from mclas_fairseq.cli.train import command as train_command
 from mclas_fairseq.corpus.tokenizers import TOKENIZERS
 from mclas_fairseq.data.layouts import Layout
@@ -287,7 +287,7 @@ def test_every_optional_package_has_a_row_in_the_installation_page_and_in_doctor
         row = next(line for line in rows.splitlines() if line.startswith(f"| `{extra}` |"))
         for package in packages:
             assert package.split("=")[0] in row, f"{extra}: {package}"
-    known = {part.distribution for part in (*doctor_rows.PARTS, *doctor_rows.OPTIONAL_PARTS)}
+    known = {part.distribution for part in (*PARTS, *OPTIONAL_PARTS)}
     assert {name.split("=")[0] for names in extras.values() for name in names} <= known
 
 

@@ -14,6 +14,7 @@ GROUND = {"errors", "version", "extras"}
 SHARED = {"corpus", "modules", "data", "optim", "evaluation", "generation", "checkpoints"}
 SHARED |= {"bundles", "translators", "scoring"}
 METHODS = {"summarization", "vhm"}
+ABOVE = {"inference", "roundtrip", "binarize", "doctor"}
 MAY_IMPORT = {
     "corpus": set(),
     "modules": set(),
@@ -36,8 +37,9 @@ MAY_IMPORT = {
     "tasks": {"__init__"},  # two doors for fairseq's loader of plugins
     "models": {"__init__"},
     "__init__": {"_registration", "host", "inference"},
+    "doctor": {"checkpoints", "__init__"},
     "__main__": {"cli"},
-    "cli": SHARED | METHODS | {"inference", "roundtrip", "binarize", "presets", "host", "__init__"},
+    "cli": SHARED | METHODS | ABOVE | {"presets", "host", "__init__"},
 }
 
 

@@ -130,7 +130,8 @@ def run_check(name: str) -> dict[str, str]:
 def main(names: list[str]) -> None:
     """Run the checks in this order; each line of the answer is written as soon as it is known."""
     for name in names:
-        print(json.dumps(run_check(name)), flush=True)
+        sys.stdout.write(json.dumps(run_check(name)) + "\n")
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -13,8 +13,11 @@ import pytest
 import torch
 
 import mclas_fairseq
-from mclas_fairseq.cli import doctor, doctor_probe, doctor_rows
-from mclas_fairseq.cli.doctor_rows import Finding, Part, Row, State
+from mclas_fairseq.cli import doctor
+from mclas_fairseq.doctor import examination
+from mclas_fairseq.doctor import probe as doctor_probe
+from mclas_fairseq.doctor import rows as doctor_rows
+from mclas_fairseq.doctor.rows import Finding, Part, Row, State
 
 PYTHON = "/venv/bin/python"
 WORKS = Finding("1.2.3", detail="as it should be")
@@ -184,7 +187,7 @@ def test_every_requirement_of_the_package_is_examined() -> None:
 
 
 def test_probe_tells_what_works_from_what_does_not() -> None:
-    findings = doctor.probe(["json", "no_such_module_at_all"])
+    findings = examination.probe(["json", "no_such_module_at_all"])
     assert findings["json"].error is None
     assert findings["no_such_module_at_all"].error == (
         "ModuleNotFoundError: No module named 'no_such_module_at_all'"
@@ -197,7 +200,7 @@ def test_probe_survives_a_module_that_ends_python(
     (tmp_path / "ends_python.py").write_text("import os; os._exit(77)", encoding="utf-8")
     (tmp_path / "talks.py").write_text("print('{not an answer')", encoding="utf-8")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    findings = doctor.probe(["talks", "ends_python", "json"])
+    findings = examination.probe(["talks", "ends_python", "json"])
     assert findings["talks"].error is None
     assert findings["ends_python"].error == "it ends Python with exit code 77"
     assert findings["json"].error is None
@@ -208,8 +211,8 @@ def test_probe_gives_up_on_a_module_that_hangs(
 ) -> None:
     (tmp_path / "hangs.py").write_text("import time; time.sleep(600)", encoding="utf-8")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    monkeypatch.setattr(doctor, "LONGEST_PROBE_S", 5)
-    findings = doctor.probe(["json", "hangs"])
+    monkeypatch.setattr(examination, "LONGEST_PROBE_S", 5)
+    findings = examination.probe(["json", "hangs"])
     assert findings["json"].error is None
     assert findings["hangs"].error == "it takes too long"
 
@@ -266,7 +269,7 @@ def test_doctor_reports_a_broken_package_and_returns_1(tmp_path: Path, broken: s
 
 @pytest.mark.slow
 def test_doctor_finds_nothing_wrong_with_this_installation() -> None:
-    rows = doctor.examine()
+    rows = examination.examine()
     assert [row for row in rows if row.stops_work] == []
     assert {"python", "torch", "fairseq", "plugin", "checkpoints"} <= {row.part for row in rows}
 
