@@ -24,6 +24,7 @@ from mclas_fairseq.cli.train import command as train_command
 from mclas_fairseq.corpus.tokenizers import TOKENIZERS
 from mclas_fairseq.data.layouts import Layout
 from mclas_fairseq.data.manifest import FORMAT_VERSION
+from mclas_fairseq.doctor.rows import OPTIONAL_PARTS, PARTS
 from mclas_fairseq.evaluation.content import CONTENT
 from mclas_fairseq.evaluation.protocols import PROTOCOLS
 from mclas_fairseq.scoring.validation import REPORTED
