@@ -64,6 +64,12 @@ summarize() { # LAYOUT
     mclas extract --log "$log/generate-$1.log" --data "$out/data-bin" -o "$out/$1.jsonl"
 }
 
+look() { # LAYOUT: what each word of the shown summaries was written from, for the page
+    mclas summarize --checkpoint "$out/$1/checkpoint_best.pt" --data "$out/data-bin" --cpu \
+        --beam 4 --max-len-b 60 --no-repeat-ngram-size 3 -i "$log/shown.jsonl" \
+        -o "$log/shown-$1.jsonl" --attention "$log/attention-$1.jsonl" > "$log/look-$1.log" 2>&1
+}
+
 both() { # COMMAND: runs it for ncls and mclas side by side, fails if one of them fails
     "$1" ncls &
     local first=$!
@@ -103,9 +109,15 @@ say "4/5 summaries of the test documents (logs: $log/generate-*.log)"
 both summarize
 
 say "5/5 German summaries beside summaries that need no summarizer (synthetic data)"
+head -n 8 "$out/news/test.jsonl" > "$log/shown.jsonl"
+both look
 mclas report --train "$out/news/train.jsonl" --ref "$out/news/test.jsonl" \
     --source-lang en --lang de --system "NCLS=$out/ncls.jsonl" --system "MCLAS=$out/mclas.jsonl" \
-    --margin 15 --examples 3 --json "$out/report.json"
+    --margin 15 --examples 3 --json "$out/report.json" \
+    --html "$out/report.html" --html-documents 8 \
+    --curves "NCLS=$log/train-ncls.log" --curves "MCLAS=$log/train-mclas.log" \
+    --attention "NCLS=$log/attention-ncls.jsonl" --attention "MCLAS=$log/attention-mclas.jsonl"
 
 say "written to $out/: news/ (corpus), data-bin/, ncls/ and mclas/ (checkpoints)," \
     "ncls.jsonl and mclas.jsonl (summaries), report.json, log/"
+say "open $out/report.html: table, curves, examples, and what each word of a summary looked at"

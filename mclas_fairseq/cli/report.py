@@ -29,6 +29,11 @@ _EPILOG = """\
 example:
   mclas report --train news/train.jsonl --ref news/test.jsonl --source-lang en --lang de \\
       --system NCLS=ncls.jsonl --system MCLAS=mclas.jsonl --examples 3 --json report.json
+
+  and a page to look at, with learning curves and attention:
+  mclas report --train news/train.jsonl --ref news/test.jsonl --source-lang en --lang de \\
+      --system MCLAS=mclas.jsonl --html report.html \\
+      --curves MCLAS=train.log --attention MCLAS=attention.jsonl
 """
 
 
@@ -63,13 +68,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="points of that measure by which a system must beat each baseline (default:"
         " 0)")  # fmt: skip
     add("--examples", type=int, default=0, metavar="N", help="show N documents with all summaries")
+    add("--html", type=Path, metavar="FILE",
+        help="write a page: table, verdicts, curves, documents side by side")  # fmt: skip
+    add("--html-documents", type=int, default=10, metavar="N",
+        help="documents on the page (default: %(default)s)")  # fmt: skip
+    add("--curves", type=_named_file, action="append", default=[], metavar="NAME=LOG",
+        help="for the page: the log of a training (--log-format simple)")  # fmt: skip
+    add("--attention", type=_named_file, action="append", default=[], metavar="NAME=FILE",
+        help="for the page: what mclas summarize --attention wrote of a system")  # fmt: skip
     add("--seed", type=int, default=1, metavar="N", help="of baselines and shuffling (default: 1)")
     add("--json", type=Path, metavar="FILE", help="write everything there as well")
 
 
 def run(args: argparse.Namespace) -> int:
     """Score, check, print; exit code 0 whatever the verdicts are."""
-    from mclas_fairseq.corpus.output import write_json
+    from mclas_fairseq.corpus.output import open_output, write_json
+    from mclas_fairseq.evaluation.learning_page import learning_page
     from mclas_fairseq.evaluation.learning_report import learning_text, learning_to_json
     from mclas_fairseq.evaluation.learning_run import LearningRequest, examples, learn_from_files
     from mclas_fairseq.evaluation.protocols import get_protocol
@@ -93,6 +107,16 @@ def run(args: argparse.Namespace) -> int:
     print("\n" + "\n\n".join(others))
     for line in examples(found, request, args.examples):
         print(line)
+    if args.html is not None:
+        page = learning_page(
+            found,
+            request,
+            documents=args.html_documents,
+            curves=args.curves,
+            attention=args.attention,
+        )
+        with open_output(str(args.html)) as stream:
+            stream.write(page)
     if args.json is not None:
         write_json(args.json, learning_to_json(found.table))
     return 0

@@ -33,8 +33,13 @@ def learning_text(table: LearningTable) -> Iterator[str]:
     if table.beside_people:
         beside = text_table(table.beside_people, metrics=PEOPLE_COLUMNS, width=WIDTH)
         yield f"{_BESIDE.format(documents=table.beside_people[0].documents)}\n{beside}"
-    lines = [] if table.people is None else [_people(table.people)]
-    yield "\n".join([*lines, *(_verdict(check) for check in table.checks)])
+    yield "\n".join(verdict_texts(table))
+
+
+def verdict_texts(table: LearningTable) -> list[str]:
+    """What people reach, where that is known, and the verdict on each system."""
+    people = [] if table.people is None else [_people(table.people)]
+    return [*people, *(_verdict(check) for check in table.checks)]
 
 
 def learning_to_json(table: LearningTable) -> dict[str, Any]:
