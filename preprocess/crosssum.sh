@@ -12,6 +12,8 @@
 #   --out FOLDER         gets records/ and data-bin/
 #   --vocab-size N       pieces to learn (default: 16000)
 #   --workers N          processes (default: 1)
+#   --skip-broken        leave out rows that are no JSON or lack a text, and say how many; without it
+#                        the first of them ends the run
 #
 # There is no summary in the articles' language: the data-bin serves the layout ncls, and
 # `mclas roundtrip --fill` makes what the layout mclas needs. Finished steps are not redone.
@@ -19,8 +21,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=preprocess/common.sh
 . "$here/common.sh"
 
-known="data pair source-lang target-lang out vocab-size workers" switches=""
-data="" pair="" source_lang="" target_lang="" out="" vocab_size=16000 workers=1
+known="data pair source-lang target-lang out vocab-size workers" switches="skip-broken"
+data="" pair="" source_lang="" target_lang="" out="" vocab_size=16000 workers=1 skip_broken=""
 parse "$@"
 need --data "$data" && need --pair "$pair" && need --source-lang "$source_lang"
 need --target-lang "$target_lang" && need --out "$out"
@@ -32,8 +34,9 @@ for split in train valid test; do
     raw=$data/${pair}_${split/valid/val}.jsonl
     need_file "$raw"
     step "$out/records/$split.jsonl.gz" python "$here/records.py" rows "$raw" --split "$split" \
-        --document "$source_lang=text" --summary "$target_lang=summary" --out OUT
-    same_count "$raw" "$out/records/$split.jsonl.gz"
+        --document "$source_lang=text" --summary "$target_lang=summary" --out OUT \
+        ${skip_broken:+--skip-broken}
+    [ -n "$skip_broken" ] || same_count "$raw" "$out/records/$split.jsonl.gz"
     flags+=("--$split" "$out/records/$split.jsonl.gz")
 done
 data_bin "$out/data-bin" --source-lang "$source_lang" --target-lang "$target_lang" "${flags[@]}" \

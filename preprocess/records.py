@@ -31,11 +31,18 @@ def rows_of(path: Path) -> Iterator[tuple[str, Row]]:
     """The objects of JSON lines, with where each stands."""
     for number, line in read_lines(path):
         origin = f"{path}:{number}"
-        try:
-            row = orjson.loads(line)
-        except ValueError as error:
-            raise DataError(f"{origin}: every line must be JSON, but is not ({error})") from error
-        yield origin, row
+        yield origin, row_of(line, origin)
+
+
+def row_of(line: str, origin: str) -> Row:
+    """The object of a line."""
+    try:
+        row = orjson.loads(line)
+    except ValueError as error:
+        raise DataError(f"{origin}: every line must be JSON, but is not ({error})") from error
+    if not isinstance(row, dict):
+        raise DataError(f"{origin}: every line must be a JSON object, but is {line[:40]}")
+    return row
 
 
 def field(row: Row, key: str, origin: str) -> Any:
@@ -46,6 +53,14 @@ def field(row: Row, key: str, origin: str) -> Any:
             f"{origin}: must have {key!r}, but has {', '.join(row) or 'nothing'}"
             f"{' and it is empty' if key in row else ''}; is this the right file?"
         )
+    return value
+
+
+def text_of(row: Row, key: str, origin: str) -> str:
+    """A field that must be a text with something in it."""
+    value = field(row, key, origin)
+    if not isinstance(value, str) or not value.strip():
+        raise DataError(f"{origin}: {key!r} must be a text, but is {str(value)[:40]!r}")
     return value
 
 
@@ -67,13 +82,25 @@ def parallel(args: argparse.Namespace) -> Iterator[Row]:
 def rows(args: argparse.Namespace) -> Iterator[Row]:
     """JSON lines with one document and one summary each."""
     (language, key), (summary_language, summary_key) = args.document, args.summary[0]
-    for number, (origin, row) in enumerate(rows_of(args.files[0]), 1):
+    broken: list[DataError] = []
+    for number, line in read_lines(args.files[0]):
+        origin = f"{args.files[0]}:{number}"
+        try:
+            row = row_of(line, origin)
+            texts = [text_of(row, name, origin) for name in (key, summary_key)]
+        except DataError as error:
+            if not args.skip_broken:
+                raise
+            broken.append(error)
+            continue
         yield {
             "id": f"{args.split}-{number}",
-            "document": {language: field(row, key, origin)},
-            "summary": {summary_language: [field(row, summary_key, origin)]},
+            "document": {language: texts[0]},
+            "summary": {summary_language: [texts[1]]},
             "source_url": row.get("source_url", ""),
         }
+    if broken:
+        print(f"{args.files[0]}: left out {len(broken):,} broken rows, such as {broken[0]}")
 
 
 def wikilingua(args: argparse.Namespace) -> Iterator[Row]:
@@ -253,6 +280,7 @@ def main() -> int:
         one.add_argument("--out", type=Path, required=True)
         for flag in ("--source-lang", "--target-lang", "--lang", "--split"):
             one.add_argument(flag, default="")
+        one.add_argument("--skip-broken", action="store_true")
         one.add_argument("--chinese", choices=("characters", "words"), default="characters")
         one.add_argument("--document", type=_key_value, metavar="LANG=KEY")
         one.add_argument("--summary", type=_key_value, action="append", default=[])

@@ -63,8 +63,17 @@ from mclas_fairseq.corpus.tokenizers.pretrained_checkpoint import (
 )
 from mclas_fairseq.data.data_bin import DICTIONARY_FILE, TOKENIZER_FOLDER, DataBin
 from mclas_fairseq.data.integrity import describe_files
+from mclas_fairseq.errors import DataError
 
 logger = logging.getLogger(__name__)
+
+
+def _check_name(out: Path) -> None:
+    if "," in str(out):
+        raise DataError(
+            f"--out {out}: must have no comma in it, where fairseq-preprocess would take it for two"
+            " paths; choose another name"
+        )
 
 
 def prepare(options: PrepareOptions) -> PrepareReport:
@@ -75,6 +84,7 @@ def prepare(options: PrepareOptions) -> PrepareReport:
         DataError: the corpus, the data-bin to be like, or the output folder is not as it must be.
     """
     options.check()
+    _check_name(options.out)
     check_free(options.out, overwrite=options.overwrite)
     inputs = hash_inputs(options)
     like = DataBin.open(options.like) if options.like is not None else None

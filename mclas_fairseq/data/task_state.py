@@ -15,6 +15,7 @@ from mclas_fairseq.errors import CheckpointError
 logger = logging.getLogger(__name__)
 
 _OPTIONAL = "target_langs"
+_MAX_POSITIONS = 1_000_000  # a table of so many rows may be made
 
 
 @dataclass(frozen=True)
@@ -77,5 +78,11 @@ class TaskState:
                 f"({dictionary_sha256[:12]}); give the data-bin that it was trained on, or one "
                 "made with mclas prepare --like"
             )
+        for name in ("max_source_positions", "max_target_positions"):
+            if type(state.get(name)) is not int or not 1 <= state[name] <= _MAX_POSITIONS:
+                raise CheckpointError(
+                    f"checkpoint: its {name} must be a number from 1 to {_MAX_POSITIONS:,}, but is"
+                    f" {state.get(name)!r:.40}; get it again from its maker"
+                )
         names = [field.name for field in dataclasses.fields(cls)]
         return cls(**{name: state[name] for name in names if name in state or name != _OPTIONAL})

@@ -41,6 +41,13 @@ def test_an_existing_folder_is_refused_and_replaced_only_on_demand(
     assert leftovers(options) == ["bin"]
 
 
+def test_a_name_with_a_comma_is_refused_before_anything_is_done(options: PrepareOptions) -> None:
+    out = options.out.with_name("de,zh")
+    with pytest.raises(DataError, match="de,zh: must have no comma in it, where"):
+        prepare(replace(options, out=out))
+    assert leftovers(options) == []
+
+
 def test_a_failing_overwrite_keeps_the_old_data_bin(
     options: PrepareOptions, tmp_path: Path
 ) -> None:

@@ -231,6 +231,39 @@ def test_positions_of_a_bundle_have_a_range(positions: object, tmp_path: Path) -
     assert "max_source_positions" in refused(bundle(tmp_path, change))
 
 
+@pytest.mark.parametrize("positions", [0, 10**12, "1024", None])
+def test_positions_of_a_checkpoint_have_a_range(positions: object, tmp_path: Path) -> None:
+    def change(state: dict[str, Any]) -> None:
+        state["task_state"]["max_target_positions"] = positions
+
+    with pytest.raises(CheckpointError, match="max_target_positions must be a number from 1 to"):
+        mclas_fairseq.load(checkpoint(tmp_path, change), data=DATA, device="cpu")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda state: state.update(optimizer_history=[]),
+        lambda state: state.update(extra_state=None),
+        lambda state: state.update(extra_state={"train_iterator": {"epoch": "x"}}),
+        lambda state: state.update(model={"encoder.version": 3}),
+        lambda state: state.update(cfg={"model": None}),
+        lambda state: state.update(cfg=[1]),
+        lambda state: state.update(task_state={"target_layout": 7}),
+        lambda state: state["model"].pop("decoder.layers.0.fc1.bias"),
+        lambda state: state["task_state"].pop("vocabularies"),
+    ],
+)
+def test_a_checkpoint_that_lacks_a_part_is_refused_in_one_line(
+    change: Change, tmp_path: Path
+) -> None:
+    path = checkpoint(tmp_path, change)
+    with pytest.raises(CheckpointError) as caught:
+        mclas_fairseq.load(path, data=DATA, device="cpu")
+    assert "\n" not in str(caught.value)
+    assert str(caught.value).startswith("checkpoint")
+
+
 def test_the_encoder_that_a_training_goes_on_with_is_checked_before_it_is_built(
     tmp_path: Path,
 ) -> None:

@@ -233,6 +233,21 @@ def test_crosssum_takes_articles_and_summaries(tmp_path: Path) -> None:
     assert "bad.jsonl:1: must have 'summary', but has text, summary and it is empty" in done.stderr
 
 
+def test_broken_rows_are_left_out_where_that_is_asked_for_and_counted(tmp_path: Path) -> None:
+    good = json.dumps({"text": "a report", "summary": "ein Bericht"})
+    lines = [good, '{"text": "x", "summary": ""}', "no JSON", "[1]", '{"text": 5, "summary": "x"}']
+    (tmp_path / "bad.jsonl").write_text("\n".join([*lines, good]) + "\n")
+    words = ["rows", tmp_path / "bad.jsonl", "--document", "en=text", "--summary", "de=summary"]
+    words += ["--out", tmp_path / "records.jsonl.gz", "--split", "train"]
+    assert python(*words).returncode == 2
+    done = python(*words, "--skip-broken")
+    assert done.returncode == 0, done.stderr
+    assert "left out 4 broken rows, such as " in done.stdout
+    assert "bad.jsonl:2: must have 'summary'" in done.stdout
+    found = [record["id"] for record in records(tmp_path / "records.jsonl.gz")]
+    assert found == ["train-1", "train-6"]
+
+
 def test_wikilingua_takes_the_pair_and_adds_the_summary_in_the_articles_language(
     tmp_path: Path,
 ) -> None:

@@ -11,6 +11,7 @@ there are the ids and digests of `building`, and with a split some 50 bytes more
 """
 
 import json
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from typing import Optional, TextIO
@@ -90,4 +91,15 @@ def _dropped_line(row: Row, outcome: Outcome) -> str:
     }
     # ASCII, as what is wrong with the row may be a character that no file can hold; and Parquet has
     # values, such as dates, that JSON has not.
-    return json.dumps(entry, default=str) + "\n"
+    return json.dumps(_without_odd_numbers(entry), default=str, allow_nan=False) + "\n"
+
+
+def _without_odd_numbers(value: object) -> object:
+    """The same with the texts "nan", "inf" and "-inf" for the numbers that JSON has not."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, dict):
+        return {str(key): _without_odd_numbers(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_without_odd_numbers(item) for item in value]
+    return value

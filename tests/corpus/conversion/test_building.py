@@ -1,6 +1,9 @@
 """Rows become records or are dropped with a reason."""
 
 import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -128,3 +131,18 @@ def test_a_row_is_no_repetition_of_one_that_was_dropped() -> None:
     made = builder(["document.en=text,summary.tr=s1"], id_column="nr", drop_repeated=True)
     assert build(made, text="t", s1="s", nr="").reason == "empty id"
     assert build(made, text="t", s1="s", nr="1").record is not None
+
+
+def test_dropped_rows_are_strict_json(tmp_path: Path, convert_files: Callable[..., Any]) -> None:
+    raw = tmp_path / "rows.jsonl"
+    odd = '{"text": "", "own": "s", "more": [NaN, {"a": -Infinity}], "n": 1.5}'
+    raw.write_text(odd + '\n{"text": "t", "own": "s"}\n')
+    convert_files([raw], "document.en=text,summary.en=own")
+
+    def refuse(constant: str) -> None:
+        raise AssertionError(constant)
+
+    (line,) = (tmp_path / "dropped.jsonl").read_text().splitlines()
+    row = json.loads(line, parse_constant=refuse)["row"]
+    assert row["more"] == ["nan", {"a": "-inf"}]
+    assert row["n"] == 1.5
