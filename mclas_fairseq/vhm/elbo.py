@@ -71,6 +71,14 @@ class VhmElboConfig(FairseqDataclass):
             "mean over sentences beside an NLL that is a mean over tokens (released)"
         },
     )
+    report_accuracy: bool = field(
+        default=False,
+        metadata={
+            "help": "log the share of target tokens that are the likeliest: accuracy, and of each "
+            "task TASK_accuracy; for --best-checkpoint-metric accuracy "
+            "--maximize-best-checkpoint-metric"
+        },
+    )
     seed: int = II("common.seed")
     max_update: int = II("optimization.max_update")
     sentence_avg: bool = II("optimization.sentence_avg")
@@ -82,7 +90,8 @@ class VhmElbo(FairseqCriterion):
 
     Logged: for each task `TASK_nll_loss` and `TASK_bound` (NLL and KL), in bits per token;
     `TASK_kl` in nats per sentence; `TASK_active`, how many of the latent variable's units vary
-    over the sentences of a batch (`mclas latents` counts them over a split); `kl_weight`. Outside
+    over the sentences of a batch (`mclas latents` counts them over a split); `kl_weight`; with
+    `report_accuracy` also `accuracy` and `TASK_accuracy`, in per cent of the target tokens. Outside
     training lambda is 1 and noise does not depend on the number of updates, so that values of
     different checkpoints can be compared.
 
@@ -111,6 +120,7 @@ class VhmElbo(FairseqCriterion):
         self.free_bits = FreeBits(cfg.free_bits, cfg.free_bits_per_dimension)
         self.eps = cfg.label_smoothing
         self.released_scale = str(cfg.kl_scale) == "released"
+        self.report_accuracy = cfg.report_accuracy
         self.seed = cfg.seed
 
     def forward(
@@ -132,8 +142,10 @@ class VhmElbo(FairseqCriterion):
         weight = self.weight.at(update) if model.training else 1.0
         batches = {task: sample[task] for task in TASKS if task in sample}
         noise = LatentNoise(self.seed, update if model.training else 0)
+        # Padding needs no logits, unless what is the likeliest token is looked for in all of them.
         masks = {task: batch["target"].ne(self.padding_idx) for task, batch in batches.items()}
-        outputs = model(batches, noise=noise, target_masks=masks)
+        shown = None if self.report_accuracy else masks
+        outputs = model(batches, noise=noise, target_masks=shown)
         losses = []
         log: dict[str, Any] = {"ntokens": 0, "nsentences": 0}
         for task, batch in batches.items():
@@ -141,6 +153,8 @@ class VhmElbo(FairseqCriterion):
             losses.append(loss)
             log["ntokens"] += batch["ntokens"]
             log["nsentences"] += len(batch["target"])
+            if self.report_accuracy:
+                sums["n_correct"] = self._hits(model, outputs[task], batch["target"])
             log.update({f"{task}_{name}": value for name, value in sums.items()})
             if model.training and self._is_time_to_look(update):
                 _warn_of_collapse(task, outputs[task][1]["latents"], update)
@@ -170,6 +184,11 @@ class VhmElbo(FairseqCriterion):
             sums["active"] = active_units(latents) * sentences
         return loss, sums
 
+    def _hits(self, model: Any, net_output: Any, target: Tensor) -> Tensor:
+        """How many tokens of targets (B, T_tgt) are the likeliest where they stand, a scalar."""
+        likeliest = model.get_normalized_probs(net_output, log_probs=True).argmax(dim=-1)
+        return (likeliest.eq(target) & target.ne(self.padding_idx)).sum()
+
     def _is_time_to_look(self, update: int) -> bool:
         since = update - (0 if self.weight.annealing == "constant" else self.weight.updates)
         return update > 0 and since >= 0 and since % _LOOK_EVERY == 0
@@ -184,6 +203,9 @@ class VhmElbo(FairseqCriterion):
         tokens = total["ntokens"]
         metrics.log_scalar("loss", total["loss"] / tokens / math.log(2), tokens, round=3)
         metrics.log_scalar("kl_weight", total["kl_weight"] / tokens, tokens, round=4)
+        if any(f"{task}_n_correct" in total for task in TASKS):
+            hits = sum(total.get(f"{task}_n_correct", 0.0) for task in TASKS)
+            metrics.log_scalar("accuracy", 100.0 * hits / tokens, tokens, round=3)
         nll = 0.0
         for task in TASKS:
             if f"{task}_ntokens" in total:
@@ -198,7 +220,7 @@ class VhmElbo(FairseqCriterion):
         return True
 
 
-_TASK_SUMS = ("nll_loss", "ntokens", "nsentences", "kl", "active")
+_TASK_SUMS = ("nll_loss", "ntokens", "nsentences", "n_correct", "kl", "active")
 
 
 def _log_task(task: str, sums: Mapping[str, Any]) -> None:
@@ -207,6 +229,9 @@ def _log_task(task: str, sums: Mapping[str, Any]) -> None:
     metrics.log_scalar(f"{task}_nll_loss", sums["nll_loss"] / bits, tokens, 30, round=3)
     bound = sums["nll_loss"] + (sums["kl"] or 0.0)
     metrics.log_scalar(f"{task}_bound", bound / bits, tokens, 31, round=3)
+    if sums["n_correct"] is not None:
+        share = 100.0 * sums["n_correct"] / tokens
+        metrics.log_scalar(f"{task}_accuracy", share, tokens, 31, round=3)
     if sums["kl"] is not None:
         metrics.log_scalar(f"{task}_kl", sums["kl"] / sentences, sentences, 32, round=3)
         metrics.log_scalar(f"{task}_active", sums["active"] / sentences, sentences, 33, round=1)

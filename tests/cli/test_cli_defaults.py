@@ -407,6 +407,7 @@ ELBO: dict[str, object] = {
     "free_bits": 0.0,
     "free_bits_per_dimension": 0.0,
     "kl_scale": "bound",
+    "report_accuracy": False,
     "seed": "${common.seed}",
     "max_update": "${optimization.max_update}",
     "sentence_avg": "${optimization.sentence_avg}",

@@ -192,6 +192,45 @@ def test_validation_of_cls_alone_is_logged(vhm: Any) -> None:
     assert "mt_nll_loss" not in aggregator.get_smoothed_values()
 
 
+@pytest.mark.parametrize("copies", [False, True])
+def test_accuracy_is_the_share_of_tokens_that_are_the_likeliest(vhm: Any, copies: bool) -> None:
+    model, sample = vhm.model(copy_attention=copies).eval(), vhm.sample()
+    outputs = model(sample, noise=LatentNoise(1, 0))
+    hits, tokens = dict.fromkeys(TASKS, 0), dict.fromkeys(TASKS, 0)
+    for task in TASKS:
+        likeliest = model.get_normalized_probs(outputs[task], log_probs=True).argmax(-1)
+        # Some tokens are to be right, whatever the random model says.
+        sample[task]["target"][:, 0] = likeliest[:, 0]
+        for row, target in enumerate(sample[task]["target"].tolist()):
+            for step, token in enumerate(target):
+                tokens[task] += token != 1
+                hits[task] += token != 1 and token == int(likeliest[row, step])
+    plain, (loss, _, log) = (
+        vhm.criterion()(model, sample),
+        vhm.criterion(report_accuracy=True)(model, sample),
+    )
+    assert_close(loss, plain[0])
+    assert not [key for key in plain[2] if "correct" in key]
+    with metrics.aggregate(new_root=True) as aggregator:
+        VhmElbo.reduce_metrics([log, log])
+    values = aggregator.get_smoothed_values()
+    for task in TASKS:
+        assert 0 < hits[task] < tokens[task]
+        share = 100 * hits[task] / tokens[task]
+        assert values[f"{task}_accuracy"] == pytest.approx(share, abs=1e-3)
+    share = 100 * sum(hits.values()) / sum(tokens.values())
+    assert values["accuracy"] == pytest.approx(share, abs=1e-3)
+
+
+def test_accuracy_is_logged_where_cls_is_validated_alone(vhm: Any) -> None:
+    log = vhm.criterion(report_accuracy=True)(vhm.model().eval(), vhm.sample(("cls",)))[2]
+    with metrics.aggregate(new_root=True) as aggregator:
+        VhmElbo.reduce_metrics([log])
+    values = aggregator.get_smoothed_values()
+    assert values["accuracy"] == values["cls_accuracy"]
+    assert "mt_accuracy" not in values
+
+
 def test_active_units_are_those_whose_mean_varies() -> None:
     mean = torch.tensor([[0.0, 1.0, 0.05], [0.0, -1.0, -0.05]])
     gaussian = Gaussian(mean, torch.ones(2, 3))
