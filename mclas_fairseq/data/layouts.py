@@ -97,7 +97,7 @@ def split_places(
     if found != summaries - 1:
         raise DataError(
             f"hypothesis: {summaries} summaries need {summaries - 1} separator(s), found {found}; "
-            "was it written with another --target-layout?"
+            "was it written by a model of another layout?"
         )
     parts: list[list[int]] = [[]]
     for place, token in enumerate(tokens):

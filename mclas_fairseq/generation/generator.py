@@ -197,7 +197,7 @@ class SummaryGenerator(SequenceGenerator):
             raise ConfigError(
                 "prefix tokens: they must be the beginning of a hypothesis, a document's are not "
                 "(tokens outside the summary's vocabulary, or a wrong number of separators); "
-                "leave out --prefix-size or use --restrict-vocab none"
+                "search without a prefix, or with --restrict-vocab none"
             )
         for hypothesis in hypotheses:
             length = hypothesis["tokens"].numel()
@@ -226,21 +226,21 @@ def _refuse_what_breaks_the_grammar(
 ) -> None:
     if lm_model is not None:
         raise ConfigError(
-            "--lm-path: a language model's scores cannot be added to restricted ones, which are "
-            "renormalised over what each summary may hold; leave out --lm-path"
+            "language model: its scores cannot be added to restricted ones, which are "
+            "renormalised over what each summary may hold; search without one"
         )
     if match_source_len:
         raise ConfigError(
-            "--match-source-len: a summary's length cannot be its document's; leave it out and "
-            "set --max-len-a and --max-len-b"
+            "length of the source: a summary's length cannot be its document's; do not ask to "
+            "match it, and set --max-len-a and --max-len-b"
         )
     # fairseq's other searches lose track of finished hypotheses, which then run on past EOS, or
     # force tokens that the grammar excludes.
     if search_strategy is not None and not isinstance(search_strategy, _SEARCHES):
         raise ConfigError(
-            "search strategy: restricted decoding works with beam search, --sampling and "
-            f"--diversity-rate, met {type(search_strategy).__name__}; leave out "
-            "--diverse-beam-groups and --constraints"
+            "search strategy: restricted decoding works with beam search, sampling and diverse "
+            f"siblings, met {type(search_strategy).__name__}; choose one of them (fairseq's groups "
+            "of beams and constraints are others)"
         )
 
 

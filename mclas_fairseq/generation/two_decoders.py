@@ -32,8 +32,8 @@ class TwoDecoderGenerator:
     def __init__(self, ms: Any, cls: Any, separator: int):
         if not isinstance(ms, nn.Module):
             raise ConfigError(
-                "--summary-decoder both: each summary is searched for by its own decoder, "
-                "--score-reference cannot score the two as one; give --summary-decoder cls or ms"
+                "--summary-decoder both: each summary has a decoder of its own, references of the "
+                "two are not scored as one; give --summary-decoder cls or ms"
             )
         self.ms: Any = ms
         self.cls: Any = cls
@@ -60,7 +60,7 @@ class TwoDecoderGenerator:
         if prefix_tokens is not None:
             raise ConfigError(
                 "--summary-decoder both: prefix tokens would be of one decoder or the other; "
-                "leave out --prefix-size, or give --summary-decoder cls or ms"
+                "search without a prefix, or give --summary-decoder cls or ms"
             )
         first = self.ms.generate(models, sample)
         second = self.cls.generate(models, sample)

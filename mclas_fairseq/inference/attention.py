@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from mclas_fairseq.corpus.tokenizers import Tokenizer
 from mclas_fairseq.errors import ConfigError
-from mclas_fairseq.summarization.task import CrossLingualSummarizationTask
+from mclas_fairseq.summarization.base_task import SummarizationTask
 
 Matrix = npt.NDArray[np.float32]
 
@@ -145,7 +145,7 @@ def _mean(layers: npt.NDArray[np.float32]) -> Matrix:
 @torch.no_grad()
 def trace_attention(
     model: nn.Module,
-    task: CrossLingualSummarizationTask,
+    task: SummarizationTask,
     src_tokens: Tensor,
     tokens: Tensor,
     *,

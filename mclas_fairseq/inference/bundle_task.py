@@ -11,6 +11,7 @@ from mclas_fairseq.data.data_bin import DataBin
 from mclas_fairseq.data.manifest import Manifest
 from mclas_fairseq.data.task_state import TaskState
 from mclas_fairseq.generation.options import DecodingOptions, Owner, of_task
+from mclas_fairseq.summarization.base_task import SummarizationTask
 from mclas_fairseq.summarization.task import (
     CrossLingualSummarizationConfig,
     CrossLingualSummarizationTask,
@@ -21,9 +22,7 @@ from mclas_fairseq.vhm.task import (
 )
 
 
-def build_task(
-    folder: Path, config: BundleConfig, options: DecodingOptions
-) -> CrossLingualSummarizationTask:
+def build_task(folder: Path, config: BundleConfig, options: DecodingOptions) -> SummarizationTask:
     """Build the task of a bundle that was checked.
 
     Args:
@@ -74,9 +73,7 @@ def _data_bin(folder: Path, config: BundleConfig) -> DataBin:
     return data_bin
 
 
-def _task(
-    data_bin: DataBin, config: BundleConfig, options: DecodingOptions
-) -> CrossLingualSummarizationTask:
+def _task(data_bin: DataBin, config: BundleConfig, options: DecodingOptions) -> SummarizationTask:
     common: dict[str, Any] = {
         "data": str(data_bin.folder),
         "target_lang": config.target_lang,

@@ -25,7 +25,7 @@ from mclas_fairseq.data.manifest import Manifest
 from mclas_fairseq.errors import CheckpointError, ConfigError
 from mclas_fairseq.generation.options import DecodingOptions, of_task
 from mclas_fairseq.inference.bundle_task import build_task
-from mclas_fairseq.summarization.task import CrossLingualSummarizationTask
+from mclas_fairseq.summarization.base_task import SummarizationTask
 from mclas_fairseq.vhm.task import MultitaskSummarizationTask
 
 logger = logging.getLogger(__name__)
@@ -51,7 +51,7 @@ class LoadedSystem:
     """
 
     models: Sequence[nn.Module]
-    task: CrossLingualSummarizationTask
+    task: SummarizationTask
     precision: str
     options: DecodingOptions
 
@@ -158,9 +158,9 @@ def _from_fairseq(
     models, config, task = checkpoint_utils.load_model_ensemble_and_task(
         [str(checkpoint) for checkpoint in checkpoints], arg_overrides=overrides, state=state
     )
-    if not isinstance(task, CrossLingualSummarizationTask):
+    if not isinstance(task, SummarizationTask):
         raise CheckpointError(
-            f"checkpoint {checkpoints[0]}: it must be one of task cross_lingual_summarization, "
+            f"checkpoint {checkpoints[0]}: it must be of a task of this package, "
             f"found {type(task).__name__}"
         )
     check_generate_task(options, several=isinstance(task, MultitaskSummarizationTask))
@@ -222,9 +222,7 @@ def load_bundle(
     return LoadedSystem([model], task, config.precision, options)
 
 
-def _build_model(
-    folder: Path, config: BundleConfig, task: CrossLingualSummarizationTask
-) -> nn.Module:
+def _build_model(folder: Path, config: BundleConfig, task: SummarizationTask) -> nn.Module:
     weights = read_weights(folder, config.tied_weights)
     try:
         model: Any = task.build_model(config.model_args(weights), from_checkpoint=True)

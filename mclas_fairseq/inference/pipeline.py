@@ -68,7 +68,7 @@ class PipelineLanguages:
         if self.source == self.target:
             raise ConfigError(
                 f"languages: documents and summaries must be in two languages, both are in "
-                f"{self.source}; change --source-lang or --target-lang, or use mclas summarize"
+                f"{self.source}; give another language, or summarize without a translator"
             )
 
 
@@ -184,7 +184,7 @@ def monolingual(summarizer: Summarizer, pipeline: str) -> str:
     language = summarizer.source_lang
     if language not in summarizer.languages:
         raise ConfigError(
-            f"mclas pipeline {pipeline}: its summarizer must write in the language that it reads, "
+            f"pipeline {pipeline}: its summarizer must write in the language that it reads, "
             f"{language}, this one writes {', '.join(summarizer.languages)}; give a checkpoint "
             "trained with --target-layout ms, or --summary-decoder ms for one of ncls_ms"
         )
@@ -203,8 +203,8 @@ def _translate(
     cut = sum(translation.cut for translation in found)
     if cut:
         logger.warning(
-            "%d of %d lines were longer than the translator takes and are cut; raise "
-            "--translator-max-source-tokens",
+            "%d of %d lines were longer than the translator takes and are cut; raise its longest "
+            "source",
             *(cut, len(lines)),
         )
     texts = (translation.text for translation in found)

@@ -31,8 +31,8 @@ from mclas_fairseq.generation.options import DecodingOptions
 from mclas_fairseq.inference.attention import SummaryAttention, trace_attention
 from mclas_fairseq.inference.loading import Device, LoadedSystem, load_bundle, load_checkpoints
 from mclas_fairseq.inference.results import Hypothesis, Summary
+from mclas_fairseq.summarization.base_task import SummarizationTask
 from mclas_fairseq.summarization.search import decoding_models
-from mclas_fairseq.summarization.task import CrossLingualSummarizationTask
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ class Summarizer:
     def __init__(
         self,
         models: Sequence[torch.nn.Module],
-        task: CrossLingualSummarizationTask,
+        task: SummarizationTask,
         options: DecodingOptions,
     ):
         self.models = list(models)

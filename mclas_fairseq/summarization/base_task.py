@@ -1,18 +1,18 @@
-"""Task `cross_lingual_summarization`: one corpus of documents with summaries in two languages.
+"""What the tasks of summarization share: data-bin, languages, search, validation, checkpoints.
 
-Ties the data-bin, the target layout, the subset of a low-resource run, the language vocabularies
-and the restricted search together; nothing numeric happens here. Bai et al. (2021), ACL 2021.
+A task of one method adds which data it loads and what of it is trained and decoded:
+`summarization/task.py` (one corpus, several layouts), `vhm/task.py` (several corpora at once).
 """
 
 import argparse
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Optional
 
 import torch
-from fairseq.data import Dictionary, ListDataset
-from fairseq.dataclass import FairseqDataclass
-from fairseq.tasks import FairseqTask, register_task
+from fairseq.data import Dictionary
+from fairseq.tasks import FairseqTask
 from torch import Tensor
 
 from mclas_fairseq.checkpoints.mbart import start_from_mbart
@@ -20,7 +20,6 @@ from mclas_fairseq.data.data_bin import DataBin
 from mclas_fairseq.data.indexed_dictionary import load_dictionary
 from mclas_fairseq.data.layouts import DecoderChoice, Layout
 from mclas_fairseq.data.setting import Setting
-from mclas_fairseq.data.summary_dataset import RowsDataset, SummaryDataset
 from mclas_fairseq.data.summary_text import SummaryText
 from mclas_fairseq.errors import ConfigError
 from mclas_fairseq.generation.options import DecodingOptions
@@ -30,15 +29,8 @@ from mclas_fairseq.modules.frozen_updates import drop_frozen_gradients
 from mclas_fairseq.modules.parameter_groups import mark_groups
 from mclas_fairseq.scoring.feed import ScoringFeed
 from mclas_fairseq.scoring.validation import ValidationRouge, reduce_rouge
-from mclas_fairseq.summarization.loading import (
-    keep_subset,
-    load_documents,
-    load_examples,
-    train_subset,
-)
 from mclas_fairseq.summarization.options import (
     CrossLingualSummarizationConfig,
-    refuse_constraints,
     refuse_encoder,
 )
 from mclas_fairseq.summarization.pretrained import recall_pretrained
@@ -47,25 +39,30 @@ from mclas_fairseq.summarization.search import SearchBuilder, check_decoder
 from mclas_fairseq.summarization.state import (
     compare,
     read_state,
-    refuse_multitask,
     setting_of,
     state_of,
 )
 from mclas_fairseq.summarization.targets import choose_targets
 
-__all__ = ["CrossLingualSummarizationConfig", "CrossLingualSummarizationTask"]
 
+class SummarizationTask(FairseqTask):
+    """Documents of a data-bin, and summaries of them in one or several languages.
 
-@register_task("cross_lingual_summarization", dataclass=CrossLingualSummarizationConfig)
-class CrossLingualSummarizationTask(FairseqTask):
-    """Summarization from one data-bin: monolingual, cross-lingual, or both in one of two ways."""
+    Attributes:
+        data_bin: documents, summaries, dictionary and tokenizer.
+        decoding: how summaries are searched for, where a call says nothing else.
+        source_lang: language of the documents.
+        targets: languages of the cross-lingual summaries.
+        vocabularies: by language the dictionary ids that its summaries may hold, as they are asked
+            for or a checkpoint brings them.
+        subset_ids: ids of the training subset, empty for all.
+    """
 
     def __init__(self, cfg: CrossLingualSummarizationConfig, data_bin: DataBin):
         super().__init__(cfg)
         self.data_bin = data_bin
         self.dictionary = data_bin.dictionary
         self.dictionary_sha256 = data_bin.manifest.dictionary_sha256
-        self.layout = Layout(str(cfg.target_layout))
         self.decoding = DecodingOptions.of(cfg)
         self.source_lang, self.targets = choose_targets(cfg, data_bin)
         self.max_source_positions = cfg.max_source_positions
@@ -79,12 +76,12 @@ class CrossLingualSummarizationTask(FairseqTask):
         self._state_loaded = False
 
     @classmethod
-    def setup_task(cls, cfg: Any, **kwargs: Any) -> "CrossLingualSummarizationTask":
+    def setup_task(cls, cfg: Any, **kwargs: Any) -> "SummarizationTask":
         """Open the data-bin that `data` names."""
         if not cfg.data:
             raise ConfigError(
-                "task cross_lingual_summarization: it needs a data-bin, none was given; "
-                "name the folder that mclas prepare wrote"
+                f"task {getattr(cfg, '_name', None) or cls.__name__}: it needs a data-bin, none "
+                "was given; name the folder that mclas prepare wrote"
             )
         return cls(cfg, DataBin.open(Path(cfg.data)))
 
@@ -115,16 +112,36 @@ class CrossLingualSummarizationTask(FairseqTask):
         """Longest source and target, in tokens."""
         return self.max_source_positions, self.max_target_positions
 
+    # -- what is trained and what is written ----------------------------------------------------
+
+    @property
+    @abstractmethod
+    def layout(self) -> Layout:
+        """Which summaries a hypothesis holds."""
+
+    @property
+    @abstractmethod
+    def trained_layout(self) -> Layout:
+        """Which summaries a target of training holds; it travels with a checkpoint."""
+
     @property
     def setting(self) -> Setting:
         """What is written of which documents, as it stands now."""
+        return self._setting(self.layout)
+
+    @property
+    def trained(self) -> Setting:
+        """What a model is trained to write, as it stands now."""
+        return self._setting(self.trained_layout)
+
+    def _setting(self, layout: Layout) -> Setting:
         limits = self.max_source_positions, self.max_target_positions
-        return Setting(self.data_bin, self.layout, self.source_lang, self.targets, *limits)
+        return Setting(self.data_bin, layout, self.source_lang, self.targets, *limits)
 
     @property
     def target_lang(self) -> str:
         """Language of the cross-lingual summaries, the first where there are several."""
-        return self.setting.target_lang
+        return self.trained.target_lang
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -134,7 +151,7 @@ class CrossLingualSummarizationTask(FairseqTask):
     @property
     def summary_languages(self) -> tuple[str, ...]:
         """Languages of the summaries that the model is trained on, in order."""
-        return self.setting.languages
+        return self.trained.languages
 
     @property
     def decoder_choice(self) -> DecoderChoice:
@@ -153,41 +170,6 @@ class CrossLingualSummarizationTask(FairseqTask):
         """
         self.targets = self.targets.write(languages)
 
-    def load_dataset(
-        self,
-        split: str,
-        combine: bool = False,
-        task_cfg: Optional[FairseqDataclass] = None,
-        **kwargs: Any,
-    ) -> None:
-        """Load a split with the targets of the layout; for fairseq-generate, every document."""
-        subset = train_subset(self.cfg, split)
-        if "epoch" in kwargs:  # training and validation name one
-            loaded = load_examples(self.setting, split, subset)
-        else:
-            loaded = load_documents(self.setting, split, self.decoder_choice, subset)
-        self.datasets[split] = loaded.dataset
-        if subset is not None:
-            self.subset_ids = loaded.ids
-            self.vocabularies.update(keep_subset(self.setting, loaded, Path(self.cfg.save_dir)))
-        for language in self.summary_languages:
-            self.vocabulary(language)  # a missing one must not show when the checkpoint is saved
-
-    def build_dataset_for_inference(
-        self, src_tokens: Sequence[Tensor], src_lengths: Sequence[int], **kwargs: Any
-    ) -> SummaryDataset:
-        """Wrap encoded documents, each closed by EOS; they are cut like those of a data-bin."""
-        refuse_constraints(kwargs.get("constraints"))
-        encoded = ListDataset(list(src_tokens), [int(length) for length in src_lengths])
-        if self.targets.several:
-            return self.setting.many_targets().for_inference(encoded, len(src_tokens))
-        documents = self.inference_documents(encoded)
-        return SummaryDataset(documents, None, self.dictionary, shuffle=False)
-
-    def inference_documents(self, encoded: ListDataset) -> RowsDataset:
-        """Encoded documents as the model reads them: cut."""
-        return self.setting.documents(encoded)
-
     def build_tokenizer(self, args: Any) -> None:
         """No separate tokenizer: the data-bin's does both steps, see `build_bpe`."""
         refuse_encoder(args, "--tokenizer")
@@ -201,7 +183,7 @@ class CrossLingualSummarizationTask(FairseqTask):
 
     def summary_masks(self, target: Tensor) -> dict[str, Tensor]:
         """Which positions of a target (B, T_tgt) belong to `S^A` ("ms") and to `S^B` ("cls")."""
-        return self.setting.masks(target)
+        return self.trained.masks(target)
 
     def summary_text(self) -> SummaryText:
         """What turns documents to tokens and hypotheses to summaries."""
@@ -299,7 +281,7 @@ class CrossLingualSummarizationTask(FairseqTask):
     def state_dict(self) -> dict[str, Any]:
         """Layout, languages, limits, subset and language vocabularies, as plain values."""
         vocabularies = {code: self.vocabulary(code) for code in self.summary_languages}
-        return state_of(self.setting, vocabularies, self.subset_ids).to_dict()
+        return state_of(self.trained, vocabularies, self.subset_ids).to_dict()
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take over what the checkpoint was trained with; it wins over the flags.
@@ -310,20 +292,22 @@ class CrossLingualSummarizationTask(FairseqTask):
         """
         self.check_origin(state_dict)
         state = read_state(state_dict, self.data_bin)
-        compare(self.setting, state, loaded=self._state_loaded)
+        compare(self.trained, state, loaded=self._state_loaded)
         self._state_loaded = True
-        setting = setting_of(state, self.data_bin, self.cfg)
-        self.layout, self.source_lang = setting.layout, setting.source_lang
-        self.targets = setting.targets
-        self.max_source_positions = setting.max_source_positions
-        self.max_target_positions = setting.max_target_positions
+        self.take_over(setting_of(state, self.data_bin, self.cfg))
         self.subset_ids = list(state.subset_ids)
         self.vocabularies = {code: list(entries) for code, entries in state.vocabularies.items()}
 
+    def take_over(self, setting: Setting) -> None:
+        """Make a checkpoint's setting the task's own."""
+        self.source_lang, self.targets = setting.source_lang, setting.targets
+        self.max_source_positions = setting.max_source_positions
+        self.max_target_positions = setting.max_target_positions
+
+    @abstractmethod
     def check_origin(self, state_dict: Mapping[str, Any]) -> None:
         """Check by what a checkpoint keeps that it is of this task.
 
         Raises:
-            CheckpointError: it is of `multitask_summarization`.
+            CheckpointError: it is of another.
         """
-        refuse_multitask(state_dict)

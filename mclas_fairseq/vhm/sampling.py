@@ -163,7 +163,7 @@ def with_draws(generator: Any, samples: int, reranking: str, seed: int) -> Any:
         return generator
     if not isinstance(generator, SummaryGenerator):
         raise ConfigError(
-            f"--sample-latent {samples}: references are scored with the prior means; leave out "
-            "--score-reference or --sample-latent"
+            f"--sample-latent {samples}: references are scored with the prior means, not with "
+            "draws; leave it out where references are scored"
         )
     return LatentSampler(generator, samples, reranking, seed)

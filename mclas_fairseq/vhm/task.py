@@ -24,9 +24,11 @@ from mclas_fairseq.data.language_vocabulary import LanguageVocabulary
 from mclas_fairseq.data.layouts import Layout
 from mclas_fairseq.data.split_loading import TrainSubset
 from mclas_fairseq.data.subset_file import write_train_subset
+from mclas_fairseq.data.summary_dataset import SummaryDataset
 from mclas_fairseq.errors import CheckpointError, ConfigError
 from mclas_fairseq.generation.options import DecodingOptions
-from mclas_fairseq.summarization.task import CrossLingualSummarizationTask
+from mclas_fairseq.summarization.base_task import SummarizationTask
+from mclas_fairseq.summarization.options import refuse_constraints
 from mclas_fairseq.vhm.batches import MultitaskDataset, TaggedRows, TaskDataset, TrainTask
 from mclas_fairseq.vhm.elbo import VhmElbo
 from mclas_fairseq.vhm.loading import (
@@ -52,7 +54,7 @@ __all__ = ["MultitaskSummarizationConfig", "MultitaskSummarizationTask"]
 
 
 @register_task("multitask_summarization", dataclass=MultitaskSummarizationConfig)
-class MultitaskSummarizationTask(CrossLingualSummarizationTask):
+class MultitaskSummarizationTask(SummarizationTask):
     """MT, MS and CLS together; decodes one of them.
 
     Attributes:
@@ -68,10 +70,19 @@ class MultitaskSummarizationTask(CrossLingualSummarizationTask):
         self.tags = task_tags(data_bin)
         self.choose_task(TrainTask(self.decoding.generate_task))
 
+    @property
+    def layout(self) -> Layout:
+        """What is decoded: one text, in the documents' language or in the target language."""
+        return Layout.MS if self.generate_task is TrainTask.MS else Layout.NCLS
+
+    @property
+    def trained_layout(self) -> Layout:
+        """Of CLS, by which validation and the best checkpoint are."""
+        return Layout.NCLS
+
     def choose_task(self, task: TrainTask) -> None:
         """Say what is decoded."""
         self.generate_task = task
-        self.layout = Layout.MS if task is TrainTask.MS else Layout.NCLS
 
     def decode_with(self, options: DecodingOptions) -> None:
         """Search in this way, and make of documents what the options say, from now on."""
@@ -149,9 +160,13 @@ class MultitaskSummarizationTask(CrossLingualSummarizationTask):
             self.subset_ids = [ids[row] for row in parts[cls].rows]
             write_train_subset(Path(self.cfg.save_dir), self.subset_ids)
 
-    def inference_documents(self, encoded: ListDataset) -> TaggedRows:
-        """Encoded documents behind the tag of what is decoded."""
-        return TaggedRows(
+    def build_dataset_for_inference(
+        self, src_tokens: Sequence[Tensor], src_lengths: Sequence[int], **kwargs: Any
+    ) -> SummaryDataset:
+        """Wrap encoded documents, each closed by EOS, behind the tag of what is decoded."""
+        refuse_constraints(kwargs.get("constraints"))
+        encoded = ListDataset(list(src_tokens), [int(length) for length in src_lengths])
+        documents = TaggedRows(
             encoded,
             range(len(encoded)),
             self.max_source_positions,
@@ -159,6 +174,7 @@ class MultitaskSummarizationTask(CrossLingualSummarizationTask):
             self.tags[self.generate_task],
             self.data_bin.language_id(self.source_lang),
         )
+        return SummaryDataset(documents, None, self.dictionary, shuffle=False)
 
     # -- what is trained ------------------------------------------------------------------------
 
@@ -258,11 +274,8 @@ class MultitaskSummarizationTask(CrossLingualSummarizationTask):
             CheckpointError: the checkpoint is of another task, or did not learn what is to be
                 decoded; see also `cross_lingual_summarization`.
         """
-        # What a checkpoint has is compared with what is trained, not with what is decoded.
-        self.layout = Layout.NCLS
         super().load_state_dict(state_dict)
         self.train_tasks = tuple(TrainTask(name) for name in state_dict["train_tasks"])
-        self.choose_task(self.generate_task)
 
     def check_origin(self, state_dict: Mapping[str, Any]) -> None:
         """Check by what a checkpoint keeps that it is of this task and learned what is decoded.

@@ -196,8 +196,8 @@ def test_the_grammar_does_not_depend_on_the_side_of_the_padding(world: Any) -> N
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"lm_model": torch.nn.Identity()}, "--lm-path: a language model's scores cannot be added"),
-        ({"match_source_len": True}, "--match-source-len: a summary's length cannot be its"),
+        ({"lm_model": torch.nn.Identity()}, "language model: its scores cannot be added"),
+        ({"match_source_len": True}, "length of the source: a summary's length cannot be"),
         (
             {"length_penalty": "none"},
             "--length-penalty: it must be one of fairseq, gnmt, met",
@@ -217,7 +217,7 @@ def test_options_that_cannot_be_followed_are_refused(
 
 def test_a_search_that_lets_hypotheses_run_on_is_refused(world: Any) -> None:
     strategy = DiverseBeamSearch(world.dictionary, num_groups=2, diversity_strength=0.5)
-    with pytest.raises(ConfigError, match="met DiverseBeamSearch; leave out --diverse-beam-groups"):
+    with pytest.raises(ConfigError, match="met DiverseBeamSearch; choose one of them"):
         world.search([world.model(1)], world.grammar(), search_strategy=strategy)
 
 

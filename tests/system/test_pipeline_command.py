@@ -129,7 +129,7 @@ def test_nothing_half_written_is_left_when_the_translator_loses_a_line(
         (("--nbest", 2), "--nbest 2: a pipeline goes on with the best hypothesis alone"),
         (("--batch-size", 0), "--batch-size 0: it must be at least 1"),
         (("--translator", "google:x"), "translator 'google:x': must be one of fairseq:"),
-        (("--target-lang", "en"), "both are in en; change --source-lang or --target-lang"),
+        (("--target-lang", "en"), "both are in en; give another language"),
         (("--target-lang", "xx-yy-zz"), "language code 'xx-yy-zz'"),
         (("--model", "bundle"), "--model: a bundle brings all it needs"),
     ],

@@ -196,7 +196,7 @@ def test_score_reference_scores_the_targets_of_either_decoder(toy: "Toy", traine
         "--summary-decoder", "both", *toy.search,
     )  # fmt: skip
     assert isinstance(error, ConfigError)
-    assert "--score-reference cannot score the two as one" in str(error)
+    assert "references of the two are not scored as one" in str(error)
 
 
 @pytest.mark.parametrize("decoder", ["ms", "both"])
