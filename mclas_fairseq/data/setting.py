@@ -8,13 +8,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
-from fairseq.data import ListDataset
 from torch import Tensor
 
 from mclas_fairseq.data.data_bin import DataBin
+from mclas_fairseq.data.examples import Examples
 from mclas_fairseq.data.layouts import DecoderChoice, Layout, first_summary_mask
-from mclas_fairseq.data.many_targets import ManyTargets
-from mclas_fairseq.data.summary_dataset import RowsDataset, TargetSpec
+from mclas_fairseq.data.summary_dataset import TargetSpec
 from mclas_fairseq.data.summary_text import SummaryText
 from mclas_fairseq.data.target_languages import TargetLanguages
 
@@ -71,22 +70,16 @@ class Setting:
     def masks(self, target: Tensor) -> dict[str, Tensor]:
         """Which positions of a target (B, T_tgt) belong to `S^A` ("ms") and to `S^B` ("cls")."""
         if self.layout is Layout.MCLAS:
-            separators = list(self.targets.symbols.values()) or self.data_bin.separator
-            first = first_summary_mask(target, separators)
+            first = first_summary_mask(target, list(self.targets.symbols.values()))
             return {"ms": first, "cls": ~first}
         name = "ms" if self.layout is Layout.MS else "cls"
         return {name: torch.ones_like(target, dtype=torch.bool)}
 
     def text(self, languages: Sequence[str]) -> SummaryText:
         """What turns documents to tokens, and hypotheses to summaries in these languages."""
-        return SummaryText(self.data_bin, self.source_lang, languages, self.targets.symbols)
-
-    def documents(self, encoded: ListDataset) -> RowsDataset:
-        """Encoded documents as a model reads them: cut."""
-        eos = self.data_bin.dictionary.eos()
-        language_id = self.data_bin.language_id(self.source_lang)
-        rows = range(len(encoded))
-        return RowsDataset(encoded, rows, self.max_source_positions, eos, language_id)
+        # In layout ms no target language is written, whichever was named.
+        symbols = {} if self.layout is Layout.MS else self.targets.symbols
+        return SummaryText(self.data_bin, self.source_lang, languages, symbols)
 
     def target_spec(self) -> TargetSpec:
         """Symbols and longest length of a training target."""
@@ -96,9 +89,9 @@ class Setting:
             max_positions=self.max_target_positions,
         )
 
-    def many_targets(self) -> ManyTargets:
-        """What makes examples in several target languages."""
-        return ManyTargets(
+    def examples(self) -> Examples:
+        """What makes examples of rows of the data-bin."""
+        return Examples(
             self.data_bin,
             self.layout,
             self.source_lang,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mclas_fairseq.corpus.subsets import draw_subset
-from mclas_fairseq.data.data_bin import DOCUMENT_SIDE, DataBin, summary_side
+from mclas_fairseq.data.data_bin import DataBin, summary_side
 from mclas_fairseq.data.language_vocabulary import LanguageVocabulary
 from mclas_fairseq.data.summary_dataset import (
     LayoutDataset,
@@ -46,73 +46,6 @@ def rows_with_summaries(data_bin: DataBin, split: str, languages: Sequence[str])
         else:
             present &= np.asarray(side.sizes) > 1  # a lone EOS stands for an absent summary
     return np.flatnonzero(present)
-
-
-def load_split(
-    data_bin: DataBin,
-    split: str,
-    *,
-    languages: Sequence[str],
-    triple: tuple[str, str],
-    max_source_positions: int,
-    target_spec: TargetSpec,
-    subset: TrainSubset | None = None,
-    every_document: bool = False,
-    apart: bool = False,
-) -> LoadedSplit:
-    """Load the documents of a split with targets in `languages`.
-
-    Records without one of the summaries are left out and counted. With `every_document` they are
-    kept, their targets holding the summaries that are there, and a split without any summary is
-    loaded without targets: whatever the layout, the same documents are summarized.
-
-    Args:
-        data_bin: where from.
-        split: train, valid or test.
-        languages: languages of the summaries of the layout, in order.
-        triple: source and target language; a subset is drawn from records that have both summaries.
-        max_source_positions: longest document in tokens, EOS included.
-        target_spec: symbols and longest target.
-        subset: the low-resource sample to train on.
-        every_document: the split is to be summarized, not to train or validate on.
-        apart: give `S^A` a target of its own beside that of `S^B`; not with `every_document`.
-
-    Raises:
-        DataError: the split is missing, or has no record that serves the layout.
-        ConfigError: the subset is larger than what there is.
-    """
-    ids = data_bin.ids(split)
-    if subset is not None:
-        rows = subset_rows(data_bin, split, triple, subset)
-    else:
-        rows = served_rows(data_bin, split, languages, every_document)
-    documents = data_bin.side(split, DOCUMENT_SIDE)
-    if documents is None:
-        raise DataError(f"data-bin {data_bin.folder}: split {split!r} has no documents")
-    sources = RowsDataset(
-        documents, rows, max_source_positions, target_spec.eos, data_bin.language_id(triple[0])
-    )
-    targets, ms_targets = None, None
-    sides = [data_bin.side(split, summary_side(language)) for language in languages]
-    there = [side for side in sides if side is not None and (np.asarray(side.sizes) > 1).any()]
-    if there and apart:
-        ms_targets = LayoutDataset(there[:1], rows, target_spec)
-        log_cut_targets(split, ms_targets, target_spec)
-        there = there[1:]
-    if there:
-        targets = LayoutDataset(there, rows, target_spec)
-        log_cut_targets(split, targets, target_spec)
-    log_truncation(split, sources)
-    dataset = SummaryDataset(
-        sources,
-        targets,
-        data_bin.dictionary,
-        shuffle=split == "train",
-        split=split,
-        ms_targets=ms_targets,
-        starts=(data_bin.start(languages[-1 if apart else 0]), data_bin.start(languages[0])),
-    )
-    return LoadedSplit(dataset, [ids[row] for row in rows])
 
 
 def count_vocabulary(

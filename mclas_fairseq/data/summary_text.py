@@ -30,7 +30,8 @@ class SummaryText:
         source_lang: language of the documents.
         languages: languages of the summaries in a hypothesis, in order; with several target
             languages of all hypotheses.
-        targets: ids of the separators of several target languages, by language.
+        targets: ids of the separators of the target languages, by language; none where none of
+            them is written.
     """
 
     def __init__(
@@ -55,7 +56,7 @@ class SummaryText:
         fairseq calls this for hypotheses and for documents alike. Without a separator the pieces
         are read in the language of the last summary.
         """
-        if self.targets:
+        if len(self.targets) > 1:
             return self._decode_of_several(text)
         halves = text.split(SEPARATOR)
         languages = self.languages[-len(halves) :]
@@ -113,15 +114,13 @@ class SummaryText:
 
     def _parts(self, tokens: Sequence[int]) -> list[tuple[str, list[int]]]:
         """Language of each summary of a hypothesis (T_tgt,), and places of its tokens."""
-        eos, languages = self.data_bin.dictionary.eos(), self.languages
-        if not self.targets:
-            separator, summaries = self.data_bin.separator, len(languages)
-        else:
+        languages, separator, opened = self.languages, self.data_bin.separator, False
+        if len(self.targets) > 1:
             target = self._target_of(tokens)
-            separator, summaries = self.targets[target], 2
-            # In layout ncls the separator stands before the only summary.
-            two = self.source_lang in languages
-            languages = (self.source_lang, target) if two else (target,)
+            separator = self.targets[target]
+            languages = tuple(code for code in languages if code in (self.source_lang, target))
+            opened = len(languages) == 1  # by the separator, which tells the language
+        eos, summaries = self.data_bin.dictionary.eos(), len(languages) + opened
         parts = split_places(tokens, separator=separator, eos=eos, summaries=summaries)
         return list(zip(languages, parts[-len(languages) :], strict=True))
 

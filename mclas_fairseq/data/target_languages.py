@@ -3,16 +3,17 @@
 One decoder can serve several target languages. A separator of its own then announces each
 (`[LSEP:de]`, `[LSEP:zh]`): in layout mclas it stands between the two summaries, in layout ncls it
 is what the decoder reads first, in the place of BOS. No paper of those behind this package does it.
-With one target language there is one separator, `[LSEP]`, and BOS.
+One target language is one of several: its separator is `[LSEP]`, and the decoder reads BOS first.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, Optional
 
 import torch
 from torch import Tensor
 
+from mclas_fairseq.data.layouts import Layout
 from mclas_fairseq.errors import ConfigError
 
 ALL = "all"
@@ -26,17 +27,21 @@ class TargetLanguages:
         trained: languages that the decoder learns, or has learned (Z of them). The number of a
             language is its place among them.
         written: those of them that are to be written, in the order in which they were asked for.
-        symbols: dictionary id of each trained language's separator; empty with one language.
+        symbols: dictionary id of each trained language's separator.
     """
 
     trained: tuple[str, ...]
     written: tuple[str, ...]
-    symbols: dict[str, int] = field(default_factory=dict)
+    symbols: dict[str, int]
 
     @property
     def several(self) -> bool:
         """Whether the decoder must be told which language to write."""
         return len(self.trained) > 1
+
+    def opens(self, layout: Layout) -> bool:
+        """Whether a language's separator is what the decoder reads first, in the place of BOS."""
+        return self.several and layout is Layout.NCLS
 
     @property
     def first(self) -> str:

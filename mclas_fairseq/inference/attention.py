@@ -178,7 +178,7 @@ def trace_attention(
     dictionary = task.dictionary
     # A pretrained encoder puts a token before the document, and hands on what it read.
     read = encoded["src_tokens"][0] if encoded["src_tokens"] else src_tokens
-    separators = [task.data_bin.separator, *task.targets.symbols.values()]
+    separators = list(task.targets.symbols.values())
     separator = torch.isin(tokens, tokens.new_tensor(separators)).nonzero().flatten().tolist()
     return SummaryAttention(
         document=[dictionary[index] for index in read[0].tolist()],

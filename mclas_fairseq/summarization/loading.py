@@ -5,13 +5,12 @@ from pathlib import Path
 from typing import Any, Optional
 
 from mclas_fairseq.corpus.generation_log import GenerationRun, describe_run
-from mclas_fairseq.data.layouts import DecoderChoice, Layout
+from mclas_fairseq.data.layouts import DecoderChoice
 from mclas_fairseq.data.setting import Setting
 from mclas_fairseq.data.split_loading import (
     LoadedSplit,
     TrainSubset,
     count_vocabulary,
-    load_split,
 )
 from mclas_fairseq.data.subset_file import write_train_subset
 
@@ -27,18 +26,7 @@ def train_subset(cfg: Any, split: str) -> Optional[TrainSubset]:
 
 def load_examples(setting: Setting, split: str, subset: Optional[TrainSubset]) -> LoadedSplit:
     """Load what is trained or validated on: documents with all summaries of the layout."""
-    if setting.targets.several:
-        return setting.many_targets().load(split, subset)
-    return load_split(
-        setting.data_bin,
-        split,
-        languages=setting.languages,
-        triple=(setting.source_lang, setting.target_lang),
-        max_source_positions=setting.max_source_positions,
-        target_spec=setting.target_spec(),
-        subset=subset,
-        apart=setting.layout is Layout.NCLS_MS,
-    )
+    return setting.examples().load(split, subset)
 
 
 def load_documents(
@@ -49,19 +37,7 @@ def load_documents(
     Says in the log what will be written, which is how logs of generation are read.
     """
     languages, targets = setting.written(decoder), setting.targets
-    if targets.several:
-        loaded = setting.many_targets().load(split, subset, every_document=True)
-    else:
-        loaded = load_split(
-            setting.data_bin,
-            split,
-            languages=languages,
-            triple=(setting.source_lang, setting.target_lang),
-            max_source_positions=setting.max_source_positions,
-            target_spec=setting.target_spec(),
-            subset=subset,
-            every_document=True,
-        )
+    loaded = setting.examples().load(split, subset, decoder=decoder)
     written = targets.written if targets.several else ()
     run = GenerationRun(split, languages, len(loaded.ids), written)
     logger.info("%s", describe_run(run))

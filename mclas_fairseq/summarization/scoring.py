@@ -87,6 +87,4 @@ def without_repeats(summaries: dict[str, Any], targets: TargetLanguages) -> dict
     Each document has one of them for each target language; it is scored once.
     """
     target = list(summaries)[-1]
-    if not targets.several or target == targets.first:
-        return summaries
-    return {target: summaries[target]}
+    return summaries if target == targets.first else {target: summaries[target]}

@@ -71,13 +71,12 @@ class SearchBuilder:
             languages = setting.layout.written(setting.source_lang, target, decoder)
             return [self.vocabulary(language) for language in languages]
 
-        separator = setting.data_bin.separator
         return build_summary_generator(
             self.base_build,
             decoding_models(models, setting.layout, decoder),
             args,
             dictionary=setting.data_bin.dictionary,
-            plans=plan_contents(setting.targets, setting.layout, separator, vocabularies),
+            plans=plan_contents(setting.targets, setting.layout, vocabularies),
             options=DecodingOptions.of(args, self.options),
             text=setting.text(setting.written(decoder)),
             extra_kwargs={"bos": setting.start(decoder), **extra_kwargs},
@@ -87,7 +86,6 @@ class SearchBuilder:
 def plan_contents(
     targets: TargetLanguages,
     layout: Layout,
-    separator: int,
     vocabularies: Callable[[str], Sequence[Sequence[int]]],
 ) -> list[PlanContent]:
     """How a hypothesis in each trained target language is written, by number.
@@ -95,16 +93,13 @@ def plan_contents(
     Args:
         targets: the languages.
         layout: with several of them, mclas or ncls.
-        separator: id of `[LSEP]`.
         vocabularies: of a target language, what each summary of a hypothesis may hold.
     """
-    if not targets.several:
-        return [PlanContent(vocabularies(targets.trained[0]), separator)]
+    opens = targets.opens(layout)
     plans = []
     for language in targets.trained:
         symbol = targets.symbols[language]
-        start = None if layout is Layout.MCLAS else symbol
-        plans.append(PlanContent(vocabularies(language), symbol, start))
+        plans.append(PlanContent(vocabularies(language), symbol, symbol if opens else None))
     return plans
 
 

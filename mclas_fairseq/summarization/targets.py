@@ -51,8 +51,9 @@ def several_targets(data_bin: DataBin, languages: Sequence[str]) -> TargetLangua
         DataError: the dictionary lacks the separator of one of several.
     """
     trained = tuple(languages)
-    symbols = {}
-    if len(trained) > 1:
+    if len(trained) == 1:
+        symbols = {trained[0]: data_bin.separator}
+    else:
         symbols = {language: data_bin.target_separator(language) for language in trained}
     return TargetLanguages(trained, trained, symbols)
 

@@ -74,10 +74,7 @@ class CrossLingualSummarizationTask(SummarizationTask):
         """Wrap encoded documents, each closed by EOS; they are cut like those of a data-bin."""
         refuse_constraints(kwargs.get("constraints"))
         encoded = ListDataset(list(src_tokens), [int(length) for length in src_lengths])
-        if self.targets.several:
-            return self.setting.many_targets().for_inference(encoded, len(src_tokens))
-        documents = self.setting.documents(encoded)
-        return SummaryDataset(documents, None, self.dictionary, shuffle=False)
+        return self.setting.examples().for_inference(encoded, len(encoded))
 
     def take_over(self, setting: Setting) -> None:
         """Make a checkpoint's setting the task's own, its layout too."""
