@@ -20,6 +20,7 @@ from mclas_fairseq.data.data_bin import DataBin
 from mclas_fairseq.data.indexed_dictionary import load_dictionary
 from mclas_fairseq.data.layouts import DecoderChoice, Layout
 from mclas_fairseq.data.setting import Setting
+from mclas_fairseq.data.summary_dataset import SummaryDataset
 from mclas_fairseq.data.summary_text import SummaryText
 from mclas_fairseq.errors import ConfigError
 from mclas_fairseq.generation.options import DecodingOptions
@@ -169,6 +170,12 @@ class SummarizationTask(FairseqTask):
             ConfigError: the checkpoint was not trained to write one of them.
         """
         self.targets = self.targets.write(languages)
+
+    @abstractmethod
+    def build_dataset_for_inference(
+        self, src_tokens: Sequence[Tensor], src_lengths: Sequence[int], **kwargs: Any
+    ) -> SummaryDataset:
+        """Wrap encoded documents, each closed by EOS; they are cut like those of a data-bin."""
 
     def build_tokenizer(self, args: Any) -> None:
         """No separate tokenizer: the data-bin's does both steps, see `build_bpe`."""

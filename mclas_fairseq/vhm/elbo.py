@@ -187,7 +187,8 @@ class VhmElbo(FairseqCriterion):
     def _hits(self, model: Any, net_output: Any, target: Tensor) -> Tensor:
         """How many tokens of targets (B, T_tgt) are the likeliest where they stand, a scalar."""
         likeliest = model.get_normalized_probs(net_output, log_probs=True).argmax(dim=-1)
-        return (likeliest.eq(target) & target.ne(self.padding_idx)).sum()
+        hits: Tensor = (likeliest.eq(target) & target.ne(self.padding_idx)).sum()
+        return hits
 
     def _is_time_to_look(self, update: int) -> bool:
         since = update - (0 if self.weight.annealing == "constant" else self.weight.updates)
