@@ -36,6 +36,7 @@ class ReferenceScorer:
         targets = [[utils.strip_pad(row, pad)] for row in sample["target"]]
         if self.generator.model.grammar.start is not None:
             starts = torch.as_tensor(self.generator.starts(sample.get("target_lang")))
+            # () or B -> B: what each row is given
             first = starts.expand(len(targets))
             targets = [
                 [torch.cat([start.to(one).view(1), one])]

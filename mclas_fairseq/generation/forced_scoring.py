@@ -61,6 +61,7 @@ def score_hypotheses(
         return [[] for _ in hypotheses]
     device = sample["net_input"]["src_tokens"].device
     counts = torch.tensor([len(ofdocument) for ofdocument in hypotheses], device=device)
+    # B -> N: the document of each sequence
     order = torch.arange(len(hypotheses), device=device).repeat_interleave(counts)
     encoder_outs = ensemble.reorder_encoder_out(
         ensemble.forward_encoder(with_plans(sample)["net_input"]), order
@@ -76,6 +77,7 @@ def score_hypotheses(
     scores = scores * generator.repetition.factors(targets)
     if given:
         first = torch.stack([tokens[0] for tokens in flat]).to(device)
+        # N x 1 and N x T_tgt -> N x (1 + T_tgt)
         scores = torch.cat([_score_of_given(first, starts[:, 0]), scores], dim=1)
     rows = iter(zip(scores, flat, strict=True))
     return [[_forced_score(generator, *next(rows), given) for _ in group] for group in hypotheses]
@@ -84,6 +86,7 @@ def score_hypotheses(
 def _score_of_given(found: Tensor, expected: Tensor) -> Tensor:
     """0 where the first symbol (N,) is the one that the decoder was given, else -inf: (N, 1)."""
     zeros = torch.zeros(found.numel(), 1, device=found.device)
+    # N -> N x 1
     return zeros.masked_fill_(found.ne(expected).unsqueeze(1), -torch.inf)
 
 
@@ -109,5 +112,6 @@ def _log_probs(
             model.get_normalized_probs((logits.div_(temperature), extra), log_probs=True).float()
         )
     # The mean of the models' probabilities but for 1 / len(each), which the restriction cancels.
+    # models x N x T_tgt x V -> N x T_tgt x V
     average = each[0] if len(each) == 1 else torch.logsumexp(torch.stack(each), dim=0)
     return ensemble.restrict(average, ensemble.states(inputs, encoder_outs))

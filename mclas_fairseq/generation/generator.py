@@ -150,6 +150,7 @@ class SummaryGenerator(SequenceGenerator):
         starts = self.starts(sample["net_input"].get(PLANS))
         given: Any = starts if bos_token is None else bos_token
         if isinstance(given, Tensor):
+            # B -> B * beam: a document's hypotheses stand together
             given = given.repeat_interleave(self.beam_size)
         call = self._for_one_call(prefixed=prefix_tokens is not None)
         found: list[list[Hypothesis]] = SequenceGenerator._generate(
@@ -215,6 +216,7 @@ def with_plans(sample: dict[str, Any]) -> dict[str, Any]:
 def _put_first(hypothesis: Hypothesis, start: Tensor) -> None:
     """Put the given first symbol before a hypothesis, with the score of what is given: 0."""
     tokens, scores = hypothesis["tokens"], hypothesis["positional_scores"]
+    # 1 and T_tgt -> 1 + T_tgt, for both
     hypothesis["tokens"] = torch.cat([start.to(tokens).view(1), tokens])
     hypothesis["positional_scores"] = torch.cat([scores.new_zeros(1), scores])
 

@@ -166,6 +166,7 @@ class SummaryGrammar:
         """
         position = torch.arange(tokens.size(1), device=tokens.device)
         if self.separator is None:
+            # T_tgt -> N x T_tgt
             written = position.expand_as(tokens)
             first_state = torch.zeros_like(tokens)
         else:
@@ -174,12 +175,14 @@ class SummaryGrammar:
             written = position - start
             first_state = start.gt(0) * _PHASES
         if plans is not None:
+            # N -> N x 1, for all T_tgt states of a row
             first_state = first_state + plans.unsqueeze(1) * (_PHASES * self.summaries)
         return first_state + written.ge(self.floor).long() + written.ge(limits.unsqueeze(1)).long()
 
     def _is_separator(self, tokens: Tensor, plans: Optional[Tensor]) -> Tensor:
         if plans is None:
             return tokens.eq(self.separators[0])
+        # plans of rows N -> their separators N x 1, beside N x T_tgt
         return tokens.eq(tokens.new_tensor(self.separators)[plans].unsqueeze(1))
 
     def mask_table(self) -> Tensor:
@@ -195,6 +198,7 @@ class SummaryGrammar:
                 end[self.eos if last or plan.separator is None else plan.separator] = True
                 rows += [content, content | end, end]
         table = torch.zeros(len(rows), self.allowed[0].numel())
+        # S rows of V -> S x V
         return table.masked_fill_(~torch.stack(rows), -math.inf)
 
 

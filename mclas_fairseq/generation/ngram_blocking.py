@@ -78,6 +78,7 @@ class NGramBlocker:
         """
         windows = written.unfold(1, self.size, 1)  # N x W x n
         latest = written[:, written.size(1) - self.size + 1 :]  # N x (n - 1)
+        # N x W x (n - 1) beside N x 1 x (n - 1) -> N x W
         matches = windows[..., :-1].eq(latest.unsqueeze(1)).all(dim=-1)
         return matches & self._counted(written), windows[..., -1]
 
@@ -88,6 +89,8 @@ class NGramBlocker:
         """
         marks = marks_of(written, self.marks)
         if self.scope == "sequence":
+            # N x T_tgt -> N x W x n -> N x W
             return ~marks.unfold(1, self.size, 1).any(dim=-1)
+        # N x T_tgt: how many marks stand
         marks_from_here = marks.flip(1).cumsum(1).flip(1)  # at this position or later
         return marks_from_here[:, : written.size(1) - self.size + 1].eq(0)

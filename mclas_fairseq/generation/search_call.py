@@ -163,6 +163,7 @@ class ColumnSearch(BeamSearch):
         chosen, columns, beams = super().step(
             step, lprobs, scores, prev_output_tokens, original_batch_idxs, candidate_multiple
         )
+        # B * beam -> B x beam -> B x candidates: the list of the row that each goes on from
         lists = self._projection.lists_of_rows.view(lprobs.size(0), -1).gather(1, beams)
         return chosen, self._projection.lists.ids[lists, columns], beams
 

@@ -39,6 +39,7 @@ def documents(encoder_out: EncoderOut) -> int:
 
 def documents_of(new_order: Tensor, beam: int) -> Tensor:
     """The document of each group of `beam` rows, shape (B,), of an order of rows (B * beam,)."""
+    # B * beam -> B x beam; all rows of a group are of one document
     return new_order.view(-1, beam)[:, 0] // beam
 
 

@@ -57,6 +57,7 @@ class SlicedProjection:
         only = self.lists.only[states]
         scores: Optional[Tensor] = None
         for number in range(len(self.lists.entries)):
+            # N -> n x 1 -> n: the rows that use this list
             rows = (self.lists_of_rows.eq(number) & only.lt(0)).nonzero().squeeze(1)
             if rows.numel() == 0:
                 continue
@@ -99,10 +100,12 @@ class SlicedProjection:
         if self.compact:
             scores[rows, : found.size(1)] = found
         else:
+            # n x 1 and W_l name n x W_l places of N x V
             scores[rows.unsqueeze(1), self.lists.entries[number]] = found
 
     def _put_only(self, scores: Tensor, only: Tensor) -> None:
         """A state of one entry: its probability is 1."""
+        # N -> n x 1 -> n
         rows = only.ge(0).nonzero().squeeze(1)
         columns = only[rows]
         if not self.compact:

@@ -72,6 +72,7 @@ class TwoDecoderGenerator:
     def _join(self, first: Hypothesis, second: Hypothesis) -> Hypothesis:
         tokens: Tensor = first["tokens"]
         separator = tokens.new_tensor([self.separator])  # in the place of the EOS of `S^A`
+        # T_A, 1 and T_B -> T_tgt; T_B has EOS, T_A no longer
         return {
             "tokens": torch.cat([tokens[:-1], separator, second["tokens"]]),
             "positional_scores": torch.cat(

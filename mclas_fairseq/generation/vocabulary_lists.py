@@ -77,9 +77,11 @@ def build_lists(mask_table: Tensor, *, pad: int, eos: int) -> VocabularyLists:
     entries = [
         _columns(held, pad=pad, eos=eos) if keeps_numbers else _append(held, pad) for held in lists
     ]
+    # L rows of V -> L x V
     columns = torch.stack([_inverse(ids, pad, mask_table.size(1)) for ids in entries])
     only, shut = _only(allowed, of_state, columns), _shut(allowed, of_state, entries, pad)
     width = max(ids.numel() for ids in entries)
+    # L rows of W_l -> L x W
     table = torch.stack([_pad_to(ids, width, pad) for ids in entries])
     first = torch.stack([held.int().argmax() for held in lists]).unsqueeze(1)  # an entry of each
     return VocabularyLists(
@@ -119,6 +121,7 @@ def _columns(held: Tensor, *, pad: int, eos: int) -> Tensor:
     own_eos = bool(held[eos])
     rest = held.clone()
     rest[eos] = False
+    # V -> W_l x 1 -> W_l
     ids: list[int] = rest.nonzero().squeeze(1).tolist()
     for place in sorted((pad, eos)):
         ids.insert(place, eos if place == eos and own_eos else pad)
@@ -127,6 +130,7 @@ def _columns(held: Tensor, *, pad: int, eos: int) -> Tensor:
 
 def _append(held: Tensor, pad: int) -> Tensor:
     """Entries in ascending order, then a column without an entry."""
+    # V -> W_l x 1 -> W_l, and one column more
     ids = held.nonzero().squeeze(1)
     return torch.cat([ids, ids.new_tensor([pad])])
 
@@ -153,8 +157,10 @@ def _shut(allowed: Tensor, of_state: Tensor, entries: Sequence[Tensor], pad: int
     rows = []
     for mine, number in zip(allowed, of_state.tolist(), strict=True):
         ids = entries[number]
+        # W_l -> k x 1 -> k: columns to shut
         rows.append((~mine[ids]).nonzero().squeeze(1))
         if int(mine.sum()) == 1:
             rows[-1] = rows[-1][:1]
     longest = max(row.numel() for row in rows)
+    # S rows of k -> S x K, each filled up with its first column
     return torch.stack([torch.cat([row, row[:1].expand(longest - row.numel())]) for row in rows])
