@@ -26,7 +26,11 @@ def open_output(name: str) -> Iterator[TextIO]:
             yield stream
         return
     sys.stdout.flush()
-    text = io.TextIOWrapper(sys.stdout.buffer, encoding="utf-8", newline="\n", write_through=True)
+    buffer = getattr(sys.stdout, "buffer", None)
+    if buffer is None:  # a notebook, or a program that collects what is printed: text without bytes
+        yield sys.stdout
+        return
+    text = io.TextIOWrapper(buffer, encoding="utf-8", newline="\n", write_through=True)
     try:
         yield text
         text.flush()

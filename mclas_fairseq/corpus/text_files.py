@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TextIO, cast
+from typing import IO, Any, TextIO, cast
 
 from mclas_fairseq.corpus.writing import open_whole
 from mclas_fairseq.errors import DataError
@@ -125,7 +125,10 @@ def _open_for_reading(path: Path) -> Iterator[IO[bytes]]:
 def _opened(path: Path) -> Iterator[io.BufferedReader]:
     if path == STANDARD:
         # Its own buffer, not its text, which is decoded by the locale. It is not closed.
-        yield cast(io.BufferedReader, sys.stdin.buffer)
+        buffer: Any = getattr(sys.stdin, "buffer", None)
+        if buffer is None:  # a program that hands text over, without bytes
+            buffer = io.BufferedReader(io.BytesIO(sys.stdin.read().encode("utf-8")))
+        yield cast(io.BufferedReader, buffer)
         return
     try:
         raw = open(path, "rb")  # noqa: SIM115 - what follows is not about opening
