@@ -61,6 +61,7 @@ class TextInput:
             return Form.JSON_LINES
         first = next(self._lines, None)
         if first is None:
+            self._held = ()
             return Form.LINES
         self._lines = itertools.chain([first], self._lines)
         if _is_object(first[1]):
@@ -90,7 +91,9 @@ class TextInput:
 
     def texts(self) -> Sequence[str]:
         """All lines."""
-        return self._held if self._held is not None else [line for _, line in self.lines()]
+        if self._held is None:
+            self._held = [line for _, line in self.lines()]
+        return self._held
 
     def records(self) -> Iterator[Record]:
         """The records of JSON lines; blank lines are passed over.

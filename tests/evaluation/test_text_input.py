@@ -87,3 +87,10 @@ def test_a_damaged_gzip_pipe_is_named(tmp_path: Path) -> None:
     path.write_bytes(gzip.compress(LINES.encode() * 9)[:-9])
     with pytest.raises(DataError, match="cut: .* must be whole gzip data, but it is not"):
         read_hypotheses(path, "de")
+
+
+def test_an_empty_input_holds_nothing(tmp_path: Path) -> None:
+    (tmp_path / "empty").write_bytes(b"")
+    for path in (pipe(b""), tmp_path / "empty"):
+        assert read_hypotheses(path, "de").texts == ()
+        assert list(TextInput(path, keep=True).lines()) == []
