@@ -16,6 +16,7 @@ import os
 import platform
 import random
 import re
+import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -63,8 +64,9 @@ def score(version: Path, files: tuple[Path, Path], report: Path, *more: str) -> 
     program = "import sys; sys.argv[0] = 'mclas'; from mclas_fairseq.cli import main; main()"
     command = [sys.executable, "-c", program, "score", "--hyp", str(files[0]),
                "--ref", str(files[1]), "--lang", "en", "--json", str(report), *more]  # fmt: skip
-    process = os.posix_spawn(sys.executable, command, environment)
-    _, status, usage = os.wait4(process, 0)
+    # Python looks for packages in the working folder first, which must hold neither version.
+    process = subprocess.Popen(command, env=environment, cwd=report.parent)
+    _, status, usage = os.wait4(process.pid, 0)
     if status:
         raise SystemExit(f"mclas score of {version} ended with status {status}")
     return Cost(usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
