@@ -1,0 +1,1 @@
+"""What the measures themselves are worth: studies that train nothing."""
