@@ -131,8 +131,9 @@ def study_parser(name: str) -> argparse.ArgumentParser:
     module = importlib.import_module(name)
     if hasattr(module, "__path__"):
         module = importlib.import_module(f"{name}.__main__")
-    if module is recipes:
-        return recipes.parser()
+    if module is recipes or name.startswith("studies.measures."):
+        parser: argparse.ArgumentParser = module.parser()  # a command that is no study of cells
+        return parser
     kinds = [one for one in vars(module).values() if isinstance(one, type)]
     (kind,) = [one for one in kinds if issubclass(one, Study) and one.__module__ == module.__name__]
     return study_command.parser(kind())

@@ -206,13 +206,18 @@ def _mean(values: Sequence[float]) -> str:
     return f"{np.mean(known):.2f}" if known else "-"
 
 
-def main() -> None:
-    """Print the table."""
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """The arguments of the command."""
+    found = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("path", type=Path, metavar="FILE", help="resulting_data.tar.gz")
-    print("\n".join(table(read_files(parser.parse_args().path))))
+    found.add_argument("path", type=Path, metavar="FILE", help="resulting_data.tar.gz")
+    return found
+
+
+def main() -> None:
+    """Print the table."""
+    print("\n".join(table(read_files(parser().parse_args().path))))
 
 
 if __name__ == "__main__":

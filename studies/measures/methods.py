@@ -266,13 +266,18 @@ def comparison_table(claims: Sequence[Claim]) -> Iterator[str]:
             yield f"| {' | '.join(cells)} |"
 
 
-def main() -> None:
-    """Print both tables."""
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """The arguments of the command."""
+    found = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--data", type=Path, metavar="DIR", help="folder with xscitldr/")
-    data = parser.parse_args().data
+    found.add_argument("--data", type=Path, metavar="DIR", help="folder with xscitldr/")
+    return found
+
+
+def main() -> None:
+    """Print both tables."""
+    data = parser().parse_args().data
     claims = [
         claim
         for corpus in reversed(low_cells.CORPORA.values())

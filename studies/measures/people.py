@@ -96,13 +96,18 @@ def _values(result: SystemResult) -> str:
     return " | ".join(f"{one.mean:.1f} [{one.low:.1f}, {one.high:.1f}]" for one in found)
 
 
-def main() -> None:
-    """Print the table."""
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """The arguments of the command."""
+    found = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("data", type=Path, metavar="DATA", help="folder with xscitldr/")
-    folder = parser.parse_args().data / "xscitldr"
+    found.add_argument("data", type=Path, metavar="DATA", help="folder with xscitldr/")
+    return found
+
+
+def main() -> None:
+    """Print the table."""
+    folder = parser().parse_args().data / "xscitldr"
     print("| | | R-1 | C-1 | R-1 m-s | verdict |\n|---|---|---|---|---|---|")
     for language in LANGUAGES:
         print("\n".join(rows(language, *judged(folder, language))), flush=True)
