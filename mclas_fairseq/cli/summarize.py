@@ -117,6 +117,8 @@ def _line(item: InputDocument, summary: "Summary", chosen: tuple[str, ...]) -> s
         record = record_of_targets(item.id, ranked)
     else:
         record = {"id": item.id, **_ranked(summary.hypotheses)}
+    if summary.unread_tokens:
+        record["unread_tokens"] = summary.unread_tokens
     return json.dumps(record, ensure_ascii=False)
 
 

@@ -173,6 +173,7 @@ class Examples:
             np.repeat(np.asarray(numbers, dtype=np.int64), [len(part) for part in rows]),
             shuffle=split == "train",
             split=split,
+            names=ids,
             ms_targets=_join([part[:1] for part in parts]) if apart else None,
         )
         return LoadedSplit(dataset, [ids[row] for row in np.unique(np.concatenate(rows))])

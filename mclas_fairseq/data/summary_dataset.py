@@ -35,7 +35,8 @@ class TargetSpec:
 class RowsDataset(FairseqDataset):
     """Chosen rows of a binarised side, cut to `max_tokens` tokens with EOS kept at the end.
 
-    With `language_id` that id follows EOS, within `max_tokens`.
+    With `language_id` that id follows EOS, within `max_tokens`. `unread`, shape (N,), says how many
+    tokens of each row are cut off.
     """
 
     def __init__(
@@ -54,8 +55,9 @@ class RowsDataset(FairseqDataset):
         self.ending = [eos] if language_id is None else [eos, language_id]
         full = np.asarray(side.sizes)[self.rows] + len(self.ending) - 1
         self.sizes = np.minimum(full, max_tokens)
-        self.truncated = int((full > max_tokens).sum())
-        self.truncated_tokens = int((full - self.sizes).sum())
+        self.unread = full - self.sizes
+        self.truncated = int((self.unread > 0).sum())
+        self.truncated_tokens = int(self.unread.sum())
 
     def __getitem__(self, index: int) -> Tensor:
         """Token ids of one row, shape (T,), T <= max_tokens, closed by EOS and a language id."""
@@ -102,7 +104,8 @@ class SummaryDataset(LanguagePairDataset):
     """Documents and targets. `id` of a sample is its row in the data-bin's split.
 
     With `ms_targets` a document has a second target, `S^A`, for a decoder of its own. `starts` is
-    what the decoders of target and second target read first; BOS when None.
+    what the decoders of target and second target read first; BOS when None. `names` are the ids of
+    all records of the split, for messages.
     """
 
     def __init__(
@@ -115,6 +118,7 @@ class SummaryDataset(LanguagePairDataset):
         split: str | None = None,
         ms_targets: LayoutDataset | None = None,
         starts: tuple[int, int] | None = None,
+        names: Sequence[str] | None = None,
     ):
         sizes = None if targets is None else targets.sizes
         if targets is not None and ms_targets is not None:
@@ -131,6 +135,7 @@ class SummaryDataset(LanguagePairDataset):
         )
         self.rows = documents.rows
         self.split = split
+        self.names = names
         self.ms_targets = ms_targets
         bos = int(dictionary.bos())
         self.start, self.ms_start = starts or (bos, bos)
@@ -141,6 +146,12 @@ class SummaryDataset(LanguagePairDataset):
         if self.ms_targets is not None:
             example["ms_target"] = self.ms_targets[index]
         return example
+
+    def describe(self, index: int) -> str:
+        """Split and id of an example, for messages."""
+        row = int(self.rows[index])
+        known = f"document {self.names[row]!r}" if self.names is not None else f"row {row + 1}"
+        return f"{self.split} {known}" if self.split is not None else known
 
     def collater(
         self, samples: list[dict[str, Any]], pad_to_length: dict[str, int] | None = None

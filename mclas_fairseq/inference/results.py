@@ -26,10 +26,13 @@ class Summary:
         hypotheses: as many as `DecodingOptions.nbest` says, best first; with several target
             languages those in the first that was asked for.
         targets: with several target languages the hypotheses in each; else empty.
+        unread_tokens: of the document's end, which is beyond what the model reads (its
+            `--max-source-positions`); 0 where all of it was read.
     """
 
     hypotheses: tuple[Hypothesis, ...]
     targets: Mapping[str, tuple[Hypothesis, ...]] = field(default_factory=dict)
+    unread_tokens: int = 0
 
     @property
     def best(self) -> Hypothesis:

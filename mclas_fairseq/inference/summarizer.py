@@ -37,6 +37,7 @@ from mclas_fairseq.summarization.search import decoding_models
 logger = logging.getLogger(__name__)
 
 _SECONDS_BETWEEN_SIGNS = 15.0  # of life in the log
+_CUTS_NAMED = 5  # documents that are cut, in the log
 
 
 class Summarizer:
@@ -193,9 +194,17 @@ class Summarizer:
         if batch_size < 1:
             raise ConfigError(f"batch size {batch_size}: it must be at least 1; give 16, say")
         remaining = enumerate(documents, start=1)
+        unread: dict[int, int] = {}  # number of a document -> tokens
+        number = 0
         while buffer := list(islice(remaining, buffer_size)):
             texts = [_check_document(number, document) for number, document in buffer]
-            yield from self._summarize_buffer(texts, batch_size)
+            found = self._summarize_buffer(texts, batch_size)
+            for number, summary in zip((number for number, _ in buffer), found, strict=True):
+                if summary.unread_tokens:
+                    unread[number] = summary.unread_tokens
+                yield summary
+        if unread:
+            _tell_of_cuts(unread, number, self.task.max_source_positions)
 
     def attention(self, document: str) -> SummaryAttention:
         """Look at the attention of the best hypothesis of one document.
@@ -245,13 +254,15 @@ class Summarizer:
                 logger.info("decoded %d of %d documents read", len(found), len(documents))
                 said = time.monotonic()
         several = self.task.targets.several
+        # With several target languages a document has a row for each.
+        unread = dict(zip(dataset.rows.tolist(), dataset.src.unread.tolist(), strict=True))
         for row in range(len(documents)):
             if not several:
                 (hypotheses,) = found[row].values()
-                yield Summary(hypotheses)
+                yield Summary(hypotheses, unread_tokens=unread[row])
                 continue
             targets = {language: found[row][language] for language in self.target_langs}
-            yield Summary(targets[self.target_langs[0]], targets)
+            yield Summary(targets[self.target_langs[0]], targets, unread[row])
 
     def _encode(self, documents: Sequence[str]) -> SummaryDataset:
         text = self.task.summary_text()
@@ -281,6 +292,20 @@ class Summarizer:
                 for candidate in candidates[: self.options.nbest]
             )
             yield row, hypotheses
+
+
+def _tell_of_cuts(unread: Mapping[int, int], documents: int, limit: int) -> None:
+    """Say which documents are longer than the model reads, and by how much."""
+    named = ", ".join(
+        f"document {number}: {tokens:,} of {limit + tokens:,}"
+        for number, tokens in islice(unread.items(), _CUTS_NAMED)
+    )
+    logger.warning(
+        "%s of %s documents are longer than the %s tokens that the model reads: their ends are not"
+        " read (%s%s tokens)",
+        *(f"{len(unread):,}", f"{documents:,}", f"{limit:,}", named),
+        ", ..." if len(unread) > _CUTS_NAMED else "",
+    )
 
 
 def _check_document(number: int, document: object) -> str:

@@ -10,12 +10,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Optional
 
+import numpy as np
 import torch
 from fairseq.data import Dictionary
 from fairseq.tasks import FairseqTask
 from torch import Tensor
 
 from mclas_fairseq.checkpoints.mbart import start_from_mbart
+from mclas_fairseq.data.batch_limits import within_limits
 from mclas_fairseq.data.data_bin import DataBin
 from mclas_fairseq.data.indexed_dictionary import load_dictionary
 from mclas_fairseq.data.layouts import DecoderChoice, Layout
@@ -170,6 +172,22 @@ class SummarizationTask(FairseqTask):
             ConfigError: the checkpoint was not trained to write one of them.
         """
         self.targets = self.targets.write(languages)
+
+    def filter_indices_by_size(
+        self,
+        indices: np.ndarray,
+        dataset: Any,
+        max_positions: Any = None,
+        ignore_invalid_inputs: bool = False,
+    ) -> np.ndarray:
+        """Refuse documents that no batch can hold; fairseq would leave them out of training.
+
+        Raises:
+            ConfigError: naming one, and the flags that help.
+        """
+        # Of training fairseq always says that they may be ignored.
+        leave_out = ignore_invalid_inputs and dataset is not self.datasets.get("train")
+        return within_limits(dataset, indices, max_positions, leave_out=leave_out)
 
     @abstractmethod
     def build_dataset_for_inference(

@@ -63,6 +63,7 @@ class TaskDataset(SummaryDataset):
         max_encoder_positions: longest target that the encoder reads, in tokens.
         start: what the decoder reads first; BOS when None.
         language_ids: what follows EOS where the encoder reads a target, and `S^A`.
+        names: ids of all records of the split.
     """
 
     def __init__(
@@ -77,10 +78,11 @@ class TaskDataset(SummaryDataset):
         ms_targets: Optional[LayoutDataset] = None,
         start: Optional[int] = None,
         language_ids: tuple[Optional[int], Optional[int]] = (None, None),
+        names: Optional[Sequence[str]] = None,
     ):
         starts = None if start is None else (start, start)
         super().__init__(
-            documents, targets, dictionary, shuffle=shuffle, split=split, starts=starts
+            documents, targets, dictionary, shuffle=shuffle, split=split, starts=starts, names=names
         )
         self.language_ids = language_ids
         self.max_encoder_positions = max_encoder_positions
@@ -179,6 +181,11 @@ class MultitaskDataset(FairseqDataset):
         name = self._task_of(index)
         source, target = self.parts[name].size(index - self._starts[name])
         return source, target
+
+    def describe(self, index: int) -> str:
+        """Task, split and id of a sample, for messages."""
+        name = self._task_of(index)
+        return f"{name} {self.parts[name].describe(index - self._starts[name])}"
 
     def num_tokens(self, index: int) -> int:
         """Tokens of the longer of a sample's source and target."""

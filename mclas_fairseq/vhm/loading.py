@@ -175,6 +175,7 @@ def load_task(
             corpus.data_bin.language_id(corpus.language),
             corpus.data_bin.language_id(corpus.source_lang),
         ),
+        names=ids,
     )
 
 
@@ -196,7 +197,13 @@ def load_documents(corpus: TaskCorpus, split: str, limits: SampleLimits) -> Summ
         targets = LayoutDataset([_side(corpus, split, corpus.side)], rows, limits.targets)
     dictionary, start = corpus.data_bin.dictionary, corpus.data_bin.start(corpus.language)
     return SummaryDataset(
-        documents, targets, dictionary, shuffle=False, split=split, starts=(start, start)
+        documents,
+        targets,
+        dictionary,
+        shuffle=False,
+        split=split,
+        starts=(start, start),
+        names=corpus.data_bin.ids(split),
     )
 
 

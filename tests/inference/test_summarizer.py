@@ -74,6 +74,21 @@ def test_a_long_buffer_says_in_the_log_how_far_it_is(
     caplog.clear()
     monkeypatch.setattr("mclas_fairseq.inference.summarizer._SECONDS_BETWEEN_SIGNS", 3600.0)
     summarizer.summarize(documents[:3], batch_size=2)
+    assert not [line for line in caplog.messages if line.startswith("decoded")]
+
+
+def test_documents_that_are_cut_are_told_with_what_is_not_read(
+    summarizer: Summarizer, documents: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    texts = ["Today .", " ".join(["Today"] * 50), " ".join(["Today"] * 39), "Today " * 100]
+    found = list(summarizer.stream(texts, buffer_size=2))
+    assert [summary.unread_tokens for summary in found] == [0, 11, 0, 61]  # EOS counts as well
+    assert caplog.messages[-1] == (
+        "2 of 4 documents are longer than the 40 tokens that the model reads: their ends are not"
+        " read (document 2: 11 of 51, document 4: 61 of 101 tokens)"
+    )
+    caplog.clear()
+    summarizer.summarize(texts[:1])
     assert not caplog.messages
 
 
