@@ -95,8 +95,9 @@ class PrepareOptions:
             ConfigError: the options contradict one another or a number is out of range.
             DataError: a language code is unknown.
         """
-        for language in self.languages:
-            check_language(language)
+        check_language(self.source_lang, "--source-lang")
+        for language in self.target_langs:
+            check_language(language, "--target-lang")
         if len(set(self.languages)) < len(self.languages) or not self.target_langs:
             raise ConfigError(
                 "--source-lang and --target-lang: must name different languages, at least one"

@@ -118,7 +118,7 @@ def _sample(args: argparse.Namespace) -> int:
     from mclas_fairseq.evaluation.human.material import Sources, read_material
     from mclas_fairseq.evaluation.human.sheets import DELIMITERS, build_study, write_sheet
 
-    check_language(args.lang)
+    check_language(args.lang, "--lang")
     sources = Sources(
         language=args.lang,
         systems=_unique(args.system),

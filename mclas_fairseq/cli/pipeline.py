@@ -167,9 +167,9 @@ def _languages(args: argparse.Namespace, summarizer: "Summarizer") -> tuple[str,
 
     own = monolingual(summarizer, args.action)
     if args.action == "tltran":
-        languages = PipelineLanguages(own, check_language(args.target_lang))
+        languages = PipelineLanguages(own, check_language(args.target_lang, "--target-lang"))
     else:
-        languages = PipelineLanguages(check_language(args.source_lang), own)
+        languages = PipelineLanguages(check_language(args.source_lang, "--source-lang"), own)
     return languages.source, languages.target
 
 

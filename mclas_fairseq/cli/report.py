@@ -82,12 +82,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Score, check, print; exit code 0 whatever the verdicts are."""
+    from mclas_fairseq.corpus.languages import check_language
     from mclas_fairseq.corpus.output import open_output, write_json
     from mclas_fairseq.evaluation.learning_page import learning_page
     from mclas_fairseq.evaluation.learning_report import learning_text, learning_to_json
     from mclas_fairseq.evaluation.learning_run import LearningRequest, examples, learn_from_files
     from mclas_fairseq.evaluation.protocols import get_protocol
 
+    check_language(args.lang, "--lang")
     request = LearningRequest(
         systems=args.system,
         references=args.ref,

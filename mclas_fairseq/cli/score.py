@@ -209,11 +209,13 @@ def _request(args: argparse.Namespace) -> "Request":
 
 
 def _rules(args: argparse.Namespace) -> "Rules":
+    from mclas_fairseq.corpus.languages import check_language
     from mclas_fairseq.evaluation.measuring import Rules
     from mclas_fairseq.evaluation.program_marks import Marks
     from mclas_fairseq.evaluation.protocols import get_protocol
     from mclas_fairseq.evaluation.rouge import KINDS
 
+    check_language(args.lang, "--lang")
     protocol = get_protocol(args.protocol, args.lang, tokenizer=args.tokenizer)
     return Rules(
         language=args.lang,

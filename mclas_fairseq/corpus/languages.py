@@ -19,17 +19,23 @@ _PLAIN = re.compile(r"[A-Za-z0-9]+(-[A-Za-z0-9]+)*")
 UNSPACED_LANGUAGES = frozenset({"zh", "ja", "th", "lo", "km", "my", "yue", "wuu", "lzh"})
 
 
-def check_language(code: str) -> str:
+def check_language(code: str, named: str = "language code") -> str:
     """Return `code` if it is a known language code.
+
+    Args:
+        code: to be looked at.
+        named: what the user knows it by, as in "--lang".
 
     Raises:
         DataError: it is not one.
     """
     if _PLAIN.fullmatch(code) and _is_known(code):
         return code
+    hyphens = code.replace("_", "-")
+    meant = hyphens != code and _PLAIN.fullmatch(hyphens) and _is_known(hyphens)
     raise DataError(
-        f"language code {code!r}: must be a known code such as en, de, zh or pt-BR; correct it"
-        " in --source-lang, --target-lang or the records"
+        f"{named} {code!r}: must be a known code such as en, de, zh or pt-BR;"
+        f" {f'write {hyphens}' if meant else 'correct it'}"
     )
 
 

@@ -37,8 +37,8 @@ class Direction:
 
     def __post_init__(self) -> None:
         """Check the languages."""
-        check_language(self.source_lang)
-        check_language(self.target_lang)
+        check_language(self.source_lang, "--source-lang")
+        check_language(self.target_lang, "--target-lang")
         if self.source_lang == self.target_lang:
             raise ConfigError(
                 f"--target-lang {self.target_lang}: must differ from --source-lang, but is the"

@@ -52,8 +52,8 @@ class TranslatorOptions:
 
     def __post_init__(self) -> None:
         """Check each value by itself."""
-        check_language(self.source_lang)
-        check_language(self.target_lang)
+        check_language(self.source_lang, "--source-lang")
+        check_language(self.target_lang, "--target-lang")
         least = {"beam": 1, "batch_tokens": 1, "max_source_tokens": 2, "max_target_tokens": 1}
         for name, low in {**least, "threads": 1}.items():
             value = getattr(self, name)
