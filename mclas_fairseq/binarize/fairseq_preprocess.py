@@ -7,11 +7,12 @@ removed: the log holds absolute paths, and one dictionary is enough.
 """
 
 import logging
+from argparse import Namespace
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from fairseq import options
+from fairseq import options, utils
 from fairseq.data import Dictionary, data_utils
 
 from mclas_fairseq.data.data_bin import DICTIONARY_FILE, side_prefix
@@ -43,6 +44,7 @@ def binarize_side(
     # Our task reads every dict.txt, also one that fairseq's own tasks would refuse, and its
     # dictionary takes a fifth of the time.
     plugin = str(Path(__file__).parents[1])
+    utils.import_user_module(Namespace(user_dir=plugin))  # the parser must know the task already
     flags += ["--task", "cross_lingual_summarization", "--user-dir", plugin]
     for split, prefix in prefixes.items():
         flags += [f"--{split}pref", str(prefix)]

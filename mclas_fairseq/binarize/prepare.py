@@ -1,10 +1,11 @@
 """`mclas prepare`: a corpus of records becomes a data-bin.
 
 Passes: the records are checked and spread over one file a side (`reading`, `spool`), some left out
-on demand (`sieve`); the tokenizer is learned, given, or an earlier data-bin's (`learn`); each side
-is encoded (`encode`); dictionary and language vocabularies are counted, and what is unknown
-(`unknown`); `fairseq-preprocess` binarises the sides (`fairseq_preprocess`); the manifest closes
-the folder, which only then gets its name (`staging`).
+on demand (`sieve`), and training is searched for what is tested (`leakage`); the tokenizer is
+learned, given, or an earlier data-bin's (`learn`); each side is encoded (`encode`); dictionary and
+language vocabularies are counted, and what is unknown (`unknown`); `fairseq-preprocess` binarises
+the sides (`fairseq_preprocess`); the manifest closes the folder, which only then gets its name
+(`staging`).
 """
 
 import logging
@@ -27,6 +28,7 @@ from mclas_fairseq.binarize.dictionary import (
 )
 from mclas_fairseq.binarize.encode import SideStatistics, block_encoder, encode_side
 from mclas_fairseq.binarize.fairseq_preprocess import binarize_side, check_side
+from mclas_fairseq.binarize.leakage import warn_of_near_duplicates
 from mclas_fairseq.binarize.learn import extend_earlier, learn_tokenizer, take_over
 from mclas_fairseq.binarize.mbart import build_mbart_dictionary, describe_mbart
 from mclas_fairseq.binarize.options import PrepareOptions
@@ -93,6 +95,7 @@ def prepare(options: PrepareOptions) -> PrepareReport:
     with staged_folder(options.out, overwrite=options.overwrite) as folder:
         (folder / WORK_FOLDER).mkdir()
         corpus = read_splits(options, folder)
+        warn_of_near_duplicates(corpus)
         tokenizer = _provide_tokenizer(corpus, options, like, checkpoint, folder)
         statistics = _encode(corpus, options.workers, folder)
         dictionary = _provide_dictionary(tokenizer, statistics, options, like, checkpoint, folder)
