@@ -11,6 +11,7 @@ import torch
 from fairseq.data import Dictionary, FairseqDataset, LanguagePairDataset, data_utils
 from torch import Tensor
 
+from mclas_fairseq.data.batch_limits import within_limits
 from mclas_fairseq.data.layouts import build_target, summary_limit
 
 logger = logging.getLogger(__name__)
@@ -197,7 +198,13 @@ class SummaryDataset(LanguagePairDataset):
         fairseq-fixed drops the last batch when its size is no multiple of
         `required_batch_size_multiple` (8 on the command line): documents would be neither trained
         on, nor validated, nor summarized.
+
+        Raises:
+            ConfigError: a document is longer than a batch. In training and validation fairseq asks
+                for those before; in generation it does not.
         """
+        if max_tokens is not None:
+            within_limits(self, indices, (max_tokens, max_tokens), leave_out=False)
         batches: list[np.ndarray] = super().batch_by_size(
             indices, max_tokens, max_sentences, required_batch_size_multiple
         )
