@@ -166,6 +166,10 @@ def known_flags() -> frozenset[str]:
         parser = FAIRSEQ_PARSERS[f"fairseq-{command}"](default_task=task)
         options.parse_args_and_arch(parser, input_args=["a-data-bin", *words])
         flags |= set(parser._option_string_actions)
+    for path in (ROOT / "benchmarks").glob("*.py"):  # some import what not every machine has
+        flags |= set(
+            re.findall(r'add_argument\(\s*"(--[a-z-]+)"', path.read_text(encoding="utf-8"))
+        )
     return frozenset(flags | PIP)
 
 
