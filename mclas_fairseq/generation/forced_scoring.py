@@ -16,11 +16,7 @@ from fairseq.data.data_utils import collate_tokens
 from torch import Tensor
 
 from mclas_fairseq.generation.generator import SummaryGenerator, with_plans
-from mclas_fairseq.generation.restricted_ensemble import (
-    EncoderOut,
-    RestrictedEnsemble,
-    row_plans,
-)
+from mclas_fairseq.generation.restricted_ensemble import RestrictedEnsemble, row_plans
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +67,12 @@ def score_hypotheses(
     starts = targets.new_empty(len(flat), 1)  # N x 1
     starts[:, 0] = torch.as_tensor(generator.starts(row_plans(encoder_outs)), device=device)
     inputs = torch.cat([starts, targets[:, :-1]], dim=1)  # N x T_tgt
-    log_probs = _log_probs(ensemble, inputs, encoder_outs, generator.temperature)
+    outputs = [
+        model.decoder(inputs, encoder_out=encoder_out)
+        for model, encoder_out in zip(ensemble.models, encoder_outs[:-1], strict=True)
+    ]
+    states = ensemble.states(inputs, encoder_outs)
+    log_probs = ensemble.restricted(outputs, states, generator.temperature)
     # N x T_tgt x V -> N x T_tgt: of each position the entry that is there
     scores = log_probs.gather(2, targets.unsqueeze(2)).squeeze(2)
     scores = scores * generator.repetition.factors(targets)
@@ -96,22 +97,3 @@ def _forced_score(
     length = tokens.numel()
     total = scores[:length].sum()
     return ForcedScore(scores[:length], generator.length_penalty(total, length - given))
-
-
-def _log_probs(
-    ensemble: RestrictedEnsemble,
-    inputs: Tensor,
-    encoder_outs: list[EncoderOut],
-    temperature: float,
-) -> Tensor:
-    """Restricted log-probabilities (N, T_tgt, V) of the token after each prefix of `inputs`."""
-    each = []
-    for model, encoder_out in zip(ensemble.models, encoder_outs[:-1], strict=True):
-        logits, extra = model.decoder(inputs, encoder_out=encoder_out)
-        each.append(
-            model.get_normalized_probs((logits.div_(temperature), extra), log_probs=True).float()
-        )
-    # The mean of the models' probabilities but for 1 / len(each), which the restriction cancels.
-    # models x N x T_tgt x V -> N x T_tgt x V
-    average = each[0] if len(each) == 1 else torch.logsumexp(torch.stack(each), dim=0)
-    return ensemble.restrict(average, ensemble.states(inputs, encoder_outs))

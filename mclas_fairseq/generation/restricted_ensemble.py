@@ -6,7 +6,8 @@ models are averaged first and the average is restricted, so that p(w | allowed) 
 p(w) / p(allowed).
 """
 
-from types import SimpleNamespace
+import math
+from collections.abc import Sequence
 from typing import Any, Optional
 
 import torch
@@ -19,6 +20,7 @@ from torch import Tensor, nn
 from mclas_fairseq.generation.grammar import SummaryGrammar
 
 EncoderOut = dict[str, list[Tensor]]
+DecoderOut = tuple[Tensor, Any]
 IncrementalState = dict[str, dict[str, Optional[Tensor]]]
 
 PLANS = "target_plans"
@@ -92,47 +94,55 @@ class RestrictedEnsemble(EnsembleModel):
             Log-probabilities in nats, fp32, (N, V), -inf where nothing may be chosen, and the
             attention over the source (N, T_src), if any.
         """
-        states = self.states(tokens, encoder_outs)[:, -1]
-        if self.models_size == 1 and is_softmax_of_logits(self.single_model):
-            return self._restrict_before_softmax(
-                states, tokens, encoder_outs, incremental_states, temperature
+        outputs, attention = [], []
+        for number, model in enumerate(self.models):
+            kept = {"incremental_state": incremental_states[number]}
+            logits, extra = model.decoder(
+                tokens,
+                encoder_out=encoder_outs[number],
+                **(kept if self.has_incremental_states() else {}),
             )
-        log_probs, attention = super().forward_decoder(
-            tokens, encoder_outs, incremental_states, temperature
-        )
-        return self.restrict(log_probs, states), attention
+            outputs.append((logits[:, -1:], extra))
+            attention += [attn[:, -1] for attn in extra["attn"][:1] if attn is not None]
+        states = self.states(tokens, encoder_outs)[:, -1:]
+        # N x 1 x V -> N x V
+        log_probs = self.restricted(outputs, states, temperature)[:, 0]
+        # models x N x T_src -> N x T_src
+        return log_probs, torch.stack(attention).mean(dim=0) if attention else None
 
-    def restrict(self, log_probs: Tensor, states: Tensor) -> Tensor:
-        """Renormalise over what the grammar allows.
+    def restricted(
+        self, outputs: Sequence[DecoderOut], states: Tensor, temperature: float
+    ) -> Tensor:
+        """Log-probabilities over what the grammar allows, of a step or of a whole hypothesis.
 
         Args:
-            log_probs: log-probabilities (..., V); overwritten.
-            states: state of the grammar at each, int64, shape (...).
-        """
-        log_probs.add_(self.mask_table[states])
-        return F.log_softmax(log_probs, dim=-1, dtype=torch.float32)
+            outputs: of each model, logits (N, T_tgt, V), which are overwritten, and fairseq's extra
+                dictionary.
+            states: state of the grammar at each position, int64, shape (N, T_tgt).
+            temperature: what logits are divided by, before the restriction.
 
-    def _restrict_before_softmax(
-        self,
-        states: Tensor,
-        tokens: Tensor,
-        encoder_outs: list[EncoderOut],
-        incremental_states: list[IncrementalState],
-        temperature: float,
-    ) -> tuple[Tensor, Optional[Tensor]]:
-        # One softmax in place of two: fairseq's own step, run on a model whose logits are masked
-        # before it normalises them. At V of some thousands a softmax is a few per cent of a step.
-        masked = _MaskedModel(self.single_model, self.mask_table.index_select(0, states))
-        one = SimpleNamespace(
-            models=[masked],
-            models_size=1,
-            has_encoder=self.has_encoder,
-            has_incremental_states=self.has_incremental_states,
-        )
-        step: tuple[Tensor, Optional[Tensor]] = EnsembleModel.forward_decoder(
-            one, tokens, encoder_outs, incremental_states, temperature
-        )
-        return step
+        Returns:
+            In nats, fp32, shape (N, T_tgt, V); -inf where nothing may be chosen.
+        """
+        mask = self.mask_table[states]  # N x T_tgt x V
+        if self.models_size == 1 and is_softmax_of_logits(self.single_model):
+            # One softmax in place of two: at V of some thousands it is a few per cent of a step.
+            ((logits, extra),) = outputs
+            masked = logits.div_(temperature).add_(mask)
+            return self._normalized(self.single_model, masked, extra)
+        each = [
+            self._normalized(model, logits.div_(temperature), extra)
+            for model, (logits, extra) in zip(self.models, outputs, strict=True)
+        ]
+        average = each[0]
+        if len(each) > 1:
+            # models x N x T_tgt x V -> N x T_tgt x V
+            average = torch.logsumexp(torch.stack(each), dim=0) - math.log(len(each))
+        return F.log_softmax(average.add_(mask), dim=-1, dtype=torch.float32)
+
+    def _normalized(self, model: Any, logits: Tensor, extra: Any) -> Tensor:
+        log_probs: Tensor = model.get_normalized_probs((logits, extra), log_probs=True)
+        return log_probs.float()
 
 
 def reorder_rows(rows: EncoderOut, new_order: Tensor) -> EncoderOut:
@@ -169,20 +179,3 @@ def is_softmax_of_logits(model: Any) -> bool:
         and type(model.decoder).get_normalized_probs is FairseqDecoder.get_normalized_probs
         and getattr(model.decoder, "adaptive_softmax", None) is None
     )
-
-
-class _MaskedModel:
-    """A model as fairseq's decoding step sees it, for one step: some logits are -inf."""
-
-    def __init__(self, model: Any, mask: Tensor):
-        self.decoder = model.decoder
-        self._model = model
-        self._mask = mask  # N x V
-
-    def get_normalized_probs(
-        self, net_output: tuple[Tensor, Any], log_probs: bool, sample: Optional[Any] = None
-    ) -> Tensor:
-        logits, extra = net_output
-        logits = logits.add_(self._mask.unsqueeze(1))  # N x 1 x V
-        normalized: Tensor = self._model.get_normalized_probs((logits, extra), log_probs, sample)
-        return normalized
