@@ -7,7 +7,7 @@ NAME = "report"
 HELP = "a table of systems beside baselines, with a check whether they learned, and examples"
 OUTPUTS = ("json", "html")
 ALL_OR_NONE = True
-NEEDS_FAIRSEQ = False
+NEEDS_FAIRSEQ = "data"
 
 _DESCRIPTION = """\
 Scores several systems on the same documents and puts them beside summaries that need no
@@ -76,6 +76,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="for the page: the log of a training (--log-format simple)")  # fmt: skip
     add("--attention", type=_named_file, action="append", default=[], metavar="NAME=FILE",
         help="for the page: what mclas summarize --attention wrote of a system")  # fmt: skip
+    add("--data", type=Path, metavar="DIR",
+        help="data-bin: show the NLL of a trigram model of its training summaries, to stand beside"
+        " the systems' cls_nll_loss")  # fmt: skip
     add("--seed", type=int, default=1, metavar="N", help="of baselines and shuffling (default: 1)")
     add("--json", type=Path, metavar="FILE", help="write everything there as well")
 
@@ -103,10 +106,13 @@ def run(args: argparse.Namespace) -> int:
         seed=args.seed,
         read_marks=args.marks,
     )
+    bits = {} if args.data is None else _trigram_bits(args.data, args.lang)
     found = learn_from_files(request)
     rouge, *others = learning_text(found.table)
     print("\n".join([rouge, *(f"not available here: {name}" for name in found.absent)]))
     print("\n" + "\n\n".join(others))
+    for split, value in bits.items():
+        print(f"\ntrigram model of the training summaries, {split} split: {value:.2f} bits a piece")
     for line in examples(found, request, args.examples):
         print(line)
     if args.html is not None:
@@ -120,5 +126,24 @@ def run(args: argparse.Namespace) -> int:
         with open_output(str(args.html)) as stream:
             stream.write(page)
     if args.json is not None:
-        write_json(args.json, learning_to_json(found.table))
+        nll = {split: round(value, 4) for split, value in bits.items()}
+        more = {"trigram_bits_per_piece": nll} if nll else {}
+        write_json(args.json, {**learning_to_json(found.table), **more})
     return 0
+
+
+def _trigram_bits(folder: Path, language: str) -> dict[str, float]:
+    """Split -> bits a piece of its summaries by a trigram model of the training summaries."""
+    from mclas_fairseq.data.data_bin import DataBin, summary_side  # needs fairseq
+    from mclas_fairseq.evaluation.trigrams import TrigramModel
+
+    data = DataBin.open(folder)
+    sides = {split: data.side(split, summary_side(language)) for split in data.splits}
+    # A document without a summary has an end and nothing before it.
+    texts = {
+        split: [pieces for row in range(len(side)) if len(pieces := side[row].tolist()) > 1]
+        for split, side in sides.items()
+        if side is not None
+    }
+    model = TrigramModel(texts.pop("train", []), len(data.dictionary))
+    return {split: model.bits_per_piece(found) for split, found in texts.items() if found}

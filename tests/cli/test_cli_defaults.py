@@ -220,6 +220,7 @@ MCLAS: dict[str, dict[str, object]] = {
         "--html-documents": 10,
         "--curves": [],
         "--attention": [],
+        "--data": None,
         "--seed": 1,
         "--json": None,
     },
