@@ -36,17 +36,18 @@ watch_training() {
         local passed=$((SECONDS - begun)) done_updates=$updates text=""
         for layout in ncls mclas; do
             local last
-            last=$(grep -o 'loss=[0-9.]*\|num_updates=[0-9]*' "$log/train-$layout.log" 2>/dev/null | tail -n 3)
+            last=$(grep -o 'loss=[0-9.]*\|num_updates=[0-9]*' "$log/train-$layout.log" | tail -n 3) || true
             local at=0 loss=
-            at=$(sed -n 's/^num_updates=//p' <<<"$last" | tail -n 1)
-            loss=$(sed -n 's/^loss=//p' <<<"$last" | head -n 1)
+            at=$(sed -n 's/^num_updates=//p' <<< "$last" | tail -n 1)
+            loss=$(sed -n 's/^loss=//p' <<< "$last" | head -n 1)
             at=${at:-0}
-            [ "$at" -lt "$done_updates" ] && done_updates=$at
+            if [ "$at" -lt "$done_updates" ]; then done_updates=$at; fi
             text+=" $layout $at/$updates${loss:+ loss $loss}"
         done
         local filled=$((width * done_updates / updates)) left=""
-        [ "$done_updates" -gt 0 ] &&
+        if [ "$done_updates" -gt 0 ]; then
             left=", $((passed * (updates - done_updates) / done_updates)) s left"
+        fi
         if [ -t 1 ]; then
             printf '\r[%-*s]%s, %d s%s   ' "$width" "$(printf '%*s' "$filled" '' | tr ' ' '#')" \
                 "$text" "$passed" "$left"
