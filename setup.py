@@ -5,6 +5,8 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 HERE = Path(__file__).parent
+# Read, not imported: the package may need what is not there yet.
+VERSION = (HERE / "mclas_fairseq" / "version.py").read_text(encoding="utf-8").split('"')[-2]
 
 # fairseq itself is installed beside this package, without its dependencies (see the Makefile and
 # README, "Installation"): it declares torchaudio, which text does not need and which cannot be
@@ -47,7 +49,7 @@ ALL = sorted(
 
 setup(
     name="mclas-fairseq",
-    version="0.1.0",
+    version=VERSION,
     description="Cross-lingual summarization with few examples: a fairseq plugin",
     long_description=(HERE / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",

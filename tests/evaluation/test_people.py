@@ -13,6 +13,7 @@ from mclas_fairseq.evaluation.people import (
 )
 from mclas_fairseq.evaluation.protocols import get_protocol
 from mclas_fairseq.evaluation.rouge import score_rouge
+from mclas_fairseq.version import __version__
 
 REFERENCES = [
     ["rote Katze", "rote Katze", "blauer Hund"],
@@ -41,7 +42,7 @@ def test_people_are_scored_against_the_others() -> None:
     people = people_system(leave_one_out(REFERENCES), RULES)
     # Cats find each other, the dog finds nothing; of the houses, one of two words is right.
     np.testing.assert_allclose(people.by_document("rouge1"), [2 / 3, 1 / 2])
-    assert people.measures["rouge1"].signature.endswith("|refs:max,leave-one-out|v:0.1.0")
+    assert people.measures["rouge1"].signature.endswith(f"|refs:max,leave-one-out|v:{__version__}")
     np.testing.assert_allclose(people.lengths, [[2.0, 2.0]])
 
 
