@@ -9,6 +9,8 @@ import mclas_fairseq
 from mclas_fairseq.binarize.options import PrepareOptions, TokenizerOptions
 from mclas_fairseq.binarize.prepare import prepare
 from mclas_fairseq.cli import main
+from mclas_fairseq.data.data_bin import DataBin
+from mclas_fairseq.evaluation.trigrams import TrigramModel
 
 mclas_fairseq.register()  # its task stands in fairseq's registry, for preparing in this process
 
@@ -55,5 +57,8 @@ def test_bits_a_piece_are_shown_for_each_split_with_summaries(
     printed = capsys.readouterr().out
     bits = json.loads((tmp_path / "report.json").read_text())["trigram_bits_per_piece"]["test"]
     assert f"of the training summaries, test split: {bits:.2f} bits a piece" in printed
-    # Of three pieces a summary, the first and the second are one of three or so, the end is sure.
-    assert 0.5 < bits < 2.5
+    entries = len(DataBin.open(tmp_path / "data-bin").dictionary)
+    model = TrigramModel([[*text.split(), "end"] for text in TRAIN], entries)
+    assert bits == pytest.approx(
+        model.bits_per_piece([*text.split(), "end"] for text in TEST), abs=1e-4
+    )

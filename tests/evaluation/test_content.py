@@ -31,7 +31,7 @@ from mclas_fairseq.evaluation.sanity import (
 )
 from mclas_fairseq.evaluation.systems import rouge_system
 
-HYPOTHESES = ["der rote Hund und die Katze", "ein Haus", "", "der und die"]
+HYPOTHESES = ["der rote Hund und die Katze", "ein Haus Haus Haus", "", "der und die"]
 REFERENCES = [
     ["ein roter Hund jagt eine Katze", "der Hund und das Haus"],
     ["das große Haus", "ein Haus am See"],

@@ -1,5 +1,7 @@
 """People's row: every reference against the others, and systems against the same others."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -74,6 +76,10 @@ def test_shuffled_folds_are_of_other_documents_with_as_many_references_as_they_h
     owner = np.repeat(np.arange(len(folds.documents)), np.diff(folds.starts))
     for order in folds.derangements(seed=1):
         assert all(owner[place] != owner[fold] for fold, place in enumerate(order))
+        for row, (start, end) in enumerate(pairwise(folds.starts)):
+            met = order[start:end]
+            references = np.count_nonzero(owner == owner[met[0]])
+            assert len(set(met)) == min(end - start, references), row
     # The same nine documents three times: only shuffling with another text lowers the score.
     people = people_system(folds, RULES)
     assert people.by_document(MATCHED).mean() < people.by_document("rouge1").mean()

@@ -51,7 +51,7 @@ def _write(folder: Path, documents: int = 40) -> None:
         rows += [f"{number},BERT,{right},{right}", f"{number},PG,-1,-1"]
         file = f"{number:06d}"
         words = [f"w{number}x{place}" for place in range(5)]
-        said = [word if place < right else "no" for place, word in enumerate(words)]
+        said = [*words[:right], "no"]
         (folder / "ZH" / "gold" / file).write_text(" ".join(words), encoding="utf-8")
         (folder / "ZH" / "pred_BERT" / file).write_text(" ".join(said), encoding="utf-8")
         (folder / "ZH" / "pred_PG" / file).write_text("nothing", encoding="utf-8")
@@ -69,7 +69,7 @@ def test_judgements_are_read_from_the_archive_as_from_the_folder(tmp_path: Path)
     assert read_files(tmp_path / "x.tar.gz") == files
     judged = read_judged(files, "ZH")
     assert judged.references[:2] == ["w0x0 w0x1 w0x2 w0x3 w0x4"] * 2
-    assert judged.summaries[2:4] == ["w1x0 no no no no", "nothing"]
+    assert judged.summaries[2:4] == ["w1x0 no", "nothing"]
     assert judged.focus[:4].tolist() == [0, -1, 1, -1]
 
 
@@ -78,8 +78,9 @@ def test_measures_that_see_the_right_words_correlate_with_the_judgements(tmp_pat
     files = read_files(tmp_path / "x")
     judged = read_judged(files, "ZH")
     found = measures(judged, "zh")
-    focus, _ = found["R-1"]
-    assert focus[2] == pytest.approx(0.2)
+    for label in ("R-1", "C-1"):
+        focus, coverage = found[label]
+        assert (focus[2], coverage[2]) == pytest.approx((0.5, 0.2)), "precision, recall"
     result = correlation(found["R-1"][1], judged.coverage)
     assert result is not None
     assert result[0] > 0.9
