@@ -12,7 +12,7 @@ GROUND = {"errors", "version", "extras"}
 # Room -> the rooms that it may import, beside itself and the ground. A method's room stands on all
 # that is shared; what is shared knows no method.
 SHARED = {"corpus", "modules", "data", "optim", "evaluation", "generation", "checkpoints"}
-SHARED |= {"bundles", "translators", "scoring"}
+SHARED |= {"bundles", "translators", "scoring", "lexicon"}
 METHODS = {"summarization", "vhm"}
 ABOVE = {"inference", "roundtrip", "binarize", "doctor"}
 MAY_IMPORT = {
@@ -24,6 +24,7 @@ MAY_IMPORT = {
     "evaluation": {"corpus"},
     "generation": {"data", "modules"},
     "checkpoints": {"data", "corpus", "modules"},
+    "lexicon": {"corpus", "data", "checkpoints"},
     "bundles": {"checkpoints", "generation", "data", "corpus", "modules"},
     "translators": {"corpus", "checkpoints", "data"},
     "scoring": {"evaluation", "data", "corpus", "generation"},

@@ -39,6 +39,7 @@ COMMANDS = (
     "human",
     "report",
     "latents",
+    "lexicon",
     "average",
     "extend",
     "trim",
@@ -63,7 +64,8 @@ The way from a spreadsheet to a model that one can hand on:
 Beside it: mclas synthetic makes a corpus to try it on, mclas roundtrip a cross-lingual corpus from
 a monolingual one, mclas pipeline summarizes with a translator's help, mclas human asks annotators,
 mclas extend adds a language, mclas trim drops what a model does not need, mclas latents asks
-whether latent variables matter, and mclas extract reads the log of fairseq-generate. Names of
+whether latent variables matter, mclas lexicon learns which pieces translate one another, and mclas
+extract reads the log of fairseq-generate. Names of
 fairseq (--task cross_lingual_summarization) work in its own commands with --user-dir. mclas COMMAND
 --help shows every option with an example.
 """

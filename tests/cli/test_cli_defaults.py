@@ -237,6 +237,18 @@ MCLAS: dict[str, dict[str, object]] = {
         "--cpu": False,
         **SEARCH,
     },
+    "lexicon": {
+        "--data": REQUIRED,
+        "--parallel": REQUIRED,
+        "--out": REQUIRED,
+        "--target-lang": None,
+        "--translation-key": "translation",
+        "--summaries": False,
+        "--candidates": 10,
+        "--min-prob": 0.05,
+        "--max-pieces": 200,
+        "--aligner": "hmm",
+    },
     "average": {
         "--inputs": [],
         "--folder": None,

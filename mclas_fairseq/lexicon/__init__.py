@@ -1,0 +1,1 @@
+"""Probabilistic bilingual lexicons of pieces, and the word alignment that they come from."""
