@@ -5,7 +5,10 @@ Translation: Parameter Estimation" (Computational Linguistics 19:2), section 4.1
 there, with the empty word as one more source token.
 """
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from mclas_fairseq.lexicon.bitext import Bitext, Floats, Group
 
@@ -32,10 +35,9 @@ def posteriors(group: Group, table: Floats) -> tuple[Floats, Floats]:
 def expected_counts(group: Group, links: Floats, null: Floats) -> Floats:
     """Sum of posteriors by token pair of a group, shape (U,)."""
     size = len(group.pairs) + 1  # the last is padding's
-    counts = np.bincount(group.cells.ravel(), links.ravel(), size)
-    counts = counts + np.bincount(group.null.ravel(), null.ravel(), size)
-    found: Floats = counts[:-1]
-    return found
+    linked: NDArray[Any] = np.bincount(group.cells.ravel(), links.ravel(), size)
+    empty: NDArray[Any] = np.bincount(group.null.ravel(), null.ravel(), size)
+    return (linked + empty)[:-1]
 
 
 def estimate(bitext: Bitext, table: Floats, iterations: int) -> Floats:
