@@ -37,7 +37,8 @@ def expected_counts(group: Group, links: Floats, null: Floats) -> Floats:
     size = len(group.pairs) + 1  # the last is padding's
     linked: NDArray[Any] = np.bincount(group.cells.ravel(), links.ravel(), size)
     empty: NDArray[Any] = np.bincount(group.null.ravel(), null.ravel(), size)
-    return (linked + empty)[:-1]
+    counts: Floats = (linked + empty)[:-1]
+    return counts
 
 
 def estimate(bitext: Bitext, table: Floats, iterations: int) -> Floats:
