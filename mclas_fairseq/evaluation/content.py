@@ -14,12 +14,13 @@ from typing import Optional
 import numpy as np
 
 from mclas_fairseq.errors import ConfigError, SetupError
-from mclas_fairseq.evaluation.overlap import TextCounts, Values, overlap_scores
+from mclas_fairseq.evaluation.overlap import Counted, Places, TextCounts, Values, overlap_scores
 from mclas_fairseq.evaluation.protocols import RougeProtocol
 from mclas_fairseq.evaluation.protocols.content import ContentProtocol
 from mclas_fairseq.evaluation.rouge import KINDS
 from mclas_fairseq.evaluation.sanity import DERANGEMENTS, derangements, matched_minus_shuffled
 from mclas_fairseq.evaluation.systems import Measure, System
+from mclas_fairseq.evaluation.token_ids import Texts
 
 logger = logging.getLogger(__name__)
 
@@ -53,8 +54,8 @@ class ContentRules:
 
     def fresh(self) -> "ContentRules":
         """The same rules without counted texts, of which a large corpus has too many to keep."""
-        content = None if self.content is None else TextCounts(self.content.rules)
-        return replace(self, words=TextCounts(self.words.rules), content=content)
+        content = None if self.content is None else TextCounts(self.content.rules, keep=False)
+        return replace(self, words=TextCounts(self.words.rules, keep=False), content=content)
 
 
 def content_protocol(language: str) -> Optional[ContentProtocol]:
@@ -112,7 +113,7 @@ def content_values(
     references: Sequence[Sequence[str]],
     *,
     rules: ContentRules,
-    places: Optional[Sequence[Sequence[int]]] = None,
+    places: Optional[Sequence[Places]] = None,
 ) -> dict[tuple[str, str], Values]:
     """(metric, kind) -> values by document, shape (N,); 1 is 100 points.
 
@@ -124,28 +125,40 @@ def content_values(
     """
     if places is None:
         places = derangements(len(hypotheses), rules.seed) if len(hypotheses) > 1 else ()
+    rule = rules.multi_reference
     found: dict[tuple[str, str], Values] = {}
-    if rules.content is not None:
+    words, content = _encode(hypotheses, references, rules)
+    if content is not None:
         for order, name in enumerate(CONTENT, 1):
-            counted = rules.content.count(hypotheses, references, order)
-            scores = overlap_scores(counted, multi_reference=rules.multi_reference)
+            scores = overlap_scores(Counted(content, order), multi_reference=rule)
             found.update({(name, kind): scores[:, k] for k, kind in enumerate(KINDS)})
-    for name, counts in ((MATCHED, rules.words), (MATCHED_CONTENT, rules.content)):
-        if counts is not None and places:
-            counted = counts.count(hypotheses, references, 1)
-            found[name, "f1"] = matched_minus_shuffled(
-                counted, places, multi_reference=rules.multi_reference
-            )
+    for name, texts in ((MATCHED, words), (MATCHED_CONTENT, content)):
+        if texts is not None and places:
+            found[name, "f1"] = matched_minus_shuffled(Counted(texts), places, multi_reference=rule)
     return found
+
+
+def _encode(
+    hypotheses: Sequence[str], references: Sequence[Sequence[str]], rules: ContentRules
+) -> tuple[Texts, Optional[Texts]]:
+    """All words, and content words; cut once where the latter are a part of the former."""
+    words = rules.words.encode(hypotheses, references)
+    if rules.content is None:
+        return words, None
+    protocol = rules.content.rules
+    assert isinstance(protocol, ContentProtocol)
+    if protocol.is_part_of(rules.words.rules):
+        return words, rules.words.content(words, protocol)
+    return words, rules.content.encode(hypotheses, references)
 
 
 def content_f1(
     hypotheses: Sequence[str], references: Sequence[Sequence[str]], content: ContentProtocol
 ) -> dict[str, Values]:
     """Content ROUGE alone: metric -> F1 of each summary with the best of its references, (N,)."""
-    counts = TextCounts(content)
+    texts = TextCounts(content).encode(hypotheses, references)
     return {
-        name: overlap_scores(counts.count(hypotheses, references, order))[:, KINDS.index("f1")]
+        name: overlap_scores(Counted(texts, order))[:, KINDS.index("f1")]
         for order, name in enumerate(CONTENT, 1)
     }
 

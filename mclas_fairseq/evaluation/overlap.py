@@ -1,95 +1,59 @@
 """Overlap of n-grams between texts that are tokenised once and compared many times.
 
 ROUGE-N as `evaluation/rouge.py` defines it (Lin, 2004), for measures that score each summary
-against many references: those of ten other documents, or all references but one. `rouge-score`
-would tokenise and count every text anew for each of them.
+against many references: those of ten other documents, or all references but one. Texts are numbers
+(`evaluation/token_ids.py`), and a block of documents is compared at once: the n-grams of its
+summaries and references become integers that hold the row, the n-gram, and which occurrence in its
+text it is. None occurs twice on one side, so that those found on both, by sorting, are the hits.
 """
 
-from collections import Counter
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from operator import itemgetter
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mclas_fairseq.evaluation.protocols import RougeProtocol
+from mclas_fairseq.errors import DataError
+from mclas_fairseq.evaluation.token_ids import Rows, Texts, TokenIds
 
 Values = NDArray[np.float64]
+Places = Sequence[int] | NDArray[np.integer]
 
-
-@dataclass(frozen=True)
-class NGrams:
-    """The n-grams of one text with their counts, and how many there are."""
-
-    counts: Mapping[Hashable, int]
-    total: int
-
-    @classmethod
-    def of(cls, tokens: Sequence[str], order: int) -> "NGrams":
-        """Count the n-grams of tokens: words themselves where `order` is 1, else tuples."""
-        starts = range(len(tokens) - order + 1)
-        found = tokens if order == 1 else [tuple(tokens[at : at + order]) for at in starts]
-        return cls(Counter(found), len(found))
+# Documents of a block, and tokens, of which longer texts reach the bound first: it stays within a
+# processor's nearer caches.
+_BLOCK_ROWS = 4096
+_BLOCK_TOKENS = 1 << 17
+_LARGEST = 1 << 62
 
 
 @dataclass(frozen=True)
 class Counted:
-    """N summaries and their references as counts of n-grams of one order.
+    """N summaries and their references, to be compared by n-grams of one order.
 
     Attributes:
-        hypotheses: of each summary.
-        references: of each document's references, one or more.
+        texts: all of them.
+        order: 1 for words, 2 for pairs of words.
     """
 
-    hypotheses: Sequence[NGrams]
-    references: Sequence[Sequence[NGrams]]
+    texts: Texts
+    order: int = 1
 
     def __len__(self) -> int:
-        return len(self.hypotheses)
+        return len(self.texts)
 
 
-class TextCounts:
-    """What a protocol makes of texts; each is cut and counted once, for as long as this lives.
-
-    Args:
-        rules: the protocol.
-
-    Attributes:
-        rules: as given.
-    """
-
-    def __init__(self, rules: RougeProtocol) -> None:
-        self.rules = rules
-        self._tokens: dict[str, list[str]] = {}
-        self._ngrams: dict[tuple[str, int], NGrams] = {}
-
-    def tokens(self, text: str) -> list[str]:
-        """The tokens of a text in a row: n-grams run across sentences, as in ROUGE."""
-        if text not in self._tokens:
-            sentences = self.rules.tokenise(text)
-            self._tokens[text] = [token for sentence in sentences for token in sentence]
-        return self._tokens[text]
-
-    def ngrams(self, text: str, order: int) -> NGrams:
-        """The n-grams of a text."""
-        key = (text, order)
-        if key not in self._ngrams:
-            self._ngrams[key] = NGrams.of(self.tokens(text), order)
-        return self._ngrams[key]
+class TextCounts(TokenIds):
+    """What a protocol makes of texts, to be compared."""
 
     def count(
         self, hypotheses: Sequence[str], references: Sequence[Sequence[str]], order: int
     ) -> Counted:
         """N summaries and their references; `order` is 1 for words, 2 for pairs of words."""
-        return Counted(
-            [self.ngrams(text, order) for text in hypotheses],
-            [[self.ngrams(text, order) for text in group] for group in references],
-        )
+        return Counted(self.encode(hypotheses, references), order)
 
 
 def overlap_scores(
-    counted: Counted, *, multi_reference: str = "max", places: Sequence[int] | None = None
+    counted: Counted, *, multi_reference: str = "max", places: Places | None = None
 ) -> Values:
     """ROUGE-N of each summary: shape (N, 3), precision, recall and F1 in [0, 1].
 
@@ -99,25 +63,130 @@ def overlap_scores(
             references.
         places: for each summary, the row whose references it is scored against; None: its own.
     """
-    rows = range(len(counted)) if places is None else places
     found = np.empty((len(counted), 3))
-    for row, place in enumerate(rows):
-        predicted = counted.hypotheses[row]
-        scores = [_score(predicted, wanted) for wanted in counted.references[place]]
-        if multi_reference == "mean":
-            found[row] = np.mean(scores, axis=0)
-        else:
-            found[row] = max(scores, key=_f1)
+    mean = multi_reference == "mean"
+    for rows, block in _blocks(counted):
+        where = np.arange(rows.start, rows.stop) if places is None else np.asarray(places[rows])
+        found[rows] = block.scores(where, mean=mean)
     return found
 
 
-_f1 = itemgetter(2)
+def gaps(counted: Counted, places: Sequence[Places], *, multi_reference: str = "max") -> Values:
+    """F1 of each summary against its references, minus the mean F1 in several rounds of `places`.
+
+    Returns:
+        Shape (N,). See `overlap_scores` for the arguments.
+    """
+    found = np.empty(len(counted))
+    mean = multi_reference == "mean"
+    for rows, block in _blocks(counted):
+        others = [block.scores(np.asarray(order[rows]), mean=mean)[:, 2] for order in places]
+        own = block.scores(np.arange(rows.start, rows.stop), mean=mean)[:, 2]
+        found[rows] = own - np.mean(others, axis=0)
+    return found
 
 
-def _score(predicted: NGrams, wanted: NGrams) -> tuple[float, float, float]:
-    first, second = predicted.counts, wanted.counts
-    hits = sum(min(first[gram], second[gram]) for gram in first.keys() & second.keys())
-    if not hits:
-        return 0.0, 0.0, 0.0
-    precision, recall = hits / predicted.total, hits / wanted.total
-    return precision, recall, 2 * precision * recall / (precision + recall)
+def _blocks(counted: Counted) -> Iterator[tuple[slice, "_Block"]]:
+    """Slices of the documents, and their summaries prepared for comparison."""
+    texts = counted.texts
+    longest = max((int(rows.lengths.max(initial=0)) for rows in _sides(texts)), default=0)
+    span, repeats = max(1, texts.distinct) ** counted.order, longest + 1
+    most = _LARGEST // (span * repeats)
+    if not most:
+        raise DataError(
+            f"overlap of texts: distinct words and words of a text are too many to compare"
+            f" ({texts.distinct} and {longest}); cut the longest texts or score fewer at a time"
+        )
+    tokens = sum(len(rows.ids) for rows in _sides(texts))
+    mean = max(1, tokens // max(1, len(texts)))
+    size = max(1, min(_BLOCK_ROWS, _BLOCK_TOKENS // mean, most))
+    for start in range(0, len(texts), size):
+        rows = slice(start, min(start + size, len(texts)))
+        yield rows, _Block(counted, rows, span, repeats)
+
+
+def _sides(texts: Texts) -> tuple[Rows, Rows]:
+    return texts.hypotheses, texts.references
+
+
+class _Block:
+    """B documents of which the summaries are prepared, to be compared with any references.
+
+    Args:
+        counted: all documents.
+        rows: those of this block.
+        span: n-grams are below this.
+        repeats: an n-gram occurs fewer times in a text.
+    """
+
+    def __init__(self, counted: Counted, rows: slice, span: int, repeats: int) -> None:
+        self._counted, self._span, self._repeats = counted, span, repeats
+        every = np.arange(rows.start, rows.stop)
+        self._keys, self._sizes = self._prepare(counted.texts.hypotheses.take(every))
+
+    def scores(self, places: NDArray[np.int64], *, mean: bool) -> Values:
+        """The summaries against the references of the documents at `places`, (B,): (B, 3)."""
+        groups = self._counted.texts.groups
+        firsts, counts = groups[places], groups[places + 1] - groups[places]
+        found = self._against(firsts)
+        for number in range(1, int(counts.max(initial=0))):
+            # Those with fewer references are compared with their last once more, and left alone.
+            scores = self._against(firsts + np.minimum(number, counts - 1))
+            more = counts > number
+            if mean:
+                found[more] += scores[more]
+            else:
+                better = more & (scores[:, 2] > found[:, 2])
+                found[better] = scores[better]
+        return found / counts[:, None] if mean else found
+
+    def _against(self, references: NDArray[np.int64]) -> Values:
+        keys, sizes = self._prepare(self._counted.texts.references.take(references))
+        both = np.concatenate((self._keys, keys))
+        both.sort()
+        shared = both[1:][both[1:] == both[:-1]]
+        rows = shared // (self._span * self._repeats)
+        return _from_hits(np.bincount(rows, minlength=len(sizes)), self._sizes, sizes)
+
+    def _prepare(self, texts: Rows) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The n-grams of B texts as integers, none twice, and how many each text has (B,)."""
+        grams, sizes = _grams(texts, self._counted.order, self._counted.texts.distinct)
+        keys = np.repeat(np.arange(len(sizes)) * self._span, sizes) + grams
+        keys.sort()
+        again = keys[1:] == keys[:-1]
+        numbered = keys * self._repeats
+        if again.any():
+            place = np.arange(1, len(keys))
+            first = np.maximum.accumulate(np.where(again, 0, place))
+            numbered[1:] += place - first
+        return numbered, sizes
+
+
+def _grams(texts: Rows, order: int, distinct: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The n-grams of texts in a row, as integers below distinct ** order, and how many each has."""
+    ids = texts.ids.astype(np.int64)
+    sizes = np.maximum(texts.lengths - (order - 1), 0)
+    if order == 1:
+        return ids, sizes
+    inside = np.ones(len(ids), dtype=bool)  # whether an n-gram that starts there ends in its text
+    for step in range(1, order):
+        ends = texts.starts[1:] - step
+        inside[ends[ends >= texts.starts[:-1]]] = False
+    starts = np.flatnonzero(inside)
+    grams = ids[starts]
+    for step in range(1, order):
+        grams = grams * distinct + ids[starts + step]
+    return grams, sizes
+
+
+def _from_hits(
+    hits: NDArray[np.int64], predicted: NDArray[np.int64], wanted: NDArray[np.int64]
+) -> Values:
+    """Precision, recall and F1, (B, 3), in the operations of `rouge-score`; 0 without a hit."""
+    found = np.zeros((len(hits), 3))
+    some = np.flatnonzero(hits)
+    precision, recall = hits[some] / predicted[some], hits[some] / wanted[some]
+    found[some] = np.stack(
+        (precision, recall, 2 * precision * recall / (precision + recall)), axis=1
+    )
+    return found

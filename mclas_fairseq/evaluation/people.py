@@ -63,7 +63,7 @@ class Folds:
         return [
             [
                 self.starts[other] + fold % (self.starts[other + 1] - self.starts[other])
-                for row, other in enumerate(order)
+                for row, other in enumerate(order.tolist())
                 for fold in range(self.starts[row + 1] - self.starts[row])
             ]
             for order in derangements(len(self.documents), seed)

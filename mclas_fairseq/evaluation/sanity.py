@@ -12,11 +12,14 @@ import random
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mclas_fairseq.errors import DataError
-from mclas_fairseq.evaluation.overlap import Counted, Values, overlap_scores
+from mclas_fairseq.evaluation.overlap import Counted, Places, Values, gaps
 
 DERANGEMENTS = 10
+
+Order = NDArray[np.int32]
 
 
 def distinct_share(hypotheses: Sequence[str]) -> float:
@@ -33,8 +36,8 @@ def distinct_share(hypotheses: Sequence[str]) -> float:
     return len(set(hypotheses)) / len(hypotheses)
 
 
-def derangement(size: int, seed: int | str) -> list[int]:
-    """A seeded permutation of range(size) that leaves nothing in its place.
+def derangement(size: int, seed: int | str) -> Order:
+    """A seeded permutation of range(size) that leaves nothing in its place, shape (size,).
 
     It is one long cycle, so it exists for every size from two on.
 
@@ -46,21 +49,21 @@ def derangement(size: int, seed: int | str) -> list[int]:
             f"shuffled references: there must be at least two documents, but there are {size};"
             " score more documents"
         )
-    cycle = list(range(size))
-    random.Random(seed).shuffle(cycle)
-    other = [0] * size
-    for position, index in enumerate(cycle):
-        other[index] = cycle[(position + 1) % size]
+    drawn = list(range(size))
+    random.Random(seed).shuffle(drawn)
+    cycle = np.array(drawn, dtype=np.int32)
+    other = np.empty(size, dtype=np.int32)
+    other[cycle] = np.roll(cycle, -1)
     return other
 
 
-def derangements(size: int, seed: int, rounds: int = DERANGEMENTS) -> list[list[int]]:
+def derangements(size: int, seed: int, rounds: int = DERANGEMENTS) -> list[Order]:
     """`rounds` derangements of range(size), drawn by one seed; errors as `derangement`."""
     return [derangement(size, f"{seed}:{number}") for number in range(rounds)]
 
 
 def matched_minus_shuffled(
-    counted: Counted, places: Sequence[Sequence[int]], *, multi_reference: str = "max"
+    counted: Counted, places: Sequence[Places], *, multi_reference: str = "max"
 ) -> Values:
     """F1 of each summary against its references, minus the mean F1 against those of others: (N,).
 
@@ -69,10 +72,4 @@ def matched_minus_shuffled(
         places: for each round, whose references each summary is scored against: `derangements`.
         multi_reference: "max" or "mean", see `overlap_scores`.
     """
-    own = overlap_scores(counted, multi_reference=multi_reference)[:, 2]
-    others = [
-        overlap_scores(counted, multi_reference=multi_reference, places=order)[:, 2]
-        for order in places
-    ]
-    gap: Values = own - np.mean(others, axis=0)
-    return gap
+    return gaps(counted, places, multi_reference=multi_reference)

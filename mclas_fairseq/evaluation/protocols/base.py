@@ -76,6 +76,10 @@ class RougeProtocol(ABC):
             return [sentence for sentence in sentences if sentence]
         return [[self.stem(token) for token in sentence] for sentence in sentences if sentence]
 
+    def tokens(self, text: str) -> list[str]:
+        """The tokens of all sentences in a row."""
+        return [token for sentence in self.tokenise(text) for token in sentence]
+
     def lost_share(self, texts: Iterable[str]) -> float:
         """Share in [0, 1] of the texts' letters that end up in no token.
 

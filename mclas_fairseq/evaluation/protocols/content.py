@@ -74,18 +74,28 @@ class ContentProtocol(RougeProtocol):
 
     def words(self, sentence: str) -> list[str]:
         """The words of a sentence that are not function words, without punctuation and spaces."""
-        return [word for word in self._words.words(sentence) if self._is_content(word)]
+        return [word for word in self._words.words(sentence) if self.is_content(word)]
 
     def tokenise(self, text: str) -> list[list[str]]:
         """The content words of a text, sentence by sentence; all its words where it has none."""
         sentences = self._words.tokenise(text)
-        kept = [[word for word in sentence if self._is_content(word)] for sentence in sentences]
+        kept = [[word for word in sentence if self.is_content(word)] for sentence in sentences]
         if not any(kept):
-            kept = [[word for word in sentence if _WORD.search(word)] for sentence in sentences]
+            kept = [[word for word in sentence if self.is_word(word)] for sentence in sentences]
         return [sentence for sentence in kept if sentence]
 
-    def _is_content(self, word: str) -> bool:
-        return bool(_WORD.search(word)) and word not in self._left_out
+    def is_word(self, word: str) -> bool:
+        """Whether a token is more than punctuation."""
+        return _WORD.search(word) is not None
+
+    def is_content(self, word: str) -> bool:
+        """Whether a token is a word that is no function word."""
+        return word not in self._left_out and self.is_word(word)
+
+    def is_part_of(self, protocol: RougeProtocol) -> bool:
+        """Whether these words are those of a protocol, function words apart."""
+        same = type(protocol) is type(self._words)
+        return same and protocol.language == self._words.language
 
 
 @cache

@@ -54,6 +54,10 @@ class DefaultProtocol(RougeProtocol):
         # Folding comes after splitting: it would turn the full-width "？" into a plain "?".
         return self._token.findall(self._folded(sentence))
 
+    def tokens(self, text: str) -> list[str]:
+        """As `tokenise`, in a row: no token reaches over a mark that ends a sentence."""
+        return self.words(text)
+
     def _folded(self, text: str) -> str:
         if not text.isascii():  # ASCII has no other form, and nothing invisible
             text = _INVISIBLE.sub("", normalize("NFKC", text)).replace("\u200b", " ")
