@@ -14,16 +14,10 @@ from mclas_fairseq.evaluation.learning import (
 )
 from mclas_fairseq.evaluation.learning_table import (
     COLUMNS,
-    PEOPLE_COLUMNS,
     LearningTable,
 )
+from mclas_fairseq.evaluation.people_report import people_table
 from mclas_fairseq.evaluation.report import WIDTH, text_table, to_json
-
-_BESIDE = (
-    "Beside people, on the {documents} documents with two references or more. People: each"
-    " reference scored\nagainst the others; systems and baselines: scored against the same others;"
-    " the mean over all."
-)
 
 
 def learning_text(table: LearningTable) -> Iterator[str]:
@@ -31,8 +25,7 @@ def learning_text(table: LearningTable) -> Iterator[str]:
     yield text_table(table.results, width=WIDTH)
     yield text_table(table.results, metrics=COLUMNS, width=WIDTH)
     if table.beside_people:
-        beside = text_table(table.beside_people, metrics=PEOPLE_COLUMNS, width=WIDTH)
-        yield f"{_BESIDE.format(documents=table.beside_people[0].documents)}\n{beside}"
+        yield people_table(table.beside_people)
     yield "\n".join(verdict_texts(table))
 
 

@@ -14,7 +14,6 @@ from mclas_fairseq.evaluation.content import (
 from mclas_fairseq.evaluation.inputs import Aligned
 from mclas_fairseq.evaluation.learning import LearningCheck, check_learning
 from mclas_fairseq.evaluation.people import (
-    ROUGE,
     Folds,
     beside_people,
     can_leave_one_out,
@@ -26,7 +25,6 @@ from mclas_fairseq.evaluation.rouge import score_rouge
 from mclas_fairseq.evaluation.systems import System, rouge_system
 
 COLUMNS = (*CONTENT, MATCHED, MATCHED_CONTENT)  # of the second table
-PEOPLE_COLUMNS = (ROUGE[0], CONTENT[0], MATCHED, MATCHED_CONTENT)  # those of one word
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from mclas_fairseq.evaluation.comparison_report import (
 from mclas_fairseq.evaluation.comparisons import Resampling, SystemComparison
 from mclas_fairseq.evaluation.documents import Documents
 from mclas_fairseq.evaluation.measuring import Rules
+from mclas_fairseq.evaluation.people_report import people_table
 from mclas_fairseq.evaluation.report import (
     WIDTH,
     SystemResult,
@@ -45,6 +46,8 @@ class Scored:
         settings: of intervals and tests.
         documents: the documents, where they are known.
         statistics: of each system's texts; None: not asked for.
+        beside_people: people's row and then the systems' scored as people are; empty where fewer
+            than two documents have two references.
     """
 
     rules: Rules
@@ -55,6 +58,7 @@ class Scored:
     settings: Resampling
     documents: Optional[Documents]
     statistics: Optional[Sequence[SystemStatistics]]
+    beside_people: Sequence[SystemResult] = ()
 
 
 @dataclass(frozen=True)
@@ -110,6 +114,8 @@ def terminal_report(scored: Scored) -> str:
     others = _similarity_metrics(results)
     if others:
         tables.append(text_table(results, metrics=others, width=WIDTH))
+    if scored.beside_people:
+        tables.append(people_table(scored.beside_people))
     tables += [comparison_table(comparison) for comparison in scored.comparisons]
     if scored.statistics is not None:
         tables.append(statistics_table(scored.statistics))
@@ -123,6 +129,8 @@ def markdown_report(scored: Scored) -> str:
     others = _similarity_metrics(results)
     if others:
         tables.append(markdown_table(results, metrics=others))
+    if scored.beside_people:
+        tables.append(people_table(scored.beside_people, markdown=True))
     tables += [comparison_table(comparison, style="github") for comparison in scored.comparisons]
     if scored.statistics is not None:
         tables.append(statistics_table(scored.statistics, style="github"))
@@ -143,6 +151,8 @@ def json_report(scored: Scored) -> dict[str, object]:
         report["comparisons"] = comparisons
         if len(comparisons) == 1:  # where earlier versions put it
             report["comparison"] = comparisons[0]["metrics"]
+    if scored.beside_people:
+        report["beside_people"] = [to_json(result) for result in scored.beside_people]
     if scored.statistics is not None:
         report["statistics"] = [statistics_to_json(system) for system in scored.statistics]
     return report

@@ -9,7 +9,7 @@ reference take no part. A measure by which people do not clear a baseline judges
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -118,6 +118,24 @@ def beside_people(name: str, texts: Sequence[str], folds: Folds, rules: ContentR
         rules: of the measures.
     """
     return _system(name, folds.repeat(texts), folds, rules)
+
+
+def beside_people_runs(
+    name: str, runs: Sequence[Sequence[str]], folds: Folds, rules: ContentRules
+) -> System:
+    """The same for a system of several training runs, each of which wrote all documents."""
+    first, *others = (beside_people(name, texts, folds, rules) for texts in runs)
+    measures = {
+        metric: replace(
+            measure,
+            values=np.concatenate(
+                [measure.values, *(one.measures[metric].values for one in others)]
+            ),
+        )
+        for metric, measure in first.measures.items()
+    }
+    lengths = np.concatenate([first.lengths, *(one.lengths for one in others)])
+    return replace(first, measures=measures, lengths=lengths)
 
 
 def _system(name: str, texts: Sequence[str], folds: Folds, rules: ContentRules) -> System:

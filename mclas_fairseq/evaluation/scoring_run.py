@@ -23,6 +23,12 @@ from mclas_fairseq.evaluation.measuring import (
 )
 from mclas_fairseq.evaluation.outputs import Scored
 from mclas_fairseq.evaluation.over_runs import warn_few_runs
+from mclas_fairseq.evaluation.people import (
+    beside_people_runs,
+    can_leave_one_out,
+    leave_one_out,
+    people_system,
+)
 from mclas_fairseq.evaluation.report import summarise_system
 from mclas_fairseq.evaluation.systems import System, check_same_documents
 from mclas_fairseq.evaluation.text_input import TextInput, open_inputs
@@ -100,7 +106,29 @@ def score_files(request: Request) -> Scored:
         settings=settings,
         documents=documents,
         statistics=count_statistics(systems, rules, documents) if request.statistics else None,
+        beside_people=[
+            summarise_system(system, resamples=settings.resamples, seed=settings.seed)
+            for system in _beside_people(request, systems)
+        ],
     )
+
+
+def _beside_people(request: Request, systems: Sequence[System]) -> list[System]:
+    """People's row and the systems scored as people are, where documents have two references."""
+    references = systems[0].runs[0].references
+    if not request.content or not can_leave_one_out(references):
+        return []
+    rules = content_rules(
+        request.rules.protocol,
+        multi_reference=request.rules.multi_reference,
+        seed=request.settings.seed,
+    )
+    folds = leave_one_out(references)
+    rows = [
+        beside_people_runs(system.name, [run.hypotheses for run in system.runs], folds, rules)
+        for system in systems
+    ]
+    return [people_system(folds, rules), *rows]
 
 
 def default_names(groups: Sequence[Sequence[Path]]) -> list[str]:

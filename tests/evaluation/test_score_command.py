@@ -212,3 +212,22 @@ def test_references_that_are_a_pipe_give_their_documents_too(files: Path) -> Non
     pipe = f"/dev/fd/{reading}"
     run("--hyp", "summaries.jsonl", "--ref", pipe, "--lang", "de", "--html", "page.html")
     assert "text 2" in (files / "page.html").read_text(encoding="utf-8")
+
+
+def test_systems_stand_beside_people_where_there_are_two_references(
+    files: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wanted = [["große Bäume im Wald", "große Bäume im Park"], ["kleine Häuser", "kleine Häuser"]]
+    rows = [{"id": str(n), "summary": {"de": texts}} for n, texts in enumerate(wanted, 1)]
+    write_json(files / "two.jsonl", rows)
+    written = [{"id": "1", "summary": {"de": "große Bäume"}}, {"id": "2", "summary": {"de": "x"}}]
+    write_json(files / "hyp.jsonl", written)
+    run("--hyp", "hyp.jsonl", "--ref", "two.jsonl", "--lang", "de", "--json", "o.json")
+    people, system = json.loads((files / "o.json").read_text(encoding="utf-8"))["beside_people"]
+    # People: 3 of 4 words of each reference of the first document, all of the second.
+    assert people["metrics"]["rouge1"]["mean"] == pytest.approx(87.5)
+    # The system: 2 of 2 and 2 of 4 words against either, nothing of the second.
+    assert system["metrics"]["rouge1"]["mean"] == pytest.approx(100 * 2 / 3 / 2, abs=1e-3)
+    assert "Beside people, on the 2 documents" in capsys.readouterr().out
+    run("--hyp", "hyp.jsonl", "--ref", "two.jsonl", "--lang", "de", "--rouge-only")
+    assert "people" not in capsys.readouterr().out
