@@ -1,7 +1,6 @@
 """Settings of a model that somebody else hands on: nothing is run, opened or made too large."""
 
 import gzip
-import io
 import json
 import os
 import shutil
@@ -17,6 +16,7 @@ from fairseq.data import Dictionary
 
 import mclas_fairseq
 from mclas_fairseq.bundles.format import INDEX_FILE, describe_file
+from mclas_fairseq.checkpoints.safe_loading import load_checkpoint
 from mclas_fairseq.checkpoints.settings import UnfitSetting, check_sizes, is_known, settle
 from mclas_fairseq.cli import main
 from mclas_fairseq.errors import CheckpointError
@@ -47,10 +47,10 @@ def program(witness: Path, value: str) -> str:
 
 def checkpoint(folder: Path, change: Change, name: str = "mclas") -> Path:
     """A checkpoint of the fixture, changed."""
-    with gzip.open(OLD / "checkpoints" / f"{name}.pt.gz") as stream:
-        state = torch.load(io.BytesIO(stream.read()), weights_only=False)
-    change(state)
     path = folder / "checkpoint.pt"
+    path.write_bytes(gzip.decompress((OLD / "checkpoints" / f"{name}.pt.gz").read_bytes()))
+    state = load_checkpoint(path)
+    change(state)
     torch.save(state, path)
     return path
 

@@ -63,7 +63,7 @@ def run(*words: object) -> None:
 
 def draw_weights(path: Path, seed: int) -> None:
     """Draw every weight of a checkpoint anew; what names the machine that it was made on goes."""
-    state: dict[str, Any] = torch.load(path, weights_only=False)
+    state: dict[str, Any] = torch.load(path, weights_only=True)
     numbers = torch.Generator().manual_seed(seed)
     drawn: dict[str, torch.Tensor] = {}
     shared: dict[int, torch.Tensor] = {}  # tied weights stay one

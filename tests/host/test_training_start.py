@@ -3,10 +3,8 @@
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
-import torch
-
+from mclas_fairseq.checkpoints.safe_loading import load_checkpoint
 from mclas_fairseq.host.training_start import LOCK_FILE
 from tests.system.conftest import PLUGIN, TASK, fairseq, fairseq_error
 
@@ -34,7 +32,7 @@ def train(folder: Path, *flags: object) -> str:
 
 
 def updates(folder: Path) -> int:
-    state: Any = torch.load(folder / "checkpoint_last.pt", weights_only=False)
+    state = load_checkpoint(folder / "checkpoint_last.pt")
     return int(state["optimizer_history"][-1]["num_updates"])
 
 
