@@ -1,6 +1,7 @@
 """What the plugin adds to fairseq: the modules below register names when they are imported."""
 
 from mclas_fairseq.host.changes import make_changes
+from mclas_fairseq.mglm import model as glm_models
 from mclas_fairseq.optim import grouped_adam, grouped_inverse_sqrt
 from mclas_fairseq.scoring import rouge
 from mclas_fairseq.summarization import cross_entropy, two_decoders
@@ -15,6 +16,7 @@ REGISTERED = (
     summarization_models,
     two_decoders,
     cross_entropy,
+    glm_models,
     vhm_task,
     vhm_models,
     elbo,

@@ -264,6 +264,7 @@ def test_the_names_page_has_everything_that_the_plugin_adds() -> None:
     added = {*TASKS, "summary_cross_entropy", "vhm_elbo", "rouge", "ms_nll_loss", "cls_nll_loss"}
     added |= {"grouped_adam", "grouped_inverse_sqrt", *ARCH_MODEL_INV_REGISTRY["ncls_ms"]}
     added |= {name for name in ARCH_MODEL_INV_REGISTRY["vhm"] if name.startswith("vhm")}
+    added |= {*ARCH_MODEL_INV_REGISTRY["glm"]}
     added |= {f"mclas {command}" for command in COMMANDS}
     added |= {*ARCH_MODEL_INV_REGISTRY["mclas"], *Layout, *TOKENIZERS, *PROTOCOLS, *logged}
     assert added <= named

@@ -13,7 +13,7 @@ GROUND = {"errors", "version", "extras"}
 # that is shared; what is shared knows no method.
 SHARED = {"corpus", "modules", "data", "optim", "evaluation", "generation", "checkpoints"}
 SHARED |= {"bundles", "translators", "scoring", "lexicon"}
-METHODS = {"summarization", "vhm"}
+METHODS = {"summarization", "vhm", "mglm"}
 ABOVE = {"inference", "roundtrip", "binarize", "doctor"}
 MAY_IMPORT = {
     "corpus": set(),
@@ -30,6 +30,7 @@ MAY_IMPORT = {
     "scoring": {"evaluation", "data", "corpus", "generation"},
     "summarization": SHARED,
     "vhm": SHARED | {"summarization"},
+    "mglm": SHARED | {"summarization"},
     "host": SHARED | METHODS,
     "_registration": SHARED | METHODS | {"host"},
     "inference": SHARED | METHODS,

@@ -49,6 +49,8 @@ _RANGES: dict[str, tuple[float, float]] = {
     "max_target_positions": (1, MAX_POSITIONS),
     "encoder_layers": (0, _MAX_NUMBER),
     "decoder_layers": (0, _MAX_NUMBER),
+    "stack_layers": (1, _MAX_NUMBER),
+    "stack_positions": (1, MAX_POSITIONS),
 }
 _PROBABILITY = re.compile(r".*(dropout|layerdrop)|quant_noise_(pq|scalar)")
 _SIZE = re.compile(r".*_(dim|heads)|quant_noise_pq_block_size")
@@ -201,7 +203,10 @@ _DIMENSIONS = {
     "encoder_ffn_embed_dim": (r"encoder\.layers\.\d+\.fc1\.weight", 0),
     "decoder_embed_dim": (r"decoder\.embed_tokens\.weight", 1),
     "decoder_ffn_embed_dim": (r"decoder\.layers\.\d+\.fc1\.weight", 0),
+    "stack_embed_dim": (r"stack\.embed_tokens\.weight", 1),
+    "stack_ffn_embed_dim": (r"stack\.layers\.\d+\.fc1\.weight", 0),
 }
+_POSITIONS = {"stack_positions": (r"stack\.embed_(span_)?positions\.weight", 0)}
 _DIMENSIONS_OF_PRETRAINED = {
     "hidden_size": (r"encoder\.model\.embeddings\.word_embeddings\.weight", 1),
     "intermediate_size": (
@@ -223,7 +228,9 @@ def check_sizes(settings: Mapping[str, Any], shapes: Shapes) -> None:
     """
     largest = max((size for shape in shapes.values() for size in shape), default=0)
     encoder = settings.get("pretrained_config")
-    for side in ("encoder", "decoder"):
+    for name, where in _POSITIONS.items():
+        _check_dimension(name, settings.get(name), where, shapes)
+    for side in ("encoder", "decoder", "stack"):
         if side == "encoder" and encoder:
             continue  # what it says of itself counts
         layers = settings.get(f"{side}_layers")

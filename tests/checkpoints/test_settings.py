@@ -371,6 +371,23 @@ def test_sizes_are_those_of_weights() -> None:
         check_sizes({"decoder_ffn_embed_dim": 8}, shapes)
 
 
+def test_sizes_of_one_stack_must_be_those_of_its_weights() -> None:
+    shapes = {
+        "stack.embed_tokens.weight": (20, 8),
+        "stack.embed_positions.weight": (12, 8),
+        "stack.embed_span_positions.weight": (12, 8),
+        "stack.layers.0.fc1.weight": (32, 8),
+    }
+    right = {"stack_layers": 1, "stack_embed_dim": 8, "stack_positions": 12}
+    check_sizes(settle("glm_tiny", {**right, "stack_ffn_embed_dim": 32}), shapes)
+    with pytest.raises(UnfitSetting, match="stack_layers is 3, but .* of 1 layers"):
+        check_sizes({**right, "stack_layers": 3}, shapes)
+    with pytest.raises(UnfitSetting, match=r"stack_positions is 99, but stack.embed_pos.*12, 8"):
+        check_sizes({**right, "stack_positions": 99}, shapes)
+    with pytest.raises(UnfitSetting, match=r"stack_embed_dim is 16, but .*\(20, 8\)"):
+        check_sizes({**right, "stack_embed_dim": 16}, shapes)
+
+
 def test_nothing_of_the_folder_that_mclas_train_runs_in_is_imported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
