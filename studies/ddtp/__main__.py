@@ -37,6 +37,7 @@ from studies.ddtp.cells import (
 )
 from studies.ddtp.corpora import Material, build
 from studies.ddtp.penalty import decide, decided
+from studies.ddtp.uncopied import without_copying
 from studies.harness.command import main
 from studies.harness.processes import PLUGIN, best_validation
 from studies.harness.study import Start, Study, Work
@@ -94,7 +95,10 @@ class PackageDescriptions(Study[Cell, Material]):
         if cell.size < cell.corpus.triples:
             flags += ["--train-subset-size", str(cell.size), "--subset-seed", str(cell.seed)]
         if cell.start == "ms":
-            flags += ["--finetune-from-model", str(work.checkpoint("ms"))]
+            start = work.checkpoint("ms")
+            if cell.system == "mclas-uncopied":
+                start = without_copying(start)
+            flags += ["--finetune-from-model", str(start)]
         material = work.material
         return _train(
             material.shuffled if cell.system == "mclas-shuffled" else material.triples, flags

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from mclas_fairseq.evaluation.content import MATCHED
 from studies.ddtp import cells as grid
@@ -29,7 +30,7 @@ def work(folder: Path, corpus: grid.Corpus = ITALIAN) -> Work[Material]:
 
 def packed(mean: float, seed: int, length: float = 6.0) -> dict[str, Any]:
     """A run whose values by document are spread about `mean`, a little otherwise in each seed."""
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng([seed, round(100 * mean)])
     values = (100 * (mean + rng.normal(0, 0.3) + rng.normal(0, 1, 40))).round().astype(int)
     measured = {name: " ".join(map(str, values)) for name in (*verdicts.MEASURES, "rougeL")}
     measured["length"] = " ".join(f"{length + 0.02 * seed * length:.3f}" for _ in values)
@@ -69,6 +70,10 @@ def test_other_languages_take_over_what_italian_decided(tmp_path: Path) -> None:
 def test_systems_differ_in_what_they_are_trained_on(tmp_path: Path) -> None:
     study, place = PackageDescriptions(), work(tmp_path)
 
+    (tmp_path / "ms").mkdir()
+    weights = {"decoder.copy_gate.projection.bias": torch.ones(1), "decoder.x": torch.ones(2)}
+    torch.save({"model": weights, "cfg": None}, tmp_path / "ms" / "checkpoint_best.pt")
+
     def words(system: str, start: str = "ms", size: int = 2500) -> str:
         return " ".join(study.command(place, Cell(ITALIAN, size, system, start, 2), "1e-3"))
 
@@ -78,6 +83,12 @@ def test_systems_differ_in_what_they_are_trained_on(tmp_path: Path) -> None:
     assert "--copy-attention" not in words("mclas-uncopied")
     assert "--ncls-ms-init cls-random" in words("ncls_ms-half")
     assert f"--finetune-from-model {tmp_path}/ms/checkpoint_best.pt" in words("ncls")
+    assert f"--finetune-from-model {tmp_path}/ms/uncopied.pt" in words("mclas-uncopied")
+    left = torch.load(tmp_path / "ms" / "uncopied.pt", weights_only=True)["model"]
+    assert list(left) == ["decoder.x"]
+    torch.save({"model": left}, tmp_path / "ms" / "checkpoint_best.pt")
+    with pytest.raises(SystemExit, match="must have a gate of copying, but has none"):
+        words("mclas-uncopied")
     assert "--finetune-from-model" not in words("ncls", "scratch")
     assert "--train-subset-size 2500 --subset-seed 2" in words("ncls")
     assert "--train-subset-size" not in words("ncls", size=17464)
