@@ -7,6 +7,17 @@ from typing import Any
 
 import pytest
 
+# Where most tests take more than a second: `make quick` leaves them out (marker `slow`).
+_SLOW = (
+    *("system/", "roundtrip/", "compatibility/", "preprocess/", "fuzz/", "evaluation/similarity/"),
+    *("corpus/test_synthetic_news.py", "corpus/test_tokenizers", "checkpoints/test_settings.py"),
+    *("evaluation/test_baselines.py", "evaluation/test_output_language.py", "test_notebook.py"),
+    *("modules/test_pretrained_encoder.py", "test_search_options.py", "doctor/test_doctor.py"),
+    *("binarize/test_prepare_errors.py", "translators/test_translators_hf.py"),
+    *("host/test_doors.py", "vhm/test_vhm_learning.py", "cli/test_stopping.py"),
+    "summarization/test_pretrained_models.py",
+)
+
 _NO_DATA = "needs the real data: give --data DIR or set MCLAS_DATA"
 
 
@@ -17,6 +28,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="DIR",
         help="folder of real data (xscitldr, published_outputs, ...); default: $MCLAS_DATA",
     )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.relative_to(here).as_posix().startswith(_SLOW):
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="session")

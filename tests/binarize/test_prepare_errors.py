@@ -300,7 +300,7 @@ def test_options_that_contradict_are_refused(options: PrepareOptions) -> None:
         prepare(replace(options, inputs={"test": options.inputs["test"]}))
     with pytest.raises(ConfigError, match="--workers: must be at least 1, but is 0"):
         prepare(replace(options, workers=0))
-    with pytest.raises(DataError, match="language code 'xx'"):
+    with pytest.raises(DataError, match="--target-lang 'xx': must be a known code"):
         prepare(replace(options, target_langs=("xx",)))
     with pytest.raises(DataError, match="a data-bin has a"):
         prepare(replace(options, like=options.out.parent))
