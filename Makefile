@@ -1,4 +1,5 @@
 # make demo   train, summarize and score a small cross-lingual summarizer, from nothing
+# make serve  the demo's model over HTTP, with a page to try it (make demo first where it was not)
 # make test   lint, type check and test (make quick: the tests that take under a second)
 # All create .venv on their first call and install nothing on later ones.
 
@@ -10,11 +11,11 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3; do \
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 STEP := @bash requirements/progress.sh
 
-.PHONY: setup demo test quick lint clean
+.PHONY: setup demo serve test quick lint clean
 .DEFAULT_GOAL := help
 
 help:
-	@sed -n '1,3s/^# //p' Makefile
+	@sed -n '1,4s/^# //p' Makefile
 
 setup: $(VENV)/.ready
 
@@ -45,6 +46,15 @@ quick: lint
 
 demo: $(VENV)/.ready
 	PATH="$(CURDIR)/$(BIN):$$PATH" bash examples/demo/run.sh
+
+demo/mclas/checkpoint_best.pt: | $(VENV)/.ready
+	@$(MAKE) --no-print-directory demo
+
+demo/bundle/bundle.json: demo/mclas/checkpoint_best.pt
+	$(BIN)/mclas export --checkpoint $< --data demo/data-bin --out demo/bundle --overwrite
+
+serve: demo/bundle/bundle.json
+	$(BIN)/mclas serve demo/bundle
 
 clean:
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -40,6 +40,7 @@ EXTRAS = {
         "transformers",
         "xxhash",
     ],
+    "serve": ["fastapi", "prometheus-client", "uvicorn"],
     "ray": ["ray"],
     "notebook": ["ipykernel", "nbclient", "nbformat"],
 }
@@ -56,7 +57,14 @@ setup(
     license="MIT",
     python_requires=">=3.11,<3.13",
     packages=find_packages(include=["mclas_fairseq", "mclas_fairseq.*"]),
-    package_data={"mclas_fairseq": ["py.typed", "corpus/synthetic_news/*.json", "presets/*.toml"]},
+    package_data={
+        "mclas_fairseq": [
+            "py.typed",
+            "corpus/synthetic_news/*.json",
+            "presets/*.toml",
+            "serve/*.html",
+        ]
+    },
     install_requires=[
         "torch==2.13.0",
         *FAIRSEQ_NEEDS,
@@ -79,6 +87,7 @@ setup(
         "all": ALL,
         "dev": [
             *ALL,
+            "httpx2",
             "hypothesis",
             "mypy",
             "pytest",

@@ -14,7 +14,7 @@ GROUND = {"errors", "version", "extras"}
 SHARED = {"corpus", "modules", "data", "optim", "evaluation", "generation", "checkpoints"}
 SHARED |= {"bundles", "translators", "scoring", "lexicon"}
 METHODS = {"summarization", "vhm", "mglm"}
-ABOVE = {"inference", "roundtrip", "binarize", "doctor"}
+ABOVE = {"inference", "serve", "roundtrip", "binarize", "doctor"}
 MAY_IMPORT = {
     "corpus": set(),
     "modules": set(),
@@ -34,6 +34,7 @@ MAY_IMPORT = {
     "host": SHARED | METHODS,
     "_registration": SHARED | METHODS | {"host"},
     "inference": SHARED | METHODS,
+    "serve": {"inference", "bundles", "corpus"},
     "roundtrip": {"translators", "evaluation", "corpus"},
     "binarize": {"corpus", "data"},
     "tasks": {"__init__"},  # two doors for fairseq's loader of plugins

@@ -44,6 +44,7 @@ COMMANDS = (
     "extend",
     "trim",
     "export",
+    "serve",
     "doctor",
 )
 
@@ -60,6 +61,7 @@ The way from a spreadsheet to a model that one can hand on:
   mclas score         ROUGE with a named protocol and intervals, statistics, a page of errors
   mclas report        did it learn: beside summaries that need no summarizer
   mclas export        a folder with all that mclas summarize --model and the Python API need
+  mclas serve         the same over HTTP, with a page to try it
 
 Beside it: mclas synthetic makes a corpus to try it on, mclas roundtrip a cross-lingual corpus from
 a monolingual one, mclas pipeline summarizes with a translator's help, mclas human asks annotators,

@@ -12,10 +12,12 @@ class Hypothesis:
         summary: its summaries, language -> text, in the order in which they were written.
         score: log-probability in bits under the length penalty, as fairseq prints it; the higher,
             the better. Scores of different documents cannot be compared.
+        tokens: that the model wrote, separator and EOS included.
     """
 
     summary: dict[str, str]
     score: float
+    tokens: int = 0
 
 
 @dataclass(frozen=True)

@@ -140,6 +140,16 @@ class Summarizer:
         """Language of the documents."""
         return self.task.source_lang
 
+    @property
+    def has_attention(self) -> bool:
+        """Whether `attention` can be asked: of one model that writes with one decoder."""
+        several_decoders = len(self.task.languages) > 1 and self.task.layout is Layout.NCLS_MS
+        return len(self.models) == 1 and not several_decoders
+
+    def length(self, document: str) -> int:
+        """Tokens of a document that the model reads, EOS included."""
+        return int(self._encode([document]).src.sizes[0])
+
     @overload  # a string is an iterable of strings as well: the first that fits counts
     def summarize(  # type: ignore[overload-overlap]
         self, documents: str, *, batch_size: int = 16, progress: bool = False
@@ -288,6 +298,7 @@ class Summarizer:
                 Hypothesis(
                     summary=text.summaries(candidate["tokens"].tolist()),
                     score=float(candidate["score"]) / math.log(2),
+                    tokens=len(candidate["tokens"]),
                 )
                 for candidate in candidates[: self.options.nbest]
             )

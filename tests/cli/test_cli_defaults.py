@@ -288,6 +288,21 @@ MCLAS: dict[str, dict[str, object]] = {
         "--scores": [],
         **SEARCH,
     },
+    "serve": {
+        "--host": "127.0.0.1",
+        "--port": 8000,
+        "--api-key-file": None,
+        "--device": None,
+        "--max-batch-tokens": 8192,
+        "--max-wait-ms": 20,
+        "--max-queue": 256,
+        "--max-documents": 64,
+        "--max-body-bytes": 1_048_576,
+        "--max-beam": 16,
+        "--timeout": 60.0,
+        "--read-timeout": 10.0,
+        "--grace": 30.0,
+    },
     "doctor": {"--data": None},
 }
 

@@ -1,0 +1,185 @@
+"""What stands before every route: keys, limits of what is sent, headers, the count of requests.
+
+ASGI middleware by hand: fairly little, and it sees the stream of a request, which is to be stopped
+before it is read whole.
+"""
+
+import asyncio
+import hmac
+import logging
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from mclas_fairseq.serve.metrics import Metrics
+from mclas_fairseq.serve.problems import Problem
+from mclas_fairseq.serve.settings import ServeSettings
+
+logger = logging.getLogger(__name__)
+
+_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'",
+    "Cache-Control": "no-store",
+}
+
+
+class SecurityHeaders:
+    """Adds headers that tell browsers to do nothing with an answer but show it."""
+
+    def __init__(self, app: ASGIApp):
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer, with the headers."""
+
+        async def sending(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in _HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        await self.app(scope, receive, sending if scope["type"] == "http" else send)
+
+
+class Counting:
+    """Counts requests by route and status, and logs each in a line without anything of its text."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics):
+        self.app = app
+        self.metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer, and count."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        start, status = time.monotonic(), 500
+
+        async def sending(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self.app(scope, receive, sending)
+        finally:
+            # What was asked for is anything at all where it is no route of ours.
+            route = str(getattr(scope.get("route"), "path", "other"))
+            seconds = time.monotonic() - start
+            self.metrics.requests.labels(route, str(status)).inc()
+            self.metrics.request_seconds.labels(route).observe(seconds)
+            level = logging.INFO if route.startswith("/v1/") else logging.DEBUG
+            logger.log(level, "%s %s %d %.3f s", scope["method"], route, status, seconds)
+
+
+class ApiKeys:
+    """Lets nobody through to `paths` who has none of the keys; without keys everybody."""
+
+    def __init__(self, app: ASGIApp, keys: Sequence[bytes], paths: Sequence[str]):
+        self.app = app
+        self.keys = tuple(keys)
+        self.paths = tuple(paths)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer, or refuse with 401."""
+        guarded = scope["type"] == "http" and scope["path"].startswith(self.paths)
+        if self.keys and guarded and not self._known(Headers(scope=scope).get("authorization", "")):
+            problem = Problem(
+                401,
+                "a key is needed: send the header Authorization: Bearer KEY with a key that this"
+                " server knows",
+                headers={"WWW-Authenticate": "Bearer"},
+            )
+            await problem.response()(scope, receive, send)
+            return
+        await self.app(scope, receive, send)
+
+    def _known(self, authorization: str) -> bool:
+        scheme, _, given = authorization.partition(" ")
+        sent = given.strip().encode("latin-1", "replace")
+        # All are compared, each in constant time: how long it takes tells nothing.
+        found = [hmac.compare_digest(sent, key) for key in self.keys]
+        return scheme.lower() == "bearer" and any(found)
+
+
+class BodyLimits:
+    """Stops requests that are too large, or that are sent too slowly."""
+
+    def __init__(self, app: ASGIApp, settings: ServeSettings):
+        self.app = app
+        self.settings = settings
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer, or refuse with 413 or 408."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        said = Headers(scope=scope).get("content-length", "")
+        if said.isdecimal() and int(said) > self.settings.max_body_bytes:
+            await self._too_large().response()(scope, receive, send)
+            return
+        await self.app(scope, _Reading(receive, self), send)
+
+    def _too_large(self) -> Problem:
+        return Problem(
+            413,
+            f"a request may have {self.settings.max_body_bytes:,} bytes, this one has more; send"
+            " fewer or shorter documents",
+            headers={"Connection": "close"},
+        )
+
+
+class _Reading:
+    """The stream of one request, counted and timed until its body is whole."""
+
+    def __init__(self, receive: Receive, limits: BodyLimits):
+        self._receive, self._limits = receive, limits
+        self._bytes, self._whole = 0, False
+        self._end = time.monotonic() + limits.settings.read_timeout
+
+    async def __call__(self) -> Message:
+        if self._whole:
+            return await self._receive()
+        try:
+            message = await asyncio.wait_for(
+                self._receive(), max(0.0, self._end - time.monotonic())
+            )
+        except TimeoutError:
+            raise _as_http(
+                Problem(
+                    408,
+                    f"a request must be sent within {self._limits.settings.read_timeout:g} seconds,"
+                    " this one was not; send it again",
+                    headers={"Connection": "close"},
+                )
+            ) from None
+        self._bytes += len(message.get("body", b""))
+        if self._bytes > self._limits.settings.max_body_bytes:
+            raise _as_http(self._limits._too_large())
+        self._whole = not message.get("more_body", False)
+        return message
+
+
+def _as_http(problem: Problem) -> HTTPException:
+    """A problem that passes through what reads bodies, which takes other errors for bad JSON."""
+    return HTTPException(problem.status, problem.detail, problem.headers)
+
+
+def guarded(app: Any, settings: ServeSettings, metrics: Metrics, keys: Sequence[bytes]) -> None:
+    """Put all guards before an application; the last one added is the first that is asked."""
+    app.add_middleware(BodyLimits, settings=settings)
+    app.add_middleware(ApiKeys, keys=keys, paths=("/v1/", "/metrics"))
+    app.add_middleware(SecurityHeaders)
+    app.add_middleware(Counting, metrics=metrics)

@@ -1,0 +1,120 @@
+"""The process: listens, serves, and ends without losing what it has taken."""
+
+import logging
+import signal
+import socket
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Optional
+
+import uvicorn
+
+from mclas_fairseq.errors import ConfigError
+from mclas_fairseq.serve.app import build_app
+from mclas_fairseq.serve.engine import Engine
+from mclas_fairseq.serve.models import load_models, names_of
+from mclas_fairseq.serve.settings import ServeSettings, is_loopback, read_keys
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where a server listens, and who may ask.
+
+    Attributes:
+        host: its address; one that is not loopback is reached from elsewhere.
+        port: 0 takes a free one.
+        key_file: of keys, one a line; None: nobody needs one.
+    """
+
+    host: str
+    port: int
+    key_file: Optional[Path] = None
+
+
+def serve(
+    bundles: Sequence[Path], address: Address, settings: ServeSettings, device: Optional[str]
+) -> None:
+    """Serve bundles until SIGTERM or SIGINT; then finish what was taken, and return.
+
+    Raises:
+        ConfigError: two bundles have one name, or the file of keys or the address cannot be used.
+        CheckpointError: a bundle cannot be loaded.
+    """
+    names_of(bundles)
+    keys = read_keys(address.key_file)
+    warn_if_open(address.host, keys)
+    errors: list[BaseException] = []
+
+    def failed(error: BaseException) -> None:
+        errors.append(error)
+        server.should_exit = True
+
+    engine = Engine(lambda: load_models(bundles, device), settings, failed)
+    config = uvicorn.Config(
+        build_app(engine, keys),
+        host=address.host,
+        port=address.port,
+        log_config=None,  # as the rest of mclas logs
+        access_log=False,  # guards.py logs requests, by route
+        server_header=False,
+        timeout_graceful_shutdown=int(settings.grace),
+        ws="none",
+    )
+    server = _Server(config, engine)
+    with _listen(address) as listening:
+        name, port = listening.getsockname()[:2]
+        logger.info("at http://%s:%d/", f"[{name}]" if ":" in name else name, port)
+        server.run([listening])
+    if errors:
+        raise errors[0]
+
+
+def warn_if_open(host: str, keys: Sequence[bytes]) -> None:
+    """Warn of a server that others can reach, and that asks for no key."""
+    if not keys and not is_loopback(host):
+        logger.warning(
+            "--host %s: others than this machine can reach it, and nobody needs a key; give"
+            " --api-key-file, or put something before it that asks who is there",
+            host,
+        )
+
+
+def _listen(address: Address) -> socket.socket:
+    """Listen, or say why that cannot be."""
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    try:
+        return socket.create_server((address.host, address.port), family=family, backlog=2048)
+    except OSError as error:
+        raise ConfigError(
+            f"--host {address.host} --port {address.port}: must be a free address of this machine,"
+            f" but cannot be listened at ({error.strerror or error}); choose another"
+        ) from error
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn, whose handlers of signals drain the queue and end with exit code 0."""
+
+    def __init__(self, config: uvicorn.Config, engine: Engine):
+        super().__init__(config)
+        self._engine = engine
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Handle signals meanwhile; uvicorn would raise them again at the end."""
+        numbers = (signal.SIGINT, signal.SIGTERM)
+        before = {number: signal.signal(number, self.handle_exit) for number in numbers}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def handle_exit(self, sig: int, frame: Optional[FrameType]) -> None:
+        """Take nothing more and end; a second Ctrl-C ends at once."""
+        self._engine.drain()
+        super().handle_exit(sig, frame)

@@ -1,0 +1,103 @@
+"""How a server behaves: limits, times and who may ask."""
+
+import dataclasses
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any, Optional
+
+from mclas_fairseq.errors import ConfigError
+
+
+def _limit(default: float, text: str, *, least: float = 1) -> Any:
+    return field(default=default, metadata={"help": text, "least": least})
+
+
+@dataclass(frozen=True)
+class ServeSettings:
+    """Limits of a server; each is a flag of `mclas serve` with hyphens for underscores.
+
+    Raises:
+        ConfigError: a limit is too small, or a request could never enter the queue.
+    """
+
+    max_batch_tokens: int = _limit(
+        8192, "tokens of documents decoded together, padding included, for each target language"
+    )
+    max_wait_ms: int = _limit(
+        20, "a document waits so many milliseconds for others to be decoded with", least=0
+    )
+    max_queue: int = _limit(256, "documents that may wait; more are answered with 429")
+    max_documents: int = _limit(64, "documents of one request")
+    max_body_bytes: int = _limit(1_048_576, "size of a request; larger ones are answered with 413")
+    max_beam: int = _limit(16, "widest beam that a request may ask for")
+    timeout: float = _limit(
+        60.0, "seconds until a request is given up with 504; requests may ask for less", least=0.01
+    )
+    read_timeout: float = _limit(
+        10.0, "seconds that a client may take to send a request", least=0.01
+    )
+    grace: float = _limit(
+        30.0, "seconds that running requests get after SIGTERM; after them the rest is cut off"
+    )
+
+    def __post_init__(self) -> None:
+        """Check every limit."""
+        for one in dataclasses.fields(self):
+            value, least = getattr(self, one.name), one.metadata["least"]
+            if not least <= value < float("inf"):
+                raise ConfigError(
+                    f"{flag(one.name)} {value}: it must be at least {least:g} and finite; give"
+                    f" {one.default}, say"
+                )
+        if self.max_documents > self.max_queue:
+            raise ConfigError(
+                f"--max-documents {self.max_documents}: a request must fit into the queue, but"
+                f" --max-queue is {self.max_queue}; raise that or lower this"
+            )
+
+
+def flag(name: str) -> str:
+    """The flag that gives a limit."""
+    return "--" + name.replace("_", "-")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address can be reached from this machine alone."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def read_keys(path: Optional[Path]) -> tuple[bytes, ...]:
+    """The keys of a file, one a line; without a file none.
+
+    Raises:
+        ConfigError: the file cannot be read, holds no key, or one that no header can carry.
+    """
+    if path is None:
+        return ()
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is no UTF-8 text"
+        raise ConfigError(
+            f"--api-key-file {path}: must be a file of keys, one a line, but cannot be read"
+            f" ({reason}); correct the path"
+        ) from error
+    keys = [line.strip() for line in text.splitlines() if line.strip()]
+    if not keys:
+        raise ConfigError(
+            f"--api-key-file {path}: must hold a key, but is empty; write one a line, say with"
+            " openssl rand -hex 32"
+        )
+    for number, key in enumerate(keys, start=1):
+        if not (key.isascii() and key.isprintable()) or " " in key:
+            raise ConfigError(
+                f"--api-key-file {path}: key {number} must be of visible ASCII characters, as a"
+                " header carries it; make another one, say with openssl rand -hex 32"
+            )
+    return tuple(key.encode("ascii") for key in keys)

@@ -1,0 +1,87 @@
+"""A tiny bundle of random weights, served in this process."""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+import mclas_fairseq
+from mclas_fairseq.inference.results import Summary
+from mclas_fairseq.inference.summarizer import Summarizer
+from mclas_fairseq.serve.app import build_app
+from mclas_fairseq.serve.engine import Engine
+from mclas_fairseq.serve.models import Search, ServedModel
+from mclas_fairseq.serve.settings import ServeSettings
+
+BUNDLE = Path(__file__).resolve().parents[1] / "compatibility" / "v0_1" / "bundle"
+
+
+class HeldModel(ServedModel):
+    """A model that decodes when it is let, and can be made to fail at some documents."""
+
+    def __init__(self, name: str, summarizer: Summarizer):
+        super().__init__(name, summarizer)
+        self.go = threading.Event()
+        self.go.set()
+        self.begun = threading.Event()
+        self.batches: list[list[str]] = []
+        self.fails_at: Callable[[str], bool] = lambda text: False
+
+    def summarize(self, search: Search, texts: Sequence[str]) -> list[Summary]:
+        self.begun.set()
+        assert self.go.wait(60)
+        self.batches.append(list(texts))
+        for text in texts:
+            if self.fails_at(text):
+                raise RuntimeError(f"cannot decode {text}")
+        return super().summarize(search, texts)
+
+
+class Served:
+    """A client, and what stands behind it."""
+
+    def __init__(self, client: TestClient, engine: Engine, model: HeldModel):
+        self.client, self.engine, self.model = client, engine, model
+
+    def post(self, **body: Any) -> Any:
+        return self.client.post("/v1/summarize", json=body)
+
+    def sample(self, name: str, **labels: str) -> float:
+        found = self.engine.metrics.registry.get_sample_value(name, labels)
+        return 0.0 if found is None else found
+
+
+@pytest.fixture(scope="session")
+def summarizer() -> Summarizer:
+    mclas_fairseq.register(whole=False)
+    return Summarizer.from_bundle(BUNDLE, device="cpu")
+
+
+@pytest.fixture
+def serve(summarizer: Summarizer) -> Iterator[Callable[..., Served]]:
+    """Starts servers: settings by name, and `keys`."""
+    with ExitStack() as stack:
+
+        def start(keys: Sequence[bytes] = (), **settings: Any) -> Served:
+            own = Summarizer(summarizer.models, summarizer.task, summarizer.options)
+            model = HeldModel("bundle", own)
+            engine = Engine(lambda: {"bundle": model}, ServeSettings(**settings))
+            app = build_app(engine, keys)
+            client = stack.enter_context(TestClient(app, raise_server_exceptions=False))
+            stack.callback(model.go.set)
+            while not engine.ready:
+                engine._thread.join(0.01)
+            return Served(client, engine, model)
+
+        yield start
+
+
+@pytest.fixture(scope="session")
+def documents() -> list[str]:
+    """Documents of different lengths."""
+    words = "the river rose in Zelburn and 6 children had to leave their homes today".split()
+    return [" ".join(words[number % 5 :][: 2 + number]) + "." for number in range(12)]

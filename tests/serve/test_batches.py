@@ -1,0 +1,105 @@
+"""Which documents are decoded together, and what settings are refused."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mclas_fairseq.errors import ConfigError
+from mclas_fairseq.generation.options import DecodingOptions
+from mclas_fairseq.serve.batches import Job, choose_batch, is_full
+from mclas_fairseq.serve.models import Search, names_of
+from mclas_fairseq.serve.running import warn_if_open
+from mclas_fairseq.serve.settings import ServeSettings, is_loopback, read_keys
+
+
+def jobs(*lengths: int, beams: tuple[int, ...] = ()) -> list[Job]:
+    kinds = beams or (2,) * len(lengths)
+    return [
+        Job(Search("m", DecodingOptions(beam=beam), ("de",)), "", False, 0.0, 1.0, tokens=length)
+        for length, beam in zip(lengths, kinds, strict=True)
+    ]
+
+
+def chosen(waiting: list[Job], limit: int) -> list[int]:
+    return [waiting.index(job) for job in choose_batch(waiting, limit)]
+
+
+def test_the_oldest_goes_first_with_those_of_its_length() -> None:
+    assert chosen(jobs(10, 50, 11, 90, 9), 33) == [0, 2, 4]
+
+
+def test_padding_counts() -> None:
+    assert chosen(jobs(10, 30), 59) == [0]
+    assert chosen(jobs(10, 30), 60) == [0, 1]
+
+
+def test_a_document_that_is_too_long_goes_alone() -> None:
+    assert chosen(jobs(100, 100, 1), 60) == [0]
+
+
+def test_other_searches_wait() -> None:
+    assert chosen(jobs(10, 10, 10, beams=(2, 4, 2)), 1000) == [0, 2]
+
+
+@pytest.mark.parametrize(
+    ("lengths", "limit", "full"),
+    [((10,), 100, False), ((10, 10), 20, True), ((10, 10, 10), 20, True), ((60,), 100, True)],
+)
+def test_a_full_batch_does_not_wait(lengths: tuple[int, ...], limit: int, full: bool) -> None:
+    assert is_full(jobs(*lengths), limit) is full
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"max_queue": 0}, "--max-queue 0: it must be at least 1"),
+        ({"timeout": float("nan")}, "--timeout nan: it must be at least 0.01"),
+        ({"grace": float("inf")}, "finite"),
+        ({"max_documents": 300}, "--max-documents 300: a request must fit into the queue"),
+    ],
+)
+def test_settings_that_cannot_be(given: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        ServeSettings(**given)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [(b"", "is empty"), (b" \n", "is empty"), (b"\xff", "no UTF-8"), ("ü".encode(), "key 1 must")],
+)
+def test_files_of_keys_that_cannot_be(tmp_path: Path, content: bytes, said: str) -> None:
+    path = tmp_path / "keys"
+    path.write_bytes(content)
+    with pytest.raises(ConfigError, match=said):
+        read_keys(path)
+    with pytest.raises(ConfigError, match="No such file"):
+        read_keys(tmp_path / "none")
+
+
+def test_keys_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "keys"
+    path.write_text("one\n\n two \n")
+    assert read_keys(path) == (b"one", b"two")
+    assert read_keys(None) == ()
+
+
+def test_two_bundles_of_one_name() -> None:
+    with pytest.raises(ConfigError, match="names must differ, but both are 'x'"):
+        names_of([Path("a/x"), Path("b/x")])
+
+
+@pytest.mark.parametrize(
+    ("host", "loopback"),
+    [("127.0.0.1", True), ("localhost", True), ("::1", True), ("0.0.0.0", False), ("h", False)],
+)
+def test_a_server_that_others_reach_warns_without_keys(
+    host: str, loopback: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert is_loopback(host) is loopback
+    with caplog.at_level(logging.WARNING):
+        warn_if_open(host, [b"key"])
+        assert not caplog.records
+        warn_if_open(host, [])
+    assert ("nobody needs a key" in caplog.text) is not loopback

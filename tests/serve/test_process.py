@@ -1,0 +1,118 @@
+"""The process: the docs' lines are answered, and SIGTERM loses nothing."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.serve.conftest import BUNDLE
+
+pytestmark = pytest.mark.slow
+DOCS = Path(__file__).resolve().parents[2] / "docs" / "serving.md"
+BLOCK = re.compile(r"^```sh\n(curl .*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+class Process:
+    """`mclas serve`, ready."""
+
+    def __init__(self, *flags: str):
+        command = [sys.executable, "-m", "mclas_fairseq", "serve", str(BUNDLE), "--port", "0"]
+        self.process = subprocess.Popen(
+            [*command, "--device", "cpu", *flags],
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+        )
+        self.log: list[str] = []
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        self.address = self.wait_for(r" at (http://127\.0\.0\.1:\d+)/")
+        self.wait_for(r" ready: (bundle)")
+
+    def _read(self) -> None:
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            self.log.append(line)
+
+    def wait_for(self, pattern: str) -> str:
+        end = time.monotonic() + 240
+        while time.monotonic() < end:
+            if found := re.search(pattern, "".join(self.log)):
+                return found[1]
+            assert self.process.poll() is None, "".join(self.log)
+            time.sleep(0.05)
+        raise AssertionError("".join(self.log))
+
+    def post(self, text: str) -> dict[str, object]:
+        request = urllib.request.Request(
+            f"{self.address}/v1/summarize",
+            json.dumps({"text": text}).encode(),
+            {"Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=120) as answer:
+            found: dict[str, object] = json.load(answer)
+            return found
+
+
+@pytest.fixture(scope="module")
+def process() -> Iterator[Process]:
+    # It waits long for others, so that a request is under way when the process is ended.
+    started = Process("--max-wait-ms", "700")
+    yield started
+    started.process.kill()
+    started.process.wait()
+    assert started.process.stderr is not None
+    started._reader.join(10)
+    started.process.stderr.close()
+
+
+def test_lines_of_the_docs_are_answered(process: Process) -> None:
+    if shutil.which("curl") is None:
+        pytest.skip("curl is not installed")
+    lines = "\n".join(BLOCK.findall(DOCS.read_text(encoding="utf-8")))
+    shown = re.findall(r"^curl (?:.*\\\n)*.*$", lines, re.MULTILINE)
+    assert len(shown) == 7
+    for line in shown:
+        command = line.replace("http://127.0.0.1:8000", process.address)
+        done = subprocess.run(["bash", "-c", command + " -f"], capture_output=True, timeout=120)
+        assert done.returncode == 0, line
+        assert done.stdout
+
+
+def test_sigterm_answers_what_was_taken_and_ends_with_0(process: Process) -> None:
+    answers: list[dict[str, object]] = []
+    client = threading.Thread(target=lambda: answers.append(process.post("The river rose.")))
+    client.start()
+    time.sleep(0.3)
+    process.process.send_signal(signal.SIGTERM)
+    assert process.process.wait(60) == 0, "".join(process.log)
+    client.join(60)
+    assert [answer["model"] for answer in answers] == ["bundle"]
+    assert "The river" not in "".join(process.log)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["no-such-bundle"], "bundle no-such-bundle"),
+        ([str(BUNDLE), "--host", "192.0.2.1"], "must be a free address of this machine"),
+        ([str(BUNDLE), "--api-key-file", "no-such-file"], "--api-key-file no-such-file"),
+    ],
+)
+def test_what_cannot_be_served_is_one_line(words: list[str], said: str) -> None:
+    command = [sys.executable, "-m", "mclas_fairseq", "serve", "--port", "0", *words]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 2, done.stderr
+    assert "mclas serve: error: " in done.stderr
+    assert said in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
