@@ -11,7 +11,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3; do \
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 STEP := @bash requirements/progress.sh
 
-.PHONY: setup demo serve test quick lint clean
+.PHONY: setup demo serve test test-browser quick lint clean
 .DEFAULT_GOAL := help
 
 help:
@@ -43,6 +43,10 @@ test: lint
 
 quick: lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
+
+# The page of mclas serve in headless Chromium; skipped, aloud, where there is none.
+test-browser: $(VENV)/.ready
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -rs tests/serve/browser_page.py
 
 demo: $(VENV)/.ready
 	PATH="$(CURDIR)/$(BIN):$$PATH" bash examples/demo/run.sh

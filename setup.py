@@ -90,6 +90,7 @@ setup(
             "httpx2",
             "hypothesis",
             "mypy",
+            "playwright",
             "pytest",
             "pytest-timeout",
             "pytest-xdist",

@@ -53,6 +53,13 @@ class Process:
             time.sleep(0.05)
         raise AssertionError("".join(self.log))
 
+    def close(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        self._reader.join(10)
+        assert self.process.stderr is not None
+        self.process.stderr.close()
+
     def post(self, text: str) -> dict[str, object]:
         request = urllib.request.Request(
             f"{self.address}/v1/summarize",
@@ -69,11 +76,7 @@ def process() -> Iterator[Process]:
     # It waits long for others, so that a request is under way when the process is ended.
     started = Process("--max-wait-ms", "700")
     yield started
-    started.process.kill()
-    started.process.wait()
-    assert started.process.stderr is not None
-    started._reader.join(10)
-    started.process.stderr.close()
+    started.close()
 
 
 def test_lines_of_the_docs_are_answered(process: Process) -> None:
