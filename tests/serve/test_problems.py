@@ -182,7 +182,7 @@ def test_no_text_of_a_document_is_logged(
 )
 def test_wrong_keys(serve: Callable[..., Served], header: str) -> None:
     served = serve(keys=[b"right", b"second"])
-    headers = {"Authorization": header.encode("latin-1")} if header else {}
+    headers = {b"Authorization": header.encode("latin-1")} if header else {}
     for answer in (
         served.client.post("/v1/summarize", json={"text": "a"}, headers=headers),
         served.client.get("/v1/models", headers=headers),
@@ -236,7 +236,7 @@ def ask(served: Served, receive: Callable[[], Any]) -> list[dict[str, Any]]:
 def test_a_client_that_leaves_is_forgotten(serve: Callable[..., Served]) -> None:
     served = serve()
     served.model.go.clear()
-    messages = [
+    messages: list[dict[str, Any]] = [
         {"type": "http.request", "body": b'{"text": "of one who leaves"}', "more_body": False},
         {"type": "http.disconnect"},
     ]
