@@ -19,7 +19,7 @@ def without_copying(checkpoint: Path) -> Path:
         SystemExit: it has none.
     """
     out = checkpoint.with_name("uncopied.pt")
-    if out.exists() and out.stat().st_mtime_ns >= checkpoint.stat().st_mtime_ns:
+    if out.exists() and out.stat().st_mtime_ns > checkpoint.stat().st_mtime_ns:
         return out
     state = load_checkpoint(checkpoint)
     kept = {name: value for name, value in state["model"].items() if not name.startswith(_GATE)}
