@@ -13,7 +13,7 @@ GROUND = {"errors", "version", "extras"}
 # that is shared; what is shared knows no method.
 SHARED = {"corpus", "modules", "data", "optim", "evaluation", "generation", "checkpoints"}
 SHARED |= {"bundles", "translators", "scoring", "lexicon"}
-METHODS = {"summarization", "vhm", "mglm"}
+METHODS = {"summarization", "vhm", "mglm", "heads"}
 ABOVE = {"inference", "serve", "roundtrip", "binarize", "doctor"}
 MAY_IMPORT = {
     "corpus": set(),
@@ -31,6 +31,7 @@ MAY_IMPORT = {
     "summarization": SHARED,
     "vhm": SHARED | {"summarization"},
     "mglm": SHARED | {"summarization"},
+    "heads": SHARED | {"summarization"},
     "host": SHARED | METHODS,
     "_registration": SHARED | METHODS | {"host"},
     "inference": SHARED | METHODS,

@@ -36,7 +36,7 @@ _SETTINGS = (
     *("arch", "_name", "task", "activation_fn", "copy_attention", "layernorm_embedding"),
     *("no_token_positional_embeddings", "no_scale_embedding", "no_cross_attention"),
     *("cross_self_attention", "max_source_positions", "max_target_positions"),
-    *("pretrained_config", "sentence_segments"),
+    *("pretrained_config", "sentence_segments", "pruned_heads"),
 )
 _SETTINGS_OF_SIDES = ("encoder_", "decoder_", "share_")
 _NOT_ARCHITECTURE = ("drop", "path", "freeze")  # of the settings of sides: how it is trained

@@ -56,6 +56,8 @@ _PROBABILITY = re.compile(r".*(dropout|layerdrop)|quant_noise_(pq|scalar)")
 _SIZE = re.compile(r".*_(dim|heads)|quant_noise_pq_block_size")
 # Names and lists of names. No text of this kind is a program.
 _WORDS = re.compile(r"[A-Za-z0-9_]*(,[A-Za-z0-9_]+)*")
+_HEADS = re.compile(r"[A-Za-z0-9_]+(\.[A-Za-z0-9_]+){2,6}")
+_MAX_HEADS = 10_000
 _NUMBERS = re.compile(r"\d{1,9}(, ?\d{1,9})*")
 
 
@@ -109,6 +111,8 @@ def _value(name: str, value: object, option: argparse.Action) -> object:
         raise UnfitSetting(f"{name} must not be set, but is {_shown(value)}")
     if name == "pretrained_config":
         return _encoder(value)
+    if name == "pruned_heads":
+        return _heads(value)
     if name in _NUMBER_LISTS:
         return _numbers(name, value)
     if option.choices is not None:
@@ -182,6 +186,23 @@ def _encoder(value: object) -> str:
             raise UnfitSetting(f"pretrained_config: {name} must be a number, but is {_shown(item)}")
     assert isinstance(value, str)
     return value
+
+
+def _heads(value: object) -> str:
+    """`pruned_heads`: names with commas between; whether there are such, the model checks."""
+    names = value.split(",", _MAX_HEADS) if isinstance(value, str) else []
+    if not names or not all(len(name) < 100 and _HEADS.fullmatch(name) for name in names):
+        raise UnfitSetting(f"pruned_heads must be names of heads, but is {_shown(value)}")
+    return ",".join(names)
+
+
+def check_heads(stored: object) -> str:
+    """The heads that a stored model does without (`pruned_heads`).
+
+    Raises:
+        UnfitSetting: they are no names of heads.
+    """
+    return _heads(stored)
 
 
 def check_encoder(stored: object, shapes: Shapes) -> str:
