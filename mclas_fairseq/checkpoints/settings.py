@@ -54,6 +54,7 @@ _RANGES: dict[str, tuple[float, float]] = {
 }
 _PROBABILITY = re.compile(r".*(dropout|layerdrop)|quant_noise_(pq|scalar)")
 _SIZE = re.compile(r".*_(dim|heads)|quant_noise_pq_block_size")
+_NO_SIZES = frozenset({"quant_noise_pq_block_size", "pruned_heads"})  # though so called
 # Names and lists of names. No text of this kind is a program.
 _WORDS = re.compile(r"[A-Za-z0-9_]*(,[A-Za-z0-9_]+)*")
 _HEADS = re.compile(r"[A-Za-z0-9_]+(\.[A-Za-z0-9_]+){2,6}")
@@ -262,7 +263,7 @@ def check_sizes(settings: Mapping[str, Any], shapes: Shapes) -> None:
     if encoder:
         _check_pretrained(json.loads(encoder), shapes, largest)
     for name, value in settings.items():
-        bounded = _SIZE.fullmatch(name) and name != "quant_noise_pq_block_size"
+        bounded = _SIZE.fullmatch(name) and name not in _NO_SIZES
         of_pretrained = encoder and name.startswith("encoder_")
         if (bounded or name == "extend_positions") and value is not None and not of_pretrained:
             _check_bound(name, value, largest)

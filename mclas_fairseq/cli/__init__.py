@@ -43,6 +43,7 @@ COMMANDS = (
     "average",
     "extend",
     "trim",
+    "heads",
     "export",
     "serve",
     "doctor",
@@ -65,9 +66,9 @@ The way from a spreadsheet to a model that one can hand on:
 
 Beside it: mclas synthetic makes a corpus to try it on, mclas roundtrip a cross-lingual corpus from
 a monolingual one, mclas pipeline summarizes with a translator's help, mclas human asks annotators,
-mclas extend adds a language, mclas trim drops what a model does not need, mclas latents asks
-whether latent variables matter, mclas lexicon learns which pieces translate one another, and mclas
-extract reads the log of fairseq-generate. Names of
+mclas extend adds a language, mclas trim drops what a model does not need, mclas heads takes
+attention heads out of it, mclas latents asks whether latent variables matter, mclas lexicon learns
+which pieces translate one another, and mclas extract reads the log of fairseq-generate. Names of
 fairseq (--task cross_lingual_summarization) work in its own commands with --user-dir. mclas COMMAND
 --help shows every option with an example.
 """

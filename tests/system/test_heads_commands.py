@@ -1,0 +1,118 @@
+"""mclas heads: a checkpoint without heads is one like any other, for every command."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import torch
+
+from mclas_fairseq.checkpoints.safe_loading import load_checkpoint
+from mclas_fairseq.generation.options import DecodingOptions
+from mclas_fairseq.heads.gates import gated, gates_without
+from mclas_fairseq.inference.summarizer import Summarizer
+
+if TYPE_CHECKING:
+    from tests.system.conftest import Toy
+
+# All of a layer's self-attention, a part of the others.
+GONE = ["encoder.0.self.1", "decoder.0.self.0", "decoder.0.self.1", "decoder.0.cross.0"]
+
+
+@pytest.fixture(scope="module")
+def pruned(toy: "Toy") -> Path:
+    out = toy.folder / "pruned.pt"
+    words = ("--heads", GONE[0], ",".join(GONE[1:]), "--out", out)
+    printed = toy.mclas("heads", "prune", "--checkpoint", toy.trained("mclas"), *words)
+    assert printed.startswith(f"{out}: without 4 heads, ")
+    return out
+
+
+def summaries(toy: "Toy", *words: object) -> str:
+    flags = ("--cpu", "--beam", 3, "--max-len-b", 20)
+    return toy.mclas("summarize", *words, *flags, stdin="The council met in Berlin.\n")
+
+
+def test_the_beams_are_those_of_gates_at_zero(toy: "Toy", pruned: Path) -> None:
+    """Masked and sliced models write the same hypotheses, with the same scores."""
+    data, texts = toy.data_bin, [" ".join(row["document"]["en"]) for row in toy.rows["test"][:6]]
+    options = DecodingOptions(beam=3, max_len_b=20, nbest=3)
+    whole = Summarizer.load([toy.trained("mclas")], data, options=options)
+    smaller = Summarizer.load([pruned], data, options=options)
+    [model] = whole.models
+    with gated(model, gates_without(model, GONE)):
+        masked = whole.summarize(texts)
+    sliced = smaller.summarize(texts)
+    for ours, theirs in zip(masked, sliced, strict=True):
+        assert [one.summary for one in ours.hypotheses] == [
+            one.summary for one in theirs.hypotheses
+        ]
+        assert [one.score for one in ours.hypotheses] == pytest.approx(
+            [one.score for one in theirs.hypotheses], abs=1e-5
+        )
+
+
+def test_fairseq_generates_and_tunes_it_without_being_told(toy: "Toy", pruned: Path) -> None:
+    log = toy.generate(pruned)
+    assert toy.summaries(log)
+    flags = ("--target-layout", "mclas", "--finetune-from-model", pruned, "--lr", "0")
+    tuned = load_checkpoint(toy.train("tuned-pruned", *flags) / "checkpoint_last.pt")
+    weights = load_checkpoint(pruned)["model"]
+    assert tuned["cfg"]["model"].pruned_heads == ",".join(GONE)
+    assert sorted(tuned["model"]) == sorted(weights)
+    assert all(torch.equal(tuned["model"][name], weights[name]) for name in weights)
+    assert weights["encoder.layers.0.self_attn.q_proj.weight"].shape == (8, 16)
+    assert "decoder.layers.0.self_attn.q_proj.weight" not in weights
+    # resumed without --finetune-from-model: heads are those of checkpoint_last.pt
+    again = toy.train("tuned-pruned", "--target-layout", "mclas", "--max-update", "3")
+    assert load_checkpoint(again / "checkpoint_last.pt")["model"].keys() == weights.keys()
+
+
+def test_two_decoders_start_from_one_without_heads(toy: "Toy") -> None:
+    out = toy.folder / "pruned-ms.pt"
+    words = ("--heads", *GONE, "--out", out)
+    toy.mclas("heads", "prune", "--checkpoint", toy.trained("ms"), *words)
+    flags = ("--arch", "ncls_ms_tiny", "--target-layout", "ncls_ms")
+    folder = toy.train("tuned-two", *flags, "--finetune-from-model", out, "--lr", "0")
+    weights = load_checkpoint(folder / "checkpoint_last.pt")["model"]
+    name = "decoder.layers.0.encoder_attn.v_proj.weight"
+    assert weights[f"ms_{name}"].shape == (8, 16)
+    assert torch.equal(weights[f"ms_{name}"], weights[name])
+
+
+def test_other_commands_take_it(toy: "Toy", pruned: Path, tmp_path: Path) -> None:
+    expected = summaries(toy, "--checkpoint", pruned, "--data", toy.data_bin)
+    average, bundle = tmp_path / "average.pt", tmp_path / "bundle"
+    toy.mclas("average", "--inputs", pruned, "--out", average)
+    assert summaries(toy, "--checkpoint", average, "--data", toy.data_bin) == expected
+    toy.mclas("export", "--checkpoint", pruned, "--data", toy.data_bin, "--out", bundle)
+    assert summaries(toy, "--model", bundle) == expected
+
+
+def test_its_dictionary_is_trimmed(toy: "Toy", pruned: Path, tmp_path: Path) -> None:
+    words: list[object] = ["--source-lang", "en", "--target-lang", "de", "--like", toy.data_bin]
+    for split, rows in toy.rows.items():
+        words += [f"--{split}", toy.write(tmp_path / f"{split}.jsonl", rows)]
+    german, small = tmp_path / "german", tmp_path / "small"
+    toy.mclas("prepare", *words, "--out", german)
+    printed = toy.mclas("trim", "--checkpoint", pruned, "--data", german, "--out", small)
+    assert "summaries of test have the same tokens" in printed
+    weights = load_checkpoint(small / "checkpoint.pt")["model"]
+    assert weights["encoder.layers.0.self_attn.q_proj.weight"].shape == (8, 16)
+
+
+def test_what_cannot_be_done_is_said(
+    toy: "Toy", pruned: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from mclas_fairseq.cli import main
+
+    def error(*words: object) -> str:
+        command = ("heads", "prune", "--checkpoint", pruned, *words)
+        assert main([str(word) for word in command]) == 2
+        return capsys.readouterr().err
+
+    out = tmp_path / "out.pt"
+    assert "needs heads to take out, has none; give --heads" in error("--out", out)
+    assert "decoder.0.self has none left; name others" in error("--out", out, "--heads", GONE[1])
+    assert not out.exists()
+    out.touch()
+    assert f"--out: must not exist yet, but {out} does" in error("--out", out, "--heads", GONE[1])
