@@ -8,7 +8,7 @@ from pathlib import Path
 import mclas_fairseq
 
 PACKAGE = Path(mclas_fairseq.__path__[0])
-GROUND = {"errors", "version", "extras"}
+GROUND = {"errors", "version", "extras", "transformers_loading"}
 # Room -> the rooms that it may import, beside itself and the ground. A method's room stands on all
 # that is shared; what is shared knows no method.
 SHARED = {"corpus", "modules", "data", "optim", "evaluation", "generation", "checkpoints"}

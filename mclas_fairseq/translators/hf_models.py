@@ -1,16 +1,14 @@
 """Translation models of transformers: read safely and whole, and told which languages to use."""
 
-import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 
-from mclas_fairseq.errors import CheckpointError, ConfigError
-from mclas_fairseq.extras import require
+from mclas_fairseq.errors import ConfigError
+from mclas_fairseq.transformers_loading import PretrainedSource
 from mclas_fairseq.translators.fairseq_models import check_languages
 from mclas_fairseq.translators.fingerprints import hash_files
 from mclas_fairseq.translators.hf_languages import (
@@ -20,8 +18,6 @@ from mclas_fairseq.translators.hf_languages import (
     two_letters,
 )
 from mclas_fairseq.translators.options import TranslatorOptions
-
-_LOADING_ERRORS = (OSError, ValueError, RuntimeError, pickle.UnpicklingError, SafetensorError)
 
 
 @dataclass(frozen=True)
@@ -59,45 +55,30 @@ def load_hf_model(path: str, dtype: torch.dtype, options: TranslatorOptions) -> 
 
     Raises:
         CheckpointError: weights are missing or unsafe.
-        ConfigError: there is no such model, it is of another kind, or it does not know a language.
-        SetupError: transformers is not installed.
+        ConfigError: there is no such folder, the model is of another kind, it comes without its
+            tokenizer, or it does not know a language.
+        SetupError: transformers is not installed, or a named model is neither in its cache nor
+            reachable.
     """
-    transformers = require("transformers", extra="roundtrip", purpose="hf:")
     name = f"hf:{path}"
-    try:
-        config = transformers.AutoConfig.from_pretrained(path, trust_remote_code=False)
-        if config.model_type not in MODEL_TYPES:
-            raise ConfigError(
-                f"translator {name}: must be a model of type {', '.join(MODEL_TYPES)}, but is of "
-                f"type {config.model_type}; give a translation model of these types"
-            )
-        tokenizer = transformers.AutoTokenizer.from_pretrained(path, trust_remote_code=False)
-        model, loading = transformers.AutoModelForSeq2SeqLM.from_pretrained(
-            path, dtype=dtype, output_loading_info=True, trust_remote_code=False
-        )
-    except _LOADING_ERRORS as error:
+    source = PretrainedSource(
+        path,
+        subject=f"translator {name}",
+        given_as="hf:FOLDER",
+        extra="roundtrip",
+        purpose="hf:",
+    )
+    if source.config.model_type not in MODEL_TYPES:
         raise ConfigError(
-            f"translator {name}: must be a folder with a model, its weights and its tokenizer, or "
-            f"a model of the hub, but cannot be loaded ({_first_line(error)}); download it first, "
-            "or check the name"
-        ) from error
-    _check_weights(name, loading)
-    content = getattr(config, "_commit_hash", None) or _hash_folder(Path(path))
+            f"translator {name}: must be a model of type {', '.join(MODEL_TYPES)}, but is of "
+            f"type {source.config.model_type}; give a translation model of these types"
+        )
+    tokenizer = source.tokenizer()
+    model = source.model("AutoModelForSeq2SeqLM", dtype=dtype)
+    content = source.commit if source.folder is None else _hash_folder(source.folder)
     model = model.eval().to(options.device)
     prefix, forced = _set_languages(name, model, tokenizer, options)
     return HfModel(model, tokenizer, prefix, forced, str(content))
-
-
-def _check_weights(name: str, loading: Mapping[str, Any]) -> None:
-    """Refuse a model some of whose weights transformers had to invent."""
-    missing = sorted(str(key) for key in loading["missing_keys"])
-    wrong = sorted(str(key) for key in loading["mismatched_keys"])
-    if missing or wrong:
-        raise CheckpointError(
-            f"translator {name}: all weights of the model must be there, but {len(missing)} are "
-            f"missing and {len(wrong)} have another size ({', '.join([*missing, *wrong][:3])}); "
-            "download the model again"
-        )
 
 
 def _set_languages(
@@ -126,7 +107,3 @@ def _set_languages(
 
 def _hash_folder(folder: Path) -> str:
     return hash_files(sorted(path for path in folder.iterdir() if path.is_file()))
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

@@ -181,7 +181,7 @@ def test_a_path_that_is_no_checkpoint_is_refused_before_the_corpus_is_read(
         with_checkpoint(options, tmp_path / "none"),
         inputs={"train": (options.inputs["train"][0],)},
     )
-    with pytest.raises(DataError, match=r"--pretrained .*none: is no folder; give the folder"):
+    with pytest.raises(ConfigError, match=r"--pretrained .*none: must be a folder or the name"):
         prepare(absent)
     assert not options.out.exists()
 

@@ -151,19 +151,19 @@ def folder_with(folder: Path, *names: str) -> Path:
 
 
 def test_a_path_that_is_no_tokenizer_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"nowhere: is no folder; give the folder, or the hub's"):
+    with pytest.raises(ConfigError, match="nowhere: must be a folder .* give --pretrained FOLDER"):
         open_pretrained(str(tmp_path / "nowhere"))
     (tmp_path / "file").write_text("")
-    with pytest.raises(DataError, match="file: is no folder"):
+    with pytest.raises(ConfigError, match="file: .* there is no such folder"):
         open_pretrained(str(tmp_path / "file"))
     (tmp_path / "empty").mkdir()
-    with pytest.raises(DataError, match=r"configuration and tokenizer must be readable, but are"):
+    with pytest.raises(ConfigError, match=r"its config\.json is missing, damaged"):
         open_pretrained(str(tmp_path / "empty"))
 
 
 def test_a_folder_without_the_tokenizers_files_is_refused(tmp_path: Path) -> None:
     folder = folder_with(tmp_path / "half", "config.json")
-    with pytest.raises(DataError, match="special ones only: the tokenizer's files are missing"):
+    with pytest.raises(ConfigError, match="must come with its tokenizer"):
         open_pretrained(str(folder))
 
 

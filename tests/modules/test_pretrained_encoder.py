@@ -313,8 +313,8 @@ def copied(folder: Path, to: Path) -> Path:
         ({"model_type": "gpt2"}, "is of kind gpt2"),
         ({"model_type": "t5", "is_encoder_decoder": True}, r"is an encoder with a decoder \(t5\)"),
         ({"is_decoder": True}, "is a decoder"),
-        ({"model_type": "no such kind"}, "names a known kind of model"),
-        ({"model_type": "bert", "hidden_size": "many"}, "names a known kind of model"),
+        ({"model_type": "no such kind"}, "names no known kind of model"),
+        ({"model_type": "bert", "hidden_size": "many"}, "names no known kind of model"),
     ],
 )
 def test_models_that_are_no_encoders_are_refused(
@@ -329,12 +329,12 @@ def test_models_that_are_no_encoders_are_refused(
 def test_folders_that_are_none_or_hold_no_model_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="there is no such folder"):
         read_settings(str(tmp_path / "missing"))
-    with pytest.raises(ConfigError, match=r"has no config\.json"):
+    with pytest.raises(ConfigError, match=r"its config\.json is missing"):
         read_settings(str(tmp_path))
 
 
 def test_names_that_cannot_be_reached_name_the_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("transformers.AutoConfig.from_pretrained", _unreachable)
+    monkeypatch.setattr("transformers.utils.cached_file", _unreachable)
     with pytest.raises(SetupError, match="hf download nobody/nothing --local-dir FOLDER"):
         read_settings("nobody/nothing")
 

@@ -1,4 +1,4 @@
-"""Opening a pretrained encoder's tokenizer by name or path, through transformers' Auto classes.
+"""Opening a pretrained encoder's tokenizer by name or path.
 
 Place in the pipeline: `mclas prepare --pretrained` takes the tokenizer from here; whoever loads the
 encoder's weights compares `vocabulary_sha256` with the manifest of the data-bin.
@@ -8,13 +8,13 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
-from pathlib import Path
 from typing import Any, Optional
 
 from mclas_fairseq.corpus.tokenizers.base import prepare_text
 from mclas_fairseq.corpus.tokenizers.pretrained import PretrainedTokenizer
 from mclas_fairseq.errors import DataError
 from mclas_fairseq.extras import require
+from mclas_fairseq.transformers_loading import PretrainedSource
 
 _REMEDY = (
     "give the folder, or the hub's name, of a BERT- or XLM-R-like checkpoint: config.json and its"
@@ -77,30 +77,31 @@ def open_pretrained(name_or_path: str) -> PretrainedCheckpoint:
         name_or_path: folder, or name on the hub.
 
     Raises:
-        DataError: there is no checkpoint, it has no tokenizer, or one of another kind.
-        SetupError: transformers is not installed.
+        ConfigError: there is no such folder, or it holds no settings or no tokenizer.
+        DataError: its tokenizer is of another kind, or has more pieces than the encoder has rows.
+        SetupError: transformers is not installed, or a named checkpoint is neither in its cache nor
+            reachable.
     """
-    library = require("transformers", extra="pretrained", purpose="--pretrained")
-    path = Path(name_or_path)
-    if not path.is_dir() and (path.exists() or path.is_absolute() or len(path.parts) > 2):
-        raise DataError(f"--pretrained {name_or_path}: is no folder; {_REMEDY}")
-    if (path / "sentencepiece.bpe.model").is_file() and not (path / "tokenizer.json").is_file():
+    source = PretrainedSource(
+        name_or_path,
+        subject=f"--pretrained {name_or_path}",
+        given_as="--pretrained FOLDER",
+        extra="pretrained",
+        purpose="--pretrained",
+    )
+    names = set() if source.folder is None else {file.name for file in source.folder.iterdir()}
+    if "sentencepiece.bpe.model" in names and "tokenizer.json" not in names:
         # transformers reads it with protobuf, and complains of another package where that lacks.
         require("google.protobuf", extra="pretrained", purpose=f"--pretrained {name_or_path}")
-    try:
-        config = library.AutoConfig.from_pretrained(name_or_path, trust_remote_code=False)
-        auto = library.AutoTokenizer.from_pretrained(name_or_path, trust_remote_code=False)
-    except (OSError, ValueError, KeyError, ImportError) as error:
-        lines = str(error).strip().splitlines() or [type(error).__name__]
-        raise DataError(
-            f"--pretrained {name_or_path}: its configuration and tokenizer must be readable, but"
-            f" are not ({lines[0]}); {_REMEDY}"
-        ) from error
+    rows = getattr(source.config, "vocab_size", None)
+    auto = source.tokenizer()
     tokenizer = _tokenizer(name_or_path, auto)
+    if not tokenizer.entries():
+        raise source.no_tokenizer()
     return PretrainedCheckpoint(
-        name=path.resolve().name if path.is_dir() else name_or_path,
+        name=source.name,
         tokenizer=tokenizer,
-        pieces=_with_rows(name_or_path, tokenizer.pieces, getattr(config, "vocab_size", None)),
+        pieces=_with_rows(name_or_path, tokenizer.pieces, rows),
         auto=auto,
     )
 
@@ -118,16 +119,9 @@ def _tokenizer(name: str, auto: Any) -> PretrainedTokenizer:
             f" {type(auto).__name__}; {_REMEDY}"
         )
     try:
-        tokenizer = PretrainedTokenizer(backend.to_str())
+        return PretrainedTokenizer(backend.to_str())
     except DataError as error:
         raise DataError(f"--pretrained {name}: its tokenizer {error}; {_REMEDY}") from error
-    if not tokenizer.entries():
-        # transformers makes up an empty tokenizer where a folder holds a configuration only.
-        raise DataError(
-            f"--pretrained {name}: its tokenizer must have pieces, but has special ones only: the"
-            f" tokenizer's files are missing; {_REMEDY}"
-        )
-    return tokenizer
 
 
 def _with_rows(
