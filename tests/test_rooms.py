@@ -37,7 +37,7 @@ MAY_IMPORT = {
     "inference": SHARED | METHODS,
     "serve": {"inference", "bundles", "corpus"},
     "roundtrip": {"translators", "evaluation", "corpus"},
-    "binarize": {"corpus", "data"},
+    "binarize": {"corpus", "data", "modules"},
     "tasks": {"__init__"},  # two doors for fairseq's loader of plugins
     "models": {"__init__"},
     "__init__": {"_registration", "host", "inference"},

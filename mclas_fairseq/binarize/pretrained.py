@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any
 
 from fairseq.data import Dictionary
 
@@ -21,7 +21,7 @@ from mclas_fairseq.corpus.tokenizers import (
     target_separator,
 )
 from mclas_fairseq.corpus.tokenizers.pretrained_checkpoint import PretrainedCheckpoint
-from mclas_fairseq.data.data_bin import TOKENIZER_FOLDER, DataBin
+from mclas_fairseq.data.data_bin import TOKENIZER_FOLDER
 from mclas_fairseq.data.indexed_dictionary import IndexedDictionary, storable_pieces
 from mclas_fairseq.errors import DataError
 
@@ -91,14 +91,8 @@ def check_lined_up(dictionary: Dictionary, tokenizer: PretrainedTokenizer, name:
             )
 
 
-def describe_pretrained(
-    checkpoint: Optional[PretrainedCheckpoint], like: Optional[DataBin]
-) -> Optional[dict[str, Any]]:
-    """What the manifest says of the checkpoint; that of an earlier data-bin is handed on."""
-    if like is not None:
-        return like.manifest.pretrained
-    if checkpoint is None:
-        return None
+def describe_pretrained(checkpoint: PretrainedCheckpoint) -> dict[str, Any]:
+    """What the manifest says of the checkpoint."""
     return {
         "name": checkpoint.name,
         "kind": checkpoint.tokenizer.kind,

@@ -2,17 +2,18 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Optional
+from typing import Any, Optional
 
 from fairseq.data import Dictionary
 
 from mclas_fairseq.binarize.options import PrepareOptions
 from mclas_fairseq.binarize.spool import SpooledSplit
 from mclas_fairseq.corpus.records import input_files
-from mclas_fairseq.corpus.tokenizers import ExtendedTokenizer, Tokenizer
-from mclas_fairseq.data.data_bin import DataBin, dictionary_fingerprint
+from mclas_fairseq.corpus.tokenizers import Tokenizer
+from mclas_fairseq.data.data_bin import dictionary_fingerprint
 from mclas_fairseq.data.manifest import Manifest
 from mclas_fairseq.errors import DataError
 
@@ -28,6 +29,15 @@ _DISTRIBUTIONS = (
     "tokenizers",
     "torch",
 )
+
+
+@dataclass(frozen=True)
+class SourceNotes:
+    """What a manifest says of where tokenizer and dictionary come from; see its fields."""
+
+    tokenizer_subset: Optional[dict[str, int]] = None
+    pretrained: Optional[dict[str, Any]] = None
+    extension: Optional[dict[str, Any]] = None
 
 
 def hash_inputs(options: PrepareOptions) -> dict[str, str]:
@@ -70,11 +80,9 @@ def make_manifest(
     inputs: dict[str, str],
     tokenizer: Tokenizer,
     dictionary: Dictionary,
-    like: Optional[DataBin],
+    notes: SourceNotes,
 ) -> Manifest:
     """Put the manifest together, to be written last."""
-    learns = options.like is None or bool(options.extend)
-    subset = options.tokenizer.subset_size if learns else None
     return Manifest(
         source_lang=options.source_lang,
         target_langs=options.target_langs,
@@ -90,18 +98,11 @@ def make_manifest(
         inputs=inputs,
         dictionary_sha256=dictionary_fingerprint(dictionary),
         versions=_versions(),
-        tokenizer_subset=None
-        if subset is None
-        else {"size": subset, "seed": options.tokenizer.subset_seed},
+        tokenizer_subset=notes.tokenizer_subset,
         filters=options.filters.chosen,
         left_out={split.name: dict(split.reasons) for split in splits if split.left_out},
-        extension=None
-        if like is None or not isinstance(tokenizer, ExtendedTokenizer) or not options.extend
-        else {
-            "languages": list(tokenizer.languages),
-            "pieces": len(tokenizer.added),
-            "dictionary_sha256": like.manifest.dictionary_sha256,
-        },
+        pretrained=notes.pretrained,
+        extension=notes.extension,
     )
 
 

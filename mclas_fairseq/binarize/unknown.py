@@ -80,20 +80,23 @@ def unknown_of_sides(
 
 
 def check_learned(
-    texts: Sequence[UnknownText], dictionary: Dictionary, options: PrepareOptions
+    texts: Sequence[UnknownText], dictionary: Dictionary, max_unknown: float, remedy: str
 ) -> None:
     """Refuse a dictionary that cannot spell the training texts it was made for.
+
+    Args:
+        texts: what is unknown of each side.
+        dictionary: that was made.
+        max_unknown: largest share, 0 to 1, of the pieces of a side that may be unknown.
+        remedy: what would make a dictionary that knows more.
 
     Raises:
         DataError: too large a share of some side is unknown to it.
     """
     for text in texts:
-        if text.pieces > options.max_unknown:
-            remedy = "give a larger --vocab-size or --tokenizer sentencepiece"
-            if options.tokenizer.given is not None or options.tokenizer.pretrained is not None:
-                remedy = "give another model, or learn one"
+        if text.pieces > max_unknown:
             raise DataError(
-                f"training texts of {text.side}: at most {options.max_unknown:.1%} of their pieces"
+                f"training texts of {text.side}: at most {max_unknown:.1%} of their pieces"
                 f" may be unknown to the dictionary ({len(dictionary)} entries), but"
                 f" {text.pieces:.2%} are ({_details(text)}); {remedy}, or allow more with"
                 " --max-unknown"

@@ -1,7 +1,6 @@
 """`mclas prepare`: turns records into a data-bin (see `mclas_fairseq.binarize.prepare`)."""
 
 import argparse
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +11,6 @@ from mclas_fairseq.cli._prepare_preset import apply_preset
 NAME = "prepare"
 HELP = "turn records or parallel text into a data-bin for fairseq-train"
 OUTPUTS = ("out",)
-
-_MBERT_WIDTH = 768  # of the decoder of architecture mclas_mbert
 
 _DESCRIPTION = """\
 Turn a corpus into a data-bin: learn a tokenizer, count one dictionary for all languages and a
@@ -139,6 +136,7 @@ def _add_earlier_arguments(group: argparse._ArgumentGroup) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Make the data-bin and print the report."""
+    from mclas_fairseq.binarize.next_step import next_command
     from mclas_fairseq.binarize.options import MAX_UNKNOWN_SHARE, PrepareOptions
     from mclas_fairseq.binarize.prepare import prepare
     from mclas_fairseq.binarize.sieve import FilterOptions
@@ -173,60 +171,8 @@ def run(args: argparse.Namespace) -> int:
         print(line)
     kinds = [split.kinds for split in report.splits if split.split == "train"]
     if kinds:
-        print(f"next: {_next_command(args, kinds[0])}")
+        print(f"next: {next_command(options, kinds[0], args.preset)}")
     return 0
-
-
-# As in docs/training.md, "VHM and its baselines"; sizes and lengths of a first trial.
-_MULTITASK_FLAGS = (
-    "--task multitask_summarization --train-tasks mt,ms,cls --arch vhm_small --criterion vhm_elbo"
-    " --best-checkpoint-metric cls_bound --optimizer adam --lr 5e-4 --lr-scheduler inverse_sqrt"
-    " --warmup-updates 400 --max-tokens 4096 --max-update 20000 --save-dir CHECKPOINTS"
-)
-
-
-def _next_command(args: argparse.Namespace, kinds: Mapping[str, Mapping[str, int]]) -> str:
-    """A training that the documents serve: of the joint layout where there are triples.
-
-    Args:
-        kinds: target language -> kind of record -> number of training records.
-    """
-    from mclas_fairseq.binarize.spool import MS_ONLY, NCLS_ONLY, TRIPLE
-
-    if args.task_tags:
-        plugin = Path(__file__).parent.parent
-        return f"fairseq-train {args.out} --user-dir {plugin} {_MULTITASK_FLAGS}"
-    target = max(kinds, key=lambda code: (kinds[code][TRIPLE], kinds[code][NCLS_ONLY]))
-    layouts = {"mclas": TRIPLE, "ncls": NCLS_ONLY, "ms": MS_ONLY}
-    layout = next((name for name, kind in layouts.items() if kinds[target][kind]), "...")
-    several = f" --target-lang {target}" if len(kinds) > 1 else ""
-    return (
-        f"mclas train {args.out} --preset {args.preset or 'small-data'} --target-layout"
-        f" {layout}{several}{_start_flags(args)} --save-dir CHECKPOINTS"
-    )
-
-
-def _start_flags(args: argparse.Namespace) -> str:
-    """The flags that let a training start from what tokenizer and dictionary were taken from."""
-    from mclas_fairseq.errors import ConfigError
-    from mclas_fairseq.modules.pretrained_encoder import own_positions
-    from mclas_fairseq.modules.pretrained_loading import read_settings
-
-    if args.mbart is not None:
-        return f" --arch mclas_mbart --init-from-mbart {args.mbart}/model.pt"
-    if args.pretrained is None:
-        return ""
-    try:
-        settings = read_settings(args.pretrained)
-    except ConfigError:
-        return ""  # its tokenizer serves, but its encoder is of another kind
-    width = int(settings["hidden_size"])
-    return (
-        f" --arch mclas_mbert --pretrained-encoder {args.pretrained}"
-        f" --max-source-positions {own_positions(settings) - 1}"
-        + (f" --decoder-embed-dim {width}" if width != _MBERT_WIDTH else "")
-        + " --optimizer grouped_adam --lr-scheduler grouped_inverse_sqrt --encoder-lr 5e-5"
-    )
 
 
 def _languages(text: str) -> tuple[str, ...]:
