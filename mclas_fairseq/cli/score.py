@@ -95,7 +95,7 @@ def _add_rules(group: argparse._ArgumentGroup) -> None:
         help="of several references, the best one counts, or their mean"
         " (default: %(default)s)")  # fmt: skip
     add("--rouge-only", action="store_true",
-        help="leave out C-1, C-2 and m-s, which take about half as long as ROUGE does")  # fmt: skip
+        help="leave out C-1, C-2 and m-s, which take about a third as long as ROUGE")  # fmt: skip
     add("--precision-recall", action="store_true", help="show precision and recall beside F1")
     add("--holm", action="store_true",
         help="p values with Holm's correction over all comparisons and metrics")  # fmt: skip

@@ -7,7 +7,7 @@ summaries and references become integers that hold the row, the n-gram, and whic
 text it is. None occurs twice on one side, so that those found on both, by sorting, are the hits.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -128,17 +128,7 @@ class _Block:
         """The summaries against the references of the documents at `places`, (B,): (B, 3)."""
         groups = self._counted.texts.groups
         firsts, counts = groups[places], groups[places + 1] - groups[places]
-        found = self._against(firsts)
-        for number in range(1, int(counts.max(initial=0))):
-            # Those with fewer references are compared with their last once more, and left alone.
-            scores = self._against(firsts + np.minimum(number, counts - 1))
-            more = counts > number
-            if mean:
-                found[more] += scores[more]
-            else:
-                better = more & (scores[:, 2] > found[:, 2])
-                found[better] = scores[better]
-        return found / counts[:, None] if mean else found
+        return over_references(self._against, firsts, counts, mean=mean)
 
     def _against(self, references: NDArray[np.int64]) -> Values:
         keys, sizes = self._prepare(self._counted.texts.references.take(references))
@@ -146,7 +136,7 @@ class _Block:
         both.sort()
         shared = both[1:][both[1:] == both[:-1]]
         rows = shared // (self._span * self._repeats)
-        return _from_hits(np.bincount(rows, minlength=len(sizes)), self._sizes, sizes)
+        return scores_of_hits(np.bincount(rows, minlength=len(sizes)), self._sizes, sizes)
 
     def _prepare(self, texts: Rows) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """The n-grams of B texts as integers, none twice, and how many each text has (B,)."""
@@ -160,6 +150,34 @@ class _Block:
             first = np.maximum.accumulate(np.where(again, 0, place))
             numbered[1:] += place - first
         return numbered, sizes
+
+
+def over_references(
+    against: Callable[[NDArray[np.int64]], Values],
+    firsts: NDArray[np.int64],
+    counts: NDArray[np.int64],
+    *,
+    mean: bool,
+) -> Values:
+    """Scores of B summaries with several references each: (B, 3).
+
+    Args:
+        against: the scores against one reference of each, by their numbers (B,): (B, 3).
+        firsts: the first reference of each, (B,).
+        counts: how many it has from there on, (B,).
+        mean: whether their mean counts; otherwise the first of those with the best F1.
+    """
+    found = against(firsts)
+    for number in range(1, int(counts.max(initial=0))):
+        # Those with fewer references are compared with their last once more, and left alone.
+        scores = against(firsts + np.minimum(number, counts - 1))
+        more = counts > number
+        if mean:
+            found[more] += scores[more]
+        else:
+            better = more & (scores[:, 2] > found[:, 2])
+            found[better] = scores[better]
+    return found / counts[:, None] if mean else found
 
 
 def _grams(texts: Rows, order: int, distinct: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -179,7 +197,7 @@ def _grams(texts: Rows, order: int, distinct: int) -> tuple[NDArray[np.int64], N
     return grams, sizes
 
 
-def _from_hits(
+def scores_of_hits(
     hits: NDArray[np.int64], predicted: NDArray[np.int64], wanted: NDArray[np.int64]
 ) -> Values:
     """Precision, recall and F1, (B, 3), in the operations of `rouge-score`; 0 without a hit."""

@@ -1,13 +1,12 @@
 """ROUGE of tokenised texts: what is counted, for one document or for all of them in processes.
 
 The scores are those of the library `rouge-score`, to the last digit, many times as fast: n-grams
-are counted here, and `evaluation/lcs.py` finds the subsequences that it would find.
+are counted by arrays (`evaluation/overlap.py`), and `evaluation/lcs.py` finds the subsequences that
+it would find.
 `evaluation/rouge.py` is the way in.
 """
 
-from array import array
-from collections import Counter
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Optional
@@ -17,7 +16,14 @@ from numpy.typing import NDArray
 
 from mclas_fairseq.errors import DataError
 from mclas_fairseq.evaluation.lcs import lcs_length, union_hits
+from mclas_fairseq.evaluation.overlap import (
+    Counted,
+    over_references,
+    overlap_scores,
+    scores_of_hits,
+)
 from mclas_fairseq.evaluation.protocols import RougeProtocol
+from mclas_fairseq.evaluation.token_ids import Texts, TokenIds, starts_of
 
 METRICS = ("rouge1", "rouge2", "rougeL", "rougeLsum")
 KINDS = ("precision", "recall", "f1")  # the order of the fields of rouge-score's `Score`
@@ -25,11 +31,9 @@ KINDS = ("precision", "recall", "f1")  # the order of the fields of rouge-score'
 # Fewer documents are scored before a pool of processes has started.
 _SMALLEST_FOR_POOL = 2000
 _BLOCK = 250
+_ROWS = 4000  # documents whose tokens are held at a time
 
 _Sentences = list[list[str]]
-_Score = tuple[float, float, float]
-_Row = tuple[_Score, ...]
-_NOTHING: _Score = (0.0, 0.0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -74,29 +78,40 @@ class RougeEngine:
         Raises:
             DataError: a document has no reference, or one without tokens.
         """
-        flat, lengths = array("d"), array("d")  # an eighth of the memory of a list of floats
-        pairs = zip(documents.hypotheses, documents.references, strict=True)
-        for number, (hypothesis, texts) in enumerate(pairs, documents.start):
-            predicted = self._rules.tokenise(hypothesis)
-            wanted = self._tokenise_references(texts, number)
-            for row in self._over_references(predicted, wanted):
-                flat.extend(row)
-            sizes = [_length(text) for text in wanted]
-            lengths.extend((_length(predicted), sum(sizes) / len(sizes)))
-        columns = np.frombuffer(lengths, dtype=np.float64).reshape(-1, 2)
-        scores = np.frombuffer(flat, dtype=np.float64).reshape(-1, len(METRICS), len(KINDS))
-        return Table(scores, columns[:, 0], columns[:, 1])
+        return _joined([self._score(part) for part in _blocks(documents, _ROWS)])
 
-    def _over_references(self, predicted: _Sentences, wanted: Sequence[_Sentences]) -> _Row:
-        rows = [score_pair(predicted, text) for text in wanted]
-        if len(rows) == 1:
-            return rows[0]
-        if self._mean:
-            return tuple(tuple(row) for row in np.mean(rows, axis=0).tolist())
-        # For each metric by itself, the first of the references with the best F1, with its
-        # precision and recall: as rouge-score does.
-        by_metric = zip(*rows, strict=True)
-        return tuple(max(scores, key=lambda score: score[2]) for scores in by_metric)
+    def _score(self, documents: Documents) -> Table:
+        predicted = [self._rules.tokenise(text) for text in documents.hypotheses]
+        groups = [
+            self._tokenise_references(texts, number)
+            for number, texts in enumerate(documents.references, documents.start)
+        ]
+        counts = np.array([len(group) for group in groups])
+        starts = starts_of(counts)
+        wanted = [text for group in groups for text in group]
+        numbers = TokenIds(self._rules)
+        texts = Texts(
+            numbers.number(map(_in_a_row, predicted)),
+            numbers.number(map(_in_a_row, wanted)),
+            starts,
+            numbers.distinct,
+        )
+        rule = "mean" if self._mean else "max"
+        scores = np.empty((len(predicted), len(METRICS), len(KINDS)))
+        for order in (1, 2):
+            found = overlap_scores(Counted(texts, order), multi_reference=rule)
+            scores[:, order - 1] = found
+        rows = np.repeat(np.arange(len(predicted)), counts)
+        sizes = texts.hypotheses.lengths[rows], texts.references.lengths
+        pairs = zip(rows.tolist(), wanted, strict=True)
+        hits = np.array([_longest(predicted[row], text) for row, text in pairs])
+        for place in (0, 1):
+            table = scores_of_hits(hits[:, place], *sizes)
+            scores[:, 2 + place] = over_references(
+                table.__getitem__, starts[:-1], counts, mean=self._mean
+            )
+        total = np.add.reduceat(texts.references.lengths, starts[:-1])
+        return Table(scores, texts.hypotheses.lengths.astype(np.float64), total / counts)
 
     def _tokenise_references(self, texts: Sequence[str], number: int) -> list[_Sentences]:
         rules = self._rules
@@ -116,27 +131,12 @@ class RougeEngine:
         return tokenised
 
 
-def score_pair(predicted: _Sentences, wanted: _Sentences) -> _Row:
-    """Precision, recall and F1 of `METRICS` of a hypothesis against one reference."""
-    hypothesis = _in_a_row(predicted)
-    reference = _in_a_row(wanted)
-    if not hypothesis:
-        return (_NOTHING,) * len(METRICS)
-    sizes = (len(hypothesis), len(reference))
-    words = _hits(Counter(hypothesis), Counter(reference))
-    pairs = _hits(
-        Counter(zip(hypothesis, hypothesis[1:], strict=False)),
-        Counter(zip(reference, reference[1:], strict=False)),
-    )
-    longest = union = lcs_length(reference, hypothesis)
+def _longest(predicted: _Sentences, wanted: _Sentences) -> tuple[int, int]:
+    """Hits of ROUGE-L and of ROUGE-Lsum."""
+    length = lcs_length(_in_a_row(wanted), _in_a_row(predicted))
     if len(wanted) > 1 or len(predicted) > 1:  # otherwise both are the same sequence
-        union = union_hits(wanted, predicted)
-    return (
-        _from_hits(words, *sizes),
-        _from_hits(pairs, *(max(size - 1, 1) for size in sizes)),
-        _from_hits(longest, *sizes),
-        _from_hits(union, *sizes),
-    )
+        return length, union_hits(wanted, predicted)
+    return length, length
 
 
 def _in_a_row(sentences: _Sentences) -> list[str]:
@@ -144,20 +144,6 @@ def _in_a_row(sentences: _Sentences) -> list[str]:
     if len(sentences) == 1:
         return sentences[0]
     return [token for sentence in sentences for token in sentence]
-
-
-def _hits(predicted: Mapping[Hashable, int], wanted: Mapping[Hashable, int]) -> int:
-    """How many n-grams two texts share, each as often as the one has it that has it less often."""
-    count_of = predicted.get
-    return sum([min(count, count_of(gram, 0)) for gram, count in wanted.items()])
-
-
-def _from_hits(hits: int, predicted: int, wanted: int) -> _Score:
-    """Precision, recall and F1 in the operations of `rouge-score`, for the same last digit."""
-    if not hits:
-        return _NOTHING
-    precision, recall = hits / predicted, hits / wanted
-    return precision, recall, 2 * precision * recall / (precision + recall)
 
 
 def score_documents(
@@ -173,24 +159,23 @@ def score_documents(
     with ProcessPoolExecutor(
         workers, initializer=_start_worker, initargs=(rules, multi_reference)
     ) as pool:
-        tables = list(pool.map(_score_block, _blocks(documents)))
-    return Table(
-        np.concatenate([table.scores for table in tables]),
-        np.concatenate([table.lengths for table in tables]),
-        np.concatenate([table.reference_lengths for table in tables]),
-    )
+        return _joined(list(pool.map(_score_block, _blocks(documents, _BLOCK))))
 
 
-def _blocks(documents: Documents) -> Iterator[Documents]:
-    for start in range(0, len(documents.hypotheses), _BLOCK):
-        rows = slice(start, start + _BLOCK)
+def _blocks(documents: Documents, size: int) -> Iterator[Documents]:
+    for start in range(0, len(documents.hypotheses), size):
+        rows = slice(start, start + size)
         yield Documents(
             documents.hypotheses[rows], documents.references[rows], documents.start + start
         )
 
 
-def _length(sentences: _Sentences) -> int:
-    return sum(len(tokens) for tokens in sentences)
+def _joined(tables: Sequence[Table]) -> Table:
+    return Table(
+        np.concatenate([table.scores for table in tables]),
+        np.concatenate([table.lengths for table in tables]),
+        np.concatenate([table.reference_lengths for table in tables]),
+    )
 
 
 # The engine of a worker process, made once for all its blocks; None in every other process.

@@ -38,13 +38,13 @@ class Rows:
     def take(self, rows: NDArray[np.int64]) -> "Rows":
         """The texts with these numbers, in the order given."""
         sizes = self.lengths[rows]
-        starts = _starts(sizes)
+        starts = starts_of(sizes)
         places = np.repeat(self.starts[rows] - starts[:-1], sizes) + np.arange(starts[-1])
         return Rows(self.ids[places], starts)
 
     def keep(self, wanted: NDArray[np.bool_]) -> "Rows":
         """The same texts with the tokens only for which `wanted`, shape (T,), is true."""
-        return Rows(self.ids[wanted], _starts(self._count(wanted)))
+        return Rows(self.ids[wanted], starts_of(self._count(wanted)))
 
     def content(self, content: NDArray[np.bool_], word: NDArray[np.bool_]) -> "Rows":
         """Each text's content words; of a text without any, all its words.
@@ -64,7 +64,8 @@ class Rows:
         return np.diff(np.searchsorted(np.flatnonzero(wanted), self.starts))
 
 
-def _starts(sizes: NDArray[np.int64]) -> NDArray[np.int64]:
+def starts_of(sizes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Where things of these sizes start when one lies behind the other, and where the last ends."""
     return np.concatenate(([0], np.cumsum(sizes)))
 
 
@@ -109,12 +110,17 @@ class TokenIds:
         """The tokens of a text in a row: n-grams run across sentences, as in ROUGE."""
         return self.rules.tokens(text)
 
+    @property
+    def distinct(self) -> int:
+        """How many different tokens there were so far."""
+        return len(self._numbers)
+
     def encode(self, hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> Texts:
         """N summaries and their references, one or more of each document."""
         sizes = np.fromiter(map(len, references), dtype=np.int64, count=len(references))
         summaries = self._encode(hypotheses)
         wanted = self._encode(text for group in references for text in group)
-        return Texts(summaries, wanted, _starts(sizes), len(self._numbers))
+        return Texts(summaries, wanted, starts_of(sizes), len(self._numbers))
 
     def content(self, texts: Texts, protocol: ContentProtocol) -> Texts:
         """The content words of texts that were encoded here, where `protocol` has these words."""
@@ -128,19 +134,29 @@ class TokenIds:
             texts.distinct,
         )
 
+    def number(self, texts: Iterable[Sequence[str]]) -> Rows:
+        """Texts that are cut already, each a sequence of tokens."""
+        return _in_rows(map(self._numbered, texts))
+
     def _encode(self, texts: Iterable[str]) -> Rows:
-        ids, starts = array("i"), array("q", [0])
-        for text in texts:
-            ids.extend(self._row(text))
-            starts.append(len(ids))
-        return Rows(np.frombuffer(ids, np.int32), np.frombuffer(starts, np.int64))
+        return _in_rows(map(self._row, texts))
 
     def _row(self, text: str) -> Sequence[int]:
-        if self._kept is not None and text in self._kept:
-            return self._kept[text]
+        if self._kept is None:
+            return self._numbered(self.rules.tokens(text))
+        if text not in self._kept:
+            self._kept[text] = array("i", self._numbered(self.rules.tokens(text)))
+        return self._kept[text]
+
+    def _numbered(self, tokens: Sequence[str]) -> list[int]:
         numbers = self._numbers
         number = numbers.setdefault
-        row = array("i", [number(token, len(numbers)) for token in self.rules.tokens(text)])
-        if self._kept is not None:
-            self._kept[text] = row
-        return row
+        return [number(token, len(numbers)) for token in tokens]
+
+
+def _in_rows(texts: Iterable[Sequence[int]]) -> Rows:
+    ids, starts = array("i"), array("q", [0])
+    for text in texts:
+        ids.extend(text)
+        starts.append(len(ids))
+    return Rows(np.frombuffer(ids, np.int32), np.frombuffer(starts, np.int64))
