@@ -191,6 +191,16 @@ def test_sentences_are_taken_whole_until_they_are_enough() -> None:
         assert sum(sizes) >= 0.15 * len(text.tokens) > sum(sizes) - max(sizes)
 
 
+def test_every_sentence_is_taken_sometimes_and_none_always() -> None:
+    text = text_of(100, seed=4)
+    taken: Counter[tuple[int, int]] = Counter()
+    for seed in range(300):
+        taken.update(choose_sentences(text, ENDS, np.random.default_rng(seed)).spans)
+    assert set(taken) == set(split_sentences(text, ENDS))
+    assert len(taken) > 4
+    assert max(taken.values()) < 200
+
+
 def test_large_parts_have_all_lengths_and_the_end_has_no_mark_behind_it() -> None:
     text = text_of(98)
     found = [choose_part(text, np.random.default_rng(seed)) for seed in range(2000)]
