@@ -34,6 +34,7 @@ PROVENANCE = "averaged_from"  # in extra_state: what the average was made of
 _FORMAT_MARK = "version"
 _SETTINGS = (
     *("arch", "_name", "task", "activation_fn", "copy_attention", "layernorm_embedding"),
+    "translated_copying",
     *("no_token_positional_embeddings", "no_scale_embedding", "no_cross_attention"),
     *("cross_self_attention", "max_source_positions", "max_target_positions"),
     *("pretrained_config", "sentence_segments", "pruned_heads"),

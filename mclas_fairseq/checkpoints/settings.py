@@ -31,7 +31,7 @@ _MAX_NUMBER = 2**63 - 1
 _MAX_LISTED = 64
 # What makes the model open a file: its weights are in the checkpoint, they have no use there.
 FILE_SETTINGS = frozenset(
-    {"encoder_embed_path", "decoder_embed_path", "init_from_mbart", "pretrained_encoder"}
+    {"encoder_embed_path", "decoder_embed_path", "init_from_mbart", "lexicon", "pretrained_encoder"}
 )
 # Evaluated by fairseq, and of use only with a library that this package does not support.
 _NEVER = frozenset({"encoder_xformers_att_config", "decoder_xformers_att_config"})

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from mclas_fairseq.checkpoints.extending import (
     build_model_for,
+    refuse_lexicons,
     stamp,
     tensors_with_rows,
     without_training,
@@ -76,6 +77,7 @@ def trim_state(
     Raises:
         CheckpointError: its weights do not fit its architecture.
     """
+    refuse_lexicons(path, state["model"])
     model = build_model_for(path, trimmed)
     entries = len(trimming.places)
     names = tensors_with_rows(path, state["model"], model.state_dict(), entries, len(trimming.kept))

@@ -6,11 +6,18 @@ that no extended vocabulary is needed:
 
     P(w) = g * P_vocab(w) + (1 - g) * sum over source positions i with x_i = w of a_i
 
+With `Translations` (`translation_table.py`) a source token offers its translations w with weights
+P_T(w | x_i), and the sum is over all positions i and what they offer of a_i P_T(w | x_i).
+
 The MCLAS paper has no such part; it is an option (`--copy-attention`), meant for small data.
 """
 
+from typing import Optional
+
 import torch
 from torch import Tensor, nn
+
+from mclas_fairseq.modules.translation_table import Translations
 
 
 class CopyGate(nn.Module):
@@ -28,7 +35,11 @@ class CopyGate(nn.Module):
 
 
 def mixture_log_probs(
-    vocabulary_probs: Tensor, attention: Tensor, gate: Tensor, src_tokens: Tensor
+    vocabulary_probs: Tensor,
+    attention: Tensor,
+    gate: Tensor,
+    src_tokens: Tensor,
+    translations: Optional[Translations] = None,
 ) -> Tensor:
     """Log-probabilities of the mixture.
 
@@ -37,11 +48,17 @@ def mixture_log_probs(
         attention: weights over the source, rows sum to 1 and are 0 on padding, (B, T_tgt, T_src).
         gate: g, shape (B, T_tgt, 1).
         src_tokens: source ids, shape (B, T_src).
+        translations: what they offer; None: themselves.
 
     Returns:
         log P in nats, shape (B, T_tgt, V), finite also where P is 0.
     """
     probs = vocabulary_probs * gate
     index = src_tokens.unsqueeze(1).expand(-1, attention.size(1), -1)  # B x T_tgt x T_src
-    probs = probs.scatter_add(2, index, ((1.0 - gate) * attention).to(probs))
+    shares = ((1.0 - gate) * attention).to(probs)
+    if translations is not None:
+        chosen = translations.number.unsqueeze(2), index
+        shares = (shares.unsqueeze(3) * translations.weights[chosen].to(probs)).flatten(2)
+        index = translations.ids[chosen].flatten(2)  # B x T_tgt x (T_src * M)
+    probs = probs.scatter_add(2, index, shares)
     return probs.clamp_min(torch.finfo(probs.dtype).tiny).log()

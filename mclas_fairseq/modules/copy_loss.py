@@ -9,11 +9,13 @@ it). Result and gradient are those of `mixture_log_probs` followed by fairseq's
 """
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Optional
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+
+from mclas_fairseq.modules.translation_table import Translations
 
 # Entries of a block of rows, of which some three tables are alive at a time: at 4 bytes each three
 # megabytes, within the processor's cache. A GPU wants fewer, larger steps.
@@ -45,11 +47,28 @@ class Copying(NamedTuple):
         attention: weights over the source, rows sum to 1 and are 0 on padding, shape (n, T_src).
         gate: g, shape (n, 1).
         src_tokens: ids of each one's source, shape (n, T_src).
+        translations: what source tokens offer, with a table for each target token, (n,); None:
+            themselves.
     """
 
     attention: Tensor
     gate: Tensor
     src_tokens: Tensor
+    translations: Optional[Translations] = None
+
+
+def _part(copying: Copying, rows: slice) -> tuple[Copying, Tensor, Optional[Tensor]]:
+    """Some target tokens in fp32, the ids that they may copy, and the weights of these.
+
+    Returns:
+        Ids (k, T_src * M) and weights (k, T_src, M); without translations (k, T_src) and None.
+    """
+    src_tokens, offered = copying.src_tokens[rows], copying.translations
+    part = Copying(copying.attention[rows].float(), copying.gate[rows].float(), src_tokens)
+    if offered is None:
+        return part, src_tokens, None
+    chosen = offered.number[rows].unsqueeze(1), src_tokens
+    return part, offered.ids[chosen].flatten(1), offered.weights[chosen].float()
 
 
 class _Block(NamedTuple):
@@ -57,6 +76,8 @@ class _Block(NamedTuple):
 
     rows: slice
     copying: Copying  # attention and gate in fp32
+    ids: Tensor  # what may be copied, (k, T_src * M)
+    weights: Optional[Tensor]  # and with which weights, (k, T_src, M)
     target: Tensor  # (k, 1)
     probs: Tensor
     mixture: Tensor
@@ -68,24 +89,29 @@ def _blocks(logits: Tensor, copying: Copying, target: Tensor) -> Iterator[_Block
     for start in range(0, len(logits), size):
         rows = slice(start, start + size)
         probs = logits[rows].float().softmax(-1)
-        attention, gate = copying.attention[rows].float(), copying.gate[rows].float()
-        part = Copying(attention, gate, copying.src_tokens[rows])
-        mixture = (probs * gate).scatter_add_(1, part.src_tokens, (1.0 - gate) * attention)
-        yield _Block(rows, part, target[rows].unsqueeze(1), probs, mixture)
+        part, ids, weights = _part(copying, rows)
+        shares = (1.0 - part.gate) * part.attention
+        if weights is not None:
+            shares = (shares.unsqueeze(2) * weights).flatten(1)
+        mixture = (probs * part.gate).scatter_add_(1, ids, shares)
+        yield _Block(rows, part, ids, weights, target[rows].unsqueeze(1), probs, mixture)
 
 
 class _SmoothedMixtureLoss(torch.autograd.Function):
-    """`smoothed_mixture_loss` with its gradient; given are logits, `Copying` and target."""
+    """`smoothed_mixture_loss` with its gradient.
+
+    Given are logits, the tensors of `Copying`, target, and those of `Translations`, if any.
+    """
 
     @staticmethod
     def forward(ctx: Any, smoothing: Smoothing, *given: Tensor) -> tuple[Tensor, Tensor]:
         ctx.save_for_backward(*given)
         ctx.smoothing = smoothing
-        logits, *copying, target = given
+        logits, copying, target = _ordered(given)
         loss = logits.new_zeros(target.numel(), dtype=torch.float32)
         nll = torch.zeros_like(loss)
         of_target, of_each = smoothing.weights(logits.size(-1))
-        for block in _blocks(logits, Copying(*copying), target):
+        for block in _blocks(logits, copying, target):
             logs = block.mixture.clamp_min_(torch.finfo(torch.float32).tiny).log_()
             found = -logs.gather(1, block.target).view(-1)
             nll[block.rows] = found
@@ -96,24 +122,32 @@ class _SmoothedMixtureLoss(torch.autograd.Function):
     @staticmethod
     @once_differentiable  # type: ignore[untyped-decorator, unused-ignore]
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        logits, *copying, target = ctx.saved_tensors
+        logits, copying, target = _ordered(ctx.saved_tensors)
         d_logits, d_attention, d_gate = (torch.zeros_like(x) for x in (logits, *copying[:2]))
         of_target, of_each = ctx.smoothing.weights(logits.size(-1))
         tiny = torch.finfo(torch.float32).tiny
-        for rows, part, token, probs, mixture in _blocks(logits, Copying(*copying), target):
+        for rows, part, ids, weights, token, probs, mixture in _blocks(logits, copying, target):
             if bool(mixture.min() < tiny):  # where the forward pass held P up, no gradient flows
                 mixture.masked_fill_(mixture < tiny, torch.inf)
             d_mixture = mixture.reciprocal_()
             at_target = d_mixture.gather(1, token)
             d_mixture.mul_(-of_each).scatter_add_(1, token, -of_target * at_target)
             d_mixture.mul_(grads[0][rows].unsqueeze(1))
-            at_copied = d_mixture.gather(1, part.src_tokens)
+            at_copied = d_mixture.gather(1, ids)
+            if weights is not None:
+                at_copied = (at_copied.view_as(weights) * weights).sum(2)
             weighted = d_mixture.mul_(probs)  # dL/dP times P_vocab
             total = weighted.sum(-1, keepdim=True)
             d_gate[rows] = total - (part.attention * at_copied).sum(-1, keepdim=True)
             d_attention[rows] = (1.0 - part.gate) * at_copied
             d_logits[rows] = weighted.sub_(probs * total).mul_(part.gate)
-        return None, d_logits, d_attention, d_gate, None, None
+        return None, d_logits, d_attention, d_gate, *[None] * (len(ctx.saved_tensors) - 3)
+
+
+def _ordered(given: tuple[Tensor, ...]) -> tuple[Tensor, Copying, Tensor]:
+    logits, attention, gate, src_tokens, target, *offered = given
+    translations = Translations(*offered) if offered else None
+    return logits, Copying(attention, gate, src_tokens, translations), target
 
 
 def smoothed_mixture_loss(
@@ -133,5 +167,7 @@ def smoothed_mixture_loss(
     Returns:
         Loss and NLL, each of shape (n,), fp32.
     """
-    found: tuple[Tensor, Tensor] = _SmoothedMixtureLoss.apply(smoothing, logits, *copying, target)
+    found: tuple[Tensor, Tensor] = _SmoothedMixtureLoss.apply(
+        smoothing, logits, *copying[:3], target, *(copying.translations or ())
+    )
     return found

@@ -10,6 +10,7 @@ from fairseq.models.transformer import TransformerConfig, TransformerDecoderBase
 from torch import Tensor, nn
 
 from mclas_fairseq.modules.copy_attention import CopyGate
+from mclas_fairseq.modules.translation_table import TranslationTable
 
 _COPY_HEADS = 1  # one head of the last layer points; the others are free to attend elsewhere
 
@@ -22,6 +23,7 @@ class SummaryDecoder(TransformerDecoderBase):
     ):
         super().__init__(cfg, dictionary, embed_tokens, no_encoder_attn=cfg.no_cross_attention)
         self.copy_gate = CopyGate(self.output_embed_dim) if copy else None
+        self.translations: Optional[TranslationTable] = None  # copies are themselves
 
     @property
     def reads_documents_by_attention_alone(self) -> bool:
@@ -51,9 +53,10 @@ class SummaryDecoder(TransformerDecoderBase):
         Returns:
             Logits (B, T_tgt, V), or features (B, T_tgt, C) with `features_only`, and fairseq's
             extra dictionary; with copying also `copy_gate` (B, T_tgt, 1) and `src_tokens`
-            (B, T_src), from which `MclasModel.get_normalized_probs` makes the mixture. With
-            `target_mask` the logits are (n, V), the features (n, C), and `rows` (n,) says which
-            of the B * T_tgt they are; `MclasModel.smoothed_loss` makes the loss of them.
+            (B, T_src), and where copies are translated `translations`, from which
+            `MclasModel.get_normalized_probs` makes the mixture. With `target_mask` the logits are
+            (n, V), the features (n, C), and `rows` (n,) says which of the B * T_tgt they are;
+            `MclasModel.smoothed_loss` makes the loss of them.
         """
         if self.copy_gate is not None and alignment_heads is None:
             alignment_heads = _COPY_HEADS
@@ -71,6 +74,11 @@ class SummaryDecoder(TransformerDecoderBase):
             copied = encoder_out["src_tokens"][0]
             # Search may keep one row for all hypotheses of a document.
             extra["src_tokens"] = copied.repeat_interleave(len(features) // len(copied), dim=0)
+            if self.translations is not None:
+                offered = self.translations(prev_output_tokens)
+                # One position alone where what stands before it is known.
+                number = offered.number[:, -features.size(1) :]
+                extra["translations"] = offered._replace(number=number)
         if target_mask is not None:
             extra["rows"] = target_mask.reshape(-1).nonzero().view(-1)
             features = features.reshape(-1, features.size(-1)).index_select(0, extra["rows"])

@@ -25,6 +25,7 @@ from mclas_fairseq.modules.attention_heads import take_out
 from mclas_fairseq.modules.copy_attention import mixture_log_probs
 from mclas_fairseq.modules.copy_loss import Copying, Smoothing, smoothed_mixture_loss
 from mclas_fairseq.modules.fingerprint import Fingerprinted
+from mclas_fairseq.modules.translation_table import with_own_lexicons
 from mclas_fairseq.summarization.decoder import SummaryDecoder
 from mclas_fairseq.summarization.encoders import (
     add_encoder_args,
@@ -35,6 +36,11 @@ from mclas_fairseq.summarization.encoders import (
     start_from_pretrained,
 )
 from mclas_fairseq.summarization.fit import check_fit
+from mclas_fairseq.summarization.translating import (
+    add_translation_args,
+    build_table,
+    settle_translation,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -57,6 +63,7 @@ class MclasModel(TransformerModel, Fingerprinted):
             "(pointer-generator, See et al. 2017): meant to carry names, numbers and terms over "
             "when there are few training examples",
         )
+        add_translation_args(parser)
         add_encoder_args(parser)
         parser.add_argument(
             "--init-from-mbart",
@@ -104,8 +111,12 @@ class MclasModel(TransformerModel, Fingerprinted):
         # The task cuts documents and targets. Under hydra the model has options of its own for it,
         # and where the two disagreed, fairseq would refuse what the task let pass.
         args.max_source_positions, args.max_target_positions = task.max_positions()
+        settle_translation(args, getattr(task, "layout", None))
         starts_pretrained = settle_encoder(args, task.source_dictionary)
         model: MclasModel = super().build_model(args, task)
+        if getattr(args, "translated_copying", None):
+            network: Any = model
+            network.decoder.translations = build_table(args, task.setting, task.target_dictionary)
         if starts_pretrained:
             start_from_pretrained(args, model)
         if getattr(args, "pruned_heads", None):
@@ -115,6 +126,7 @@ class MclasModel(TransformerModel, Fingerprinted):
             with open_dict(options):
                 options.pretrained_config = args.pretrained_config
                 options.pruned_heads = getattr(args, "pruned_heads", None)
+                options.copy_attention = bool(getattr(args, "copy_attention", False))
         model.set_fingerprint(fingerprint)
         return model
 
@@ -183,6 +195,7 @@ class MclasModel(TransformerModel, Fingerprinted):
             extra["attn"][0].float(),
             extra["copy_gate"].float(),
             extra["src_tokens"],
+            extra.get("translations"),
         )
         return mixed if log_probs else mixed.exp()
 
@@ -204,10 +217,14 @@ class MclasModel(TransformerModel, Fingerprinted):
         if "copy_gate" not in extra:
             return None
         attention, gate, rows = extra["attn"][0], extra["copy_gate"], extra["rows"]
+        offered = extra.get("translations")
+        if offered is not None:
+            offered = offered._replace(number=offered.number.reshape(-1)[rows])
         copying = Copying(
             attention.reshape(-1, attention.size(-1)).index_select(0, rows),
             gate.reshape(-1, 1).index_select(0, rows),
             extra["src_tokens"][rows.div(gate.size(1), rounding_mode="floor")],
+            offered,
         )
         return smoothed_mixture_loss(logits, copying, target, smoothing)
 
@@ -226,6 +243,7 @@ class MclasModel(TransformerModel, Fingerprinted):
                 "(architecture ncls_ms); give --arch ncls_ms_tiny, ncls_ms_small or ncls_ms_base "
                 "with --target-layout ncls_ms, or a checkpoint of mclas"
             )
+        state_dict = with_own_lexicons(self.state_dict(), state_dict)
         fairseq_model: Any = super()
         try:
             return fairseq_model.load_state_dict(state_dict, strict, model_cfg, args)
@@ -274,6 +292,8 @@ def mclas_base(args: Namespace) -> None:
     _set_default(args, "share_all_embeddings", True)
     _set_default(args, "activation_fn", "gelu")
     _set_default(args, "copy_attention", False)
+    for name in ("translated_copying", "lexicon"):
+        _set_default(args, name, None)
     if getattr(args, "bf16", False):
         # fairseq's command line takes --bf16 for a TPU (fairseq/options.py); with this plugin it
         # means bf16 on the device at hand.

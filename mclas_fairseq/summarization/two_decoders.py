@@ -16,6 +16,7 @@ from typing import Any, Optional
 from fairseq.models import register_model, register_model_architecture
 from torch import Tensor
 
+from mclas_fairseq.modules.translation_table import is_lexicon, with_own_lexicons
 from mclas_fairseq.summarization.fit import check_fit
 from mclas_fairseq.summarization.model import (
     MclasModel,
@@ -128,7 +129,8 @@ class NclsMsModel(MclasModel):
         """
         if not any(name.startswith(_MS) for name in state_dict):
             self.check_fingerprint(state_dict)
-            state_dict = self._from_one_decoder(state_dict)
+            own = with_own_lexicons(self.state_dict(), state_dict)
+            state_dict = self._from_one_decoder(own)
         return super().load_state_dict(state_dict, strict, model_cfg, args)
 
     def _from_one_decoder(self, state_dict: Mapping[str, Any]) -> dict[str, Any]:
@@ -136,7 +138,7 @@ class NclsMsModel(MclasModel):
         found = dict(state_dict)
         cls_random = self.ncls_ms_init == "cls-random"
         for name, weight in state_dict.items():
-            if name.startswith(_CLS):
+            if name.startswith(_CLS) and not is_lexicon(name):
                 found[_MS + name.removeprefix(_CLS)] = weight
                 if cls_random and not name.startswith(_SHARED) and name in own:
                     found[name] = own[name]

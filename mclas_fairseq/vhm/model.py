@@ -104,6 +104,11 @@ class VhmModel(MclasModel):
         """
         if OmegaConf.is_config(args):
             args = Namespace(**cast(dict[str, Any], OmegaConf.to_container(args)))
+        if getattr(args, "translated_copying", None) or getattr(args, "lexicon", None):
+            raise ConfigError(
+                "--translated-copying: is for architectures mclas and ncls_ms, the one given is of"
+                " vhm; leave it and --lexicon out"
+            )
         tasks = getattr(task, "train_tasks", None)
         if tasks is None:
             raise ConfigError(
