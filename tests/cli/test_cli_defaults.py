@@ -550,8 +550,8 @@ def test_the_models_own_options_have_these_defaults() -> None:
     added = {name: value for name, value in defaults(ours).items() if name not in defaults(stock)}
     assert added == {
         "--copy-attention": False,
-    "--translated-copying": None,
-    "--lexicon": None,
+        "--translated-copying": None,
+        "--lexicon": None,
         "--pretrained-encoder": None,
         "--pretrained-config": None,
         "--pretrained-dropout": argparse.SUPPRESS,
