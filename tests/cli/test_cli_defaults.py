@@ -559,6 +559,7 @@ def test_the_models_own_options_have_these_defaults() -> None:
         "--sentence-segments": False,
         "--freeze-encoder-updates": None,
         "--init-from-mbart": None,
+        "--pruned-heads": None,
     }
 
 
