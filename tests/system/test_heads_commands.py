@@ -111,8 +111,43 @@ def test_what_cannot_be_done_is_said(
         return capsys.readouterr().err
 
     out = tmp_path / "out.pt"
-    assert "needs heads to take out, has none; give --heads" in error("--out", out)
+    assert "needs heads to take out, by name (--heads) or by a" in error("--out", out)
     assert "decoder.0.self has none left; name others" in error("--out", out, "--heads", GONE[1])
     assert not out.exists()
     out.touch()
     assert f"--out: must not exist yet, but {out} does" in error("--out", out, "--heads", GONE[1])
+
+
+def test_a_ranking_is_written_and_pruned_by(
+    toy: "Toy", pruned: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from mclas_fairseq.cli import main
+
+    table, picture, out = tmp_path / "heads.csv", tmp_path / "heads.png", tmp_path / "out.pt"
+    one = ("--checkpoint", toy.trained("mclas"))
+    files = ("--data", toy.data_bin, "--csv", table, "--plot", picture)
+    printed = toy.mclas("heads", "rank", *one, *files, "--leave-one-out")
+    assert "Spearman en ~ de: " in printed
+    assert "halves of the documents, de: " in printed
+    assert "Spearman gate (all) ~ leave-one-out: " in printed
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    first = table.read_bytes()
+    toy.mclas("heads", "rank", *one, *files)
+    assert table.read_bytes() == first  # the same to the last digit
+    lines = table.read_text().splitlines()
+    assert lines[1] == "rank,head,all,en,de"
+    assert len(lines) == 2 + 6
+    least = [line.split(",")[1] for line in lines[2:4]]
+    toy.mclas("heads", "prune", *one, "--ranking", table, "-k", 2, "--out", out)
+    assert load_checkpoint(out)["cfg"]["model"].pruned_heads == ",".join(least)
+
+    def error(*words: object) -> str:
+        command = ("heads", "prune", "--ranking", table, "--out", tmp_path / "no.pt", *words)
+        assert main([str(word) for word in command]) == 2
+        return capsys.readouterr().err
+
+    assert "must be from 1 to 6, the heads of the ranking" in error(*one, "-k", 7)
+    assert "those are all, en, de; give one" in error(*one, "-k", 1, "--language", "fr")
+    assert "but is of other weights" in error("--checkpoint", pruned, "-k", 1)
+    table.write_text("rank,head,all\n1,encoder.0.self.0,0\n")
+    assert "must begin with '# mclas heads rank'" in error(*one, "-k", 1)
