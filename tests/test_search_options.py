@@ -15,7 +15,7 @@ from omegaconf import OmegaConf
 
 from mclas_fairseq.bundles.config import BundleConfig, stored_options
 from mclas_fairseq.cli import build_parser
-from mclas_fairseq.cli._search_flags import chosen_options
+from mclas_fairseq.cli.parts.search_flags import chosen_options
 from mclas_fairseq.data.manifest import Manifest
 from mclas_fairseq.errors import CheckpointError, ConfigError
 from mclas_fairseq.generation.options import DecodingOptions, Owner, SearchOption, search_options

@@ -21,8 +21,8 @@ from contextlib import nullcontext
 from typing import Protocol, cast
 
 import mclas_fairseq
-from mclas_fairseq.cli._places import check_places, input_names
-from mclas_fairseq.cli._stopping import Terminated, ended_by_sigterm
+from mclas_fairseq.cli.parts.places import check_places, input_names
+from mclas_fairseq.cli.parts.stopping import Terminated, ended_by_sigterm
 from mclas_fairseq.corpus.writing import all_or_none
 from mclas_fairseq.errors import MclasError
 

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mclas_fairseq.cli._search_flags import add_search_flags, chosen_options
+from mclas_fairseq.cli.parts.search_flags import add_search_flags, chosen_options
 from mclas_fairseq.errors import ConfigError
 
 if TYPE_CHECKING:

@@ -4,9 +4,9 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from mclas_fairseq.cli._prepare_arguments import add_filter_arguments, add_tokenizer_arguments
-from mclas_fairseq.cli._prepare_flags import check_flags
-from mclas_fairseq.cli._prepare_preset import apply_preset
+from mclas_fairseq.cli.parts.prepare_arguments import add_filter_arguments, add_tokenizer_arguments
+from mclas_fairseq.cli.parts.prepare_flags import check_flags
+from mclas_fairseq.cli.parts.prepare_preset import apply_preset
 
 NAME = "prepare"
 HELP = "turn records or parallel text into a data-bin for fairseq-train"

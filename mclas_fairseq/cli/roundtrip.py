@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mclas_fairseq.cli._roundtrip_cleaning import add_cleaning_arguments, cleaning_steps
-from mclas_fairseq.cli._roundtrip_translation import add_translation_arguments, run_options
+from mclas_fairseq.cli.parts.roundtrip_cleaning import add_cleaning_arguments, cleaning_steps
+from mclas_fairseq.cli.parts.roundtrip_translation import add_translation_arguments, run_options
 from mclas_fairseq.errors import ConfigError
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mclas_fairseq.cli._search_flags import add_search_flags
-from mclas_fairseq.cli._summarizer import (
+from mclas_fairseq.cli.parts.search_flags import add_search_flags
+from mclas_fairseq.cli.parts.summarizer import (
     InputDocument,
     add_model_flags,
     add_stream_flags,

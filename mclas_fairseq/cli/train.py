@@ -63,7 +63,7 @@ import re, sys, warnings
 for start in {_NOISE!r}:
     warnings.filterwarnings("ignore", message=r"\\s*" + re.escape(start))
 import mclas_fairseq
-from mclas_fairseq.cli._stopping import Terminated, ended_by_sigterm
+from mclas_fairseq.cli.parts.stopping import Terminated, ended_by_sigterm
 from mclas_fairseq.errors import MclasError
 try:
     with ended_by_sigterm():

@@ -192,7 +192,7 @@ def test_a_path_that_is_no_checkpoint_is_refused_before_the_corpus_is_read(
 
 def test_flags_that_have_no_effect_beside_it_are_refused() -> None:
     from mclas_fairseq.cli import build_parser
-    from mclas_fairseq.cli._prepare_flags import check_flags
+    from mclas_fairseq.cli.parts.prepare_flags import check_flags
 
     words = "prepare --source-lang en --target-lang de --train x --out y --pretrained DIR".split()
     check_flags(build_parser().parse_args(words))

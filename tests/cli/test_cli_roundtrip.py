@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from mclas_fairseq.cli import main, roundtrip
-from mclas_fairseq.cli._roundtrip_translation import run_options
+from mclas_fairseq.cli.parts.roundtrip_translation import run_options
 from mclas_fairseq.roundtrip.cleaning import duplicates
 
 LINES = ["Cats sleep under trees.", "Rain falls over roads.", "Dogs bark."]

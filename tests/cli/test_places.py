@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mclas_fairseq.cli import main, report, score
-from mclas_fairseq.cli._places import check_places
+from mclas_fairseq.cli.parts.places import check_places
 from mclas_fairseq.corpus.writing import open_whole
 from mclas_fairseq.errors import ConfigError
 from mclas_fairseq.evaluation import per_document

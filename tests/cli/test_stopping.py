@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from mclas_fairseq.cli._stopping import Terminated, ended_by_sigterm
+from mclas_fairseq.cli.parts.stopping import Terminated, ended_by_sigterm
 
 
 @pytest.mark.parametrize(

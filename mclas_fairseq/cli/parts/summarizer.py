@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Optional
 
-from mclas_fairseq.cli._search_flags import chosen_options, given_search_flags
+from mclas_fairseq.cli.parts.search_flags import chosen_options, given_search_flags
 from mclas_fairseq.errors import ConfigError
 
 if TYPE_CHECKING:

@@ -1,0 +1,1 @@
+"""What several commands share, or a command has of its own: groups of flags, places, signals."""
