@@ -273,6 +273,7 @@ MCLAS: dict[str, dict[str, object]] = {
         "--beam": 5,
         "--overwrite": False,
     },
+    "heads": {},  # see HEADS
     "export": {
         "--checkpoint": REQUIRED,
         "--data": REQUIRED,
@@ -325,6 +326,30 @@ HUMAN: dict[str, dict[str, object]] = {
         "--overwrite": False,
     },
     "score": {"--key": REQUIRED, "--sheets": REQUIRED, "--json": None},
+}
+
+HEADS: dict[str, dict[str, object]] = {
+    "rank": {
+        "--checkpoint": REQUIRED,
+        "--data": REQUIRED,
+        "--csv": REQUIRED,
+        "--plot": None,
+        "--split": "valid",
+        "--documents": 1000,
+        "--batch-size": 16,
+        "--estimator": "gate",
+        "--norm": "l1",
+        "--leave-one-out": False,
+    },
+    "prune": {
+        "--checkpoint": REQUIRED,
+        "--out": REQUIRED,
+        "--heads": [],
+        "--ranking": None,
+        "-k": None,
+        "--language": "all",
+        "--overwrite": False,
+    },
 }
 
 PIPELINE: dict[str, object] = {
@@ -501,6 +526,11 @@ def test_options_of_mclas_have_these_names_and_defaults(command: str) -> None:
 def test_options_of_human_evaluation_have_these_names_and_defaults() -> None:
     actions = subcommands(subcommands(build_parser())["human"])
     assert {name: defaults(parser) for name, parser in actions.items()} == HUMAN
+
+
+def test_options_of_attention_heads_have_these_names_and_defaults() -> None:
+    actions = subcommands(subcommands(build_parser())["heads"])
+    assert {name: defaults(parser) for name, parser in actions.items()} == HEADS
 
 
 def test_options_of_the_pipelines_have_these_names_and_defaults() -> None:
