@@ -20,6 +20,7 @@ from mclas_fairseq.errors import CheckpointError
 _FAIRSEQ_TASK = "translation"
 # Of the task: files and models of a training, which nobody needs who only decodes.
 _TASK_FILES = ("mt_data", "ms_data", "rouge_tokenizer")
+# Scores at validation: fairseq's builds tokenizers by name, ours may need the file that is dropped.
 _TASK_SCORES = ("eval_rouge", "eval_bleu")
 _ANOTHER = (
     "give another checkpoint (if you trust its maker, fairseq's own commands read it without this"
@@ -73,7 +74,7 @@ def _wrong_part(state: Any) -> Optional[str]:
     if type(place.get("epoch")) is not int or type(place.get("iterations_in_epoch", 0)) is not int:
         return "its place in the data (train_iterator) is no number of epochs and updates"
     for name in ("best", "val_loss", "previous_training_time"):
-        if not isinstance(extra.get(name), (int, float, np.number, type(None))):
+        if not _is_number(extra.get(name)):
             return f"its {name} is no number"
     if not isinstance(state.get("task_state", {}), dict):
         return "its task_state is no dictionary"
@@ -117,12 +118,21 @@ def _strip_task(path: Union[str, Path], cfg: DictConfig) -> None:
             f"checkpoint {path}: its task must be one of this package or fairseq's {_FAIRSEQ_TASK},"
             f" but is {name!r:.100}; {_ANOTHER}"
         )
+    # With the protocol's tokenizer goes what needs it; `fairseq-validate` scores by the others.
+    scores = _TASK_SCORES if not ours or task.get("rouge_tokenizer") else ()
     node = cfg["task"]
     if isinstance(node, DictConfig):
         with flag_override(node, ["struct", "readonly"], [False, False]):
-            for option in (*_TASK_FILES, *_TASK_SCORES):
+            for option in (*_TASK_FILES, *scores):
                 if option in node:
                     node[option] = None if option in _TASK_FILES else False
+
+
+def _is_number(value: Any) -> bool:
+    """Whether it is a number or absent; of several processes fairseq adds times up in a tensor."""
+    if isinstance(value, torch.Tensor):
+        return value.numel() == 1
+    return isinstance(value, (int, float, np.number, type(None)))
 
 
 def _plain(node: Any) -> Optional[dict[str, Any]]:

@@ -353,7 +353,7 @@ def test_the_command_writes_the_checkpoint_and_says_what_it_did(
     assert "must not exist yet" in capsys.readouterr().err
     assert main([*words, "--out", str(out), "--overwrite"]) == 0
     assert main([*words, "--out", str(path), "--overwrite"]) == 2
-    assert "must not be the checkpoint itself" in capsys.readouterr().err
+    assert "must not be what is read, but is that of --checkpoint" in capsys.readouterr().err
     assert list(out.parent.iterdir()) == [out]
 
 

@@ -54,7 +54,7 @@ def test_target_never_exceeds_its_limit_and_cuts_each_summary_to_its_share(
 
 @pytest.mark.parametrize("tokens", [[11, 21, EOS], [11, SEPARATOR, 21, SEPARATOR, 22, EOS]])
 def test_missing_or_doubled_separator_is_an_error(tokens: list[int]) -> None:
-    with pytest.raises(DataError, match="2 summaries need 1 separator.*--target-layout"):
+    with pytest.raises(DataError, match="2 summaries need 1 separator.*another layout"):
         split_tokens(tokens, separator=SEPARATOR, eos=EOS, summaries=2)
 
 

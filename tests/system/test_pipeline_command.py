@@ -130,7 +130,7 @@ def test_nothing_half_written_is_left_when_the_translator_loses_a_line(
         (("--batch-size", 0), "--batch-size 0: it must be at least 1"),
         (("--translator", "google:x"), "translator 'google:x': must be one of fairseq:"),
         (("--target-lang", "en"), "both are in en; give another language"),
-        (("--target-lang", "xx-yy-zz"), "language code 'xx-yy-zz'"),
+        (("--target-lang", "xx-yy-zz"), "--target-lang 'xx-yy-zz': must be a known code"),
         (("--model", "bundle"), "--model: a bundle brings all it needs"),
     ],
 )

@@ -35,6 +35,7 @@ for (const box of document.querySelectorAll('.attention')) {
 """.strip()
 
 STYLE = """
+article > h4 { margin: .75rem .9rem 0; }
 .attention [data-column] { background: rgb(255 170 0 / calc(var(--weight, 0) * 100%)); }
 .attention [data-row] { cursor: pointer; border-bottom: 1px dotted currentColor; }
 .attention .chosen { outline: 2px solid #0072b2; border-radius: .2em; }
