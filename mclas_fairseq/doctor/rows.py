@@ -73,6 +73,7 @@ PARTS = (
     Part("rouge_score", "rouge-score", "ROUGE"),
     Part("nltk", "nltk", "ROUGE"),
     Part("snowballstemmer", "snowballstemmer", "ROUGE"),
+    Part("stopwordsiso", "stopwordsiso", "ROUGE of content words"),
     Part("tabulate", "tabulate", "tables"),
     Part("matplotlib", "matplotlib", "plots"),
     Part("py3langid", "py3langid", "language identification"),
