@@ -40,7 +40,7 @@ def test_where_bf16_is_emulated_nothing_changes(monkeypatch: pytest.MonkeyPatch)
 
 def test_a_model_without_parameters_is_left_alone() -> None:
     with attention_for_training(nn.Identity()):
-        pass
+        assert torch.backends.cuda.flash_sdp_enabled()
 
 
 def test_every_training_step_is_taken_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
