@@ -25,7 +25,7 @@ from mclas_fairseq.corpus.tokenizers import TOKENIZERS
 from mclas_fairseq.data.layouts import Layout
 from mclas_fairseq.data.manifest import FORMAT_VERSION
 from mclas_fairseq.doctor.rows import OPTIONAL_PARTS, PARTS
-from mclas_fairseq.evaluation.content import CONTENT
+from mclas_fairseq.evaluation.content import CONTENT, MATCHED, MATCHED_CONTENT
 from mclas_fairseq.evaluation.protocols import PROTOCOLS
 from mclas_fairseq.scoring.validation import REPORTED
 from studies import recipes
@@ -260,7 +260,11 @@ def test_hydra_example_names_options_that_exist() -> None:
 def test_the_names_page_has_everything_that_the_plugin_adds() -> None:
     section = text(ROOT / "docs" / "names.md")
     named = {word for code in INLINE.findall(section) for word in (code, code.split()[-1])}
-    logged = {f"{part}{metric}" for metric in (*REPORTED, *CONTENT) for part in ("", "ms_")}
+    logged = {
+        f"{part}{metric}"
+        for metric in (*REPORTED, *CONTENT, MATCHED, MATCHED_CONTENT)
+        for part in ("", "ms_")
+    }
     added = {*TASKS, "summary_cross_entropy", "vhm_elbo", "rouge", "ms_nll_loss", "cls_nll_loss"}
     added |= {"grouped_adam", "grouped_inverse_sqrt", *ARCH_MODEL_INV_REGISTRY["ncls_ms"]}
     added |= {name for name in ARCH_MODEL_INV_REGISTRY["vhm"] if name.startswith("vhm")}

@@ -2,12 +2,13 @@
 
 The last station of decoding. The two strings that fairseq passes to a scorer are not used (see
 `scoring/feed.py`); the scorer takes the documents that our task left on the feed of its target
-dictionary and prints one line for each language: `S^B` first, then `S^A`.
+dictionary and prints one line for each language, `S^B` first, then `S^A`, and one more for what
+tells a summary from stock phrases: content words, and matched minus shuffled.
 """
 
 # No `from __future__ import annotations` here, and `Optional` for `X | None`: fairseq reads the
 # field types when it builds the command line.
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Optional
 
@@ -15,10 +16,13 @@ from fairseq.dataclass import FairseqDataclass
 from fairseq.scoring import BaseScorer, register_scorer
 
 from mclas_fairseq.errors import ConfigError
+from mclas_fairseq.evaluation.alignment import Aligned
+from mclas_fairseq.evaluation.content import content_measures, content_rules
+from mclas_fairseq.evaluation.intervals import SEED
 from mclas_fairseq.evaluation.protocols import RougeProtocol, get_protocol
-from mclas_fairseq.evaluation.report import format_value, summarise
-from mclas_fairseq.evaluation.rouge import METRICS, RougeScores, score_rouge
-from mclas_fairseq.evaluation.systems import NAMES
+from mclas_fairseq.evaluation.report import SystemResult, format_value, summarise_system
+from mclas_fairseq.evaluation.rouge import RougeScores, score_rouge
+from mclas_fairseq.evaluation.systems import System, rouge_system
 from mclas_fairseq.scoring.feed import ScoredDocument, ScoringFeed
 
 ROUGE_PROTOCOL_HELP = (
@@ -87,11 +91,36 @@ class SummaryRougeScorer(BaseScorer):
 
     def score(self) -> float:
         """ROUGE-1 F1 in points of the first language reported, `S^B`; 0 without references."""
-        scores = self.scores()
-        return next(iter(scores.values())).mean("rouge1") if scores else 0.0
+        for language, rows in self._rows().items():
+            return self._score(language, rows).mean("rouge1")
+        return 0.0
 
     def scores(self) -> dict[str, RougeScores]:
         """Language -> scores of the documents with references in it, in the order of the report."""
+        return {language: self._score(language, rows) for language, rows in self._rows().items()}
+
+    def result_string(self) -> str:
+        """For each language its scores with intervals, and their signatures.
+
+        First ROUGE; below it content words and matched minus shuffled, as `mclas score` has them.
+        """
+        rows = self._rows()
+        if not rows:
+            return "ROUGE: nothing to score, no document has references"
+        first, second = ["ROUGE F1"], []
+        for language, texts in rows.items():
+            scores = self._score(language, texts)
+            rouge = rouge_system(language, (), (texts,), [scores])
+            first.append(_one_line(rouge, f"({len(scores)} documents)  {scores.signature()}"))
+            measures = content_measures(rouge, content_rules(scores.protocol, seed=SEED))
+            if measures:
+                name = f"{language}, content words and matched minus shuffled"
+                signatures = "  ".join(measure.signature for measure in measures.values())
+                second.append(_one_line(replace(rouge, name=name, measures=measures), signatures))
+        return "\n".join([*first, *second])
+
+    def _rows(self) -> dict[str, Aligned]:
+        """Language -> summaries with references in it, in the order of the report."""
         # In the split's order, not that of decoding: intervals are then those of `mclas score`.
         documents = sorted(self._documents, key=lambda document: document.row)
         languages = dict.fromkeys(
@@ -100,24 +129,18 @@ class SummaryRougeScorer(BaseScorer):
         result = {}
         for language in languages:
             rows = [
-                (document.hypotheses[language], document.references[language])
+                (document.hypotheses[language], tuple(document.references[language]))
                 for document in documents
                 if language in document.hypotheses and document.references.get(language)
             ]
             if rows:
                 hypotheses, references = zip(*rows, strict=True)
-                result[language] = score_rouge(
-                    hypotheses, references, language=language, protocol=self._rules[language]
-                )
+                result[language] = Aligned(hypotheses, references, skipped=0)
         return result
 
-    def result_string(self) -> str:
-        """One line for each language: its scores with intervals, and their signature."""
-        scores = self.scores()
-        if not scores:
-            return "ROUGE: nothing to score, no document has references"
-        return "ROUGE F1" + "".join(
-            f"\n{language}: {_one_line(value)}" for language, value in scores.items()
+    def _score(self, language: str, rows: Aligned) -> RougeScores:
+        return score_rouge(
+            rows.hypotheses, rows.references, language=language, protocol=self._rules[language]
         )
 
 
@@ -125,7 +148,7 @@ def _path(given: Optional[str]) -> Optional[Path]:
     return None if given is None else Path(given)
 
 
-def _one_line(scores: RougeScores) -> str:
-    result = summarise(scores.protocol.language, scores)
-    values = "  ".join(f"{NAMES[name]} {format_value(result.values[name])}" for name in METRICS)
-    return f"{values}  ({len(scores)} documents)  {scores.signature()}"
+def _one_line(system: System, end: str) -> str:
+    result: SystemResult = summarise_system(system)
+    values = "  ".join(f"{value.label} {format_value(value)}" for value in result.values.values())
+    return f"{system.name}: {values}  {end}"

@@ -1,4 +1,8 @@
-"""ROUGE of decoded validation documents, as sums that can be added over batches and workers."""
+"""Scores of decoded validation documents, as sums that can be added over batches and workers.
+
+ROUGE, that of content words, and matched minus shuffled: what the literature compares, and what
+tells a summary from stock phrases.
+"""
 
 import dataclasses
 import json
@@ -14,15 +18,23 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mclas_fairseq.errors import ConfigError
-from mclas_fairseq.evaluation.content import CONTENT, content_f1
-from mclas_fairseq.evaluation.protocols import RougeProtocol
+from mclas_fairseq.evaluation.content import CONTENT, MATCHED, MATCHED_CONTENT, content_f1
+from mclas_fairseq.evaluation.protocols import RougeProtocol, get_protocol
 from mclas_fairseq.evaluation.protocols.content import ContentProtocol
 from mclas_fairseq.evaluation.rouge import score_rouge
 from mclas_fairseq.generation.options import Owner, search_options, unknown_options
+from mclas_fairseq.scoring.shuffled import Shuffled
 
+_LEAST_SHUFFLED = 2  # documents
 _EXAMPLES = "beam, max_len_b or no_repeat_ngram_size"
 REPORTED = ("rouge1", "rouge2", "rougeL")
-_COUNTS = {"rouge": REPORTED, "content": CONTENT}  # what is counted -> the means over it
+# What is counted -> the means over it. Matched minus shuffled needs two documents to shuffle.
+_COUNTS = {
+    "rouge": REPORTED,
+    "content": CONTENT,
+    "matched": (MATCHED,),
+    "matched_content": (MATCHED_CONTENT,),
+}
 _PARTS = ("", "ms_")  # the target summary (the last one), and the source-language summary
 _OF_FAIRSEQ = tuple(option.name for option in dataclasses.fields(GenerationConfig))
 
@@ -72,11 +84,13 @@ class ValidationRouge:
             raise ConfigError(f"--eval-rouge-args: it must be a JSON object, found {options!r}")
         return cls(validation_options(given), documents, rules or {})
 
-    def chosen(self, row: int, total: int) -> bool:
-        """Whether the document of this row is decoded: every k-th one of the split."""
+    def chosen(self, total: int) -> NDArray[np.bool_]:
+        """Which rows of a split are decoded, shape (total,): every k-th one."""
         if self.documents <= 0 or self.documents >= total:
-            return True
-        return (row * self.documents) // total != ((row - 1) * self.documents) // total
+            return np.ones(total, dtype=bool)
+        steps = np.arange(-1, total) * self.documents // total
+        found: NDArray[np.bool_] = steps[1:] != steps[:-1]
+        return found
 
     def score(
         self,
@@ -95,43 +109,52 @@ class ValidationRouge:
             references: raw references of every row, by language.
 
         Returns:
-            Sums of F1 in points over the decoded documents, and how many they are.
+            Sums in points over the decoded documents, and how many they are.
         """
-        names = [*_COUNTS["rouge"], *_COUNTS["content"]]
+        names = [name for counted in _COUNTS.values() for name in counted]
         sums = {f"_{part}{name}_sum": 0.0 for part in _PARTS for name in names}
         sums.update({f"_{part}{kind}_documents": 0.0 for part in _PARTS for kind in _COUNTS})
         rows: list[int] = sample["id"].tolist()
-        places = [i for i, row in enumerate(rows) if self.chosen(row, len(references))]
+        decoded = self.chosen(len(references))
+        places = [i for i, row in enumerate(rows) if decoded[row]]
         if not places:
             return sums
         hypotheses = decode(_take(sample, torch.tensor(places)))
         written = [text.summaries(candidates[0]["tokens"].tolist()) for candidates in hypotheses]
         for part, language in text_parts(text):
             pairs = [
-                (summary[language], references[rows[place]].get(language, ()))
+                (rows[place], summary[language])
                 for summary, place in zip(written, places, strict=True)
-                if language in summary
+                if language in summary and references[rows[place]].get(language)
             ]
-            pairs = [(summary, refs) for summary, refs in pairs if refs]
-            for kind, values in self._values(pairs, language):
+            every = Shuffled.of(language, decoded, references)
+            for kind, values in self._values(pairs, every):
                 sums[f"_{part}{kind}_documents"] += len(pairs)
                 for name in _COUNTS[kind]:
                     sums[f"_{part}{name}_sum"] += 100.0 * float(values[name].sum())
         return sums
 
     def _values(
-        self, pairs: Sequence[tuple[str, Sequence[str]]], language: str
+        self, pairs: Sequence[tuple[int, str]], every: Shuffled
     ) -> Iterator[tuple[str, Mapping[str, NDArray[np.float64]]]]:
-        """What is counted -> metric -> F1 of each pair of a summary and its references."""
-        if pairs:
-            summaries, references = [p[0] for p in pairs], [p[1] for p in pairs]
-            protocol = self.rules.get(language, "default")
-            yield (
-                "rouge",
-                score_rouge(summaries, references, language=language, protocol=protocol).f1,
-            )
-            if language in self.content:
-                yield "content", content_f1(summaries, references, self.content[language])
+        """What is counted -> metric -> value of each pair of a row and its summary."""
+        if not pairs:
+            return
+        language = every.language
+        rows, summaries = [row for row, _ in pairs], [summary for _, summary in pairs]
+        references = [every.references[row][language] for row in rows]
+        rules = self.rules.get(language) or get_protocol("default", language)
+        scores = score_rouge(summaries, references, language=language, protocol=rules)
+        yield "rouge", scores.f1
+        content = self.content.get(language)
+        if content is not None:
+            yield "content", content_f1(summaries, references, content)
+        if len(every) < _LEAST_SHUFFLED:
+            return
+        yield "matched", {MATCHED: every.gaps(rows, summaries, rules)}
+        if content is not None:
+            gaps = every.gaps(rows, summaries, content)
+            yield "matched_content", {MATCHED_CONTENT: gaps}
 
 
 def validation_options(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -173,7 +196,7 @@ def text_parts(text: HypothesisText) -> list[tuple[str, str]]:
 
 
 def reduce_rouge(logging_outputs: Sequence[Mapping[str, Any]]) -> None:
-    """Log mean F1 in points over the decoded documents of all batches and workers."""
+    """Log means in points over the decoded documents of all batches and workers."""
     for part in _PARTS:
         for kind, names in _COUNTS.items():
             count = _total(logging_outputs, f"_{part}{kind}_documents")

@@ -72,10 +72,11 @@ class CrossLingualSummarizationConfig(FairseqDataclass):
     eval_rouge: bool = field(
         default=False,
         metadata={
-            "help": "decode documents of the validation split and log their ROUGE: rouge1, rouge2, "
-            "rougeL and, of content words, content1, content2 of the target summary, ms_rouge1, "
-            "... of the source-language one; "
-            "use with --best-checkpoint-metric rouge1 --maximize-best-checkpoint-metric"
+            "help": "decode documents of the validation split and log, in points, rouge1, rouge2, "
+            "rougeL, of content words content1, content2, and matched minus shuffled "
+            "matched_rouge1, matched_content1 of the target summary, ms_rouge1, ... of the "
+            "source-language one; "
+            "use with --best-checkpoint-metric content1 --maximize-best-checkpoint-metric"
         },
     )
     eval_rouge_documents: int = field(

@@ -10,7 +10,12 @@ from fairseq import scoring
 from fairseq.data import Dictionary
 
 from mclas_fairseq.errors import ConfigError, DataError
+from mclas_fairseq.evaluation.alignment import Aligned
+from mclas_fairseq.evaluation.content import content_measures, content_rules
+from mclas_fairseq.evaluation.intervals import SEED
+from mclas_fairseq.evaluation.protocols import get_protocol
 from mclas_fairseq.evaluation.rouge import score_rouge
+from mclas_fairseq.evaluation.systems import rouge_system
 from mclas_fairseq.scoring.feed import ScoredDocument, ScoringFeed
 from mclas_fairseq.scoring.rouge import RougeScorerConfig, SummaryRougeScorer
 
@@ -58,6 +63,31 @@ def test_result_names_target_language_first_and_uses_raw_references() -> None:
     for label in ("R-2 ", "R-L ", "R-Lsum "):
         assert label in lines[1]
     assert "protocol:default|lang:de|tok:word" in lines[1]
+
+
+def test_result_has_content_words_and_matched_minus_shuffled_as_mclas_score_has_them() -> None:
+    pairs = [("die Bäume grün", "grüne Bäume"), ("das Haus", "ein rotes Haus"), ("x", "der Hund")]
+    documents = [
+        ScoredDocument(str(row), {"de": written}, {"de": [wanted]}, row=row)
+        for row, (written, wanted) in enumerate(pairs)
+    ]
+    first, second = scorer_with(*documents).result_string().splitlines()[1:]
+    rules = content_rules(get_protocol("default", "de"), seed=SEED)
+    texts = Aligned(tuple(one for one, _ in pairs), tuple((two,) for _, two in pairs), skipped=0)
+    scores = score_rouge(texts.hypotheses, texts.references, language="de")
+    rouge = rouge_system("de", (), (texts,), [scores])
+    assert second.startswith("de, content words and matched minus shuffled: C-1 ")
+    for measure in content_measures(rouge, rules).values():
+        assert f"  {measure.label} {100 * measure.values.mean():.2f} [" in second.replace(
+            ": ", ":  "
+        )
+        assert measure.signature in second
+    assert "m-s" not in first
+
+
+def test_one_document_has_nothing_to_shuffle() -> None:
+    assert "C-1 m-s" in scorer_with(*DOCUMENTS).result_string()
+    assert "m-s" not in scorer_with(DOCUMENTS[0]).result_string()
 
 
 def test_score_is_rouge_1_of_the_target_language() -> None:

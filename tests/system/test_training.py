@@ -217,7 +217,7 @@ def scored(toy: "Toy") -> Path:
     search = {"beam": 3, "max_len_b": 20, "no_repeat_ngram_size": 3}
     return toy.train(
         "scored", "--eval-rouge", "--eval-rouge-documents", "0", "--eval-rouge-args",
-        json.dumps(search), "--best-checkpoint-metric", "rouge1",
+        json.dumps(search), "--best-checkpoint-metric", "content1",
         "--maximize-best-checkpoint-metric", "--max-update", "10", "--rouge-protocol", "mclas",
     )  # fmt: skip
 
@@ -241,12 +241,27 @@ def test_validation_rouge_is_that_of_decoding_the_split(toy: "Toy", scored: Path
             assert logged == pytest.approx(expected.mean(name), abs=0.006)
 
 
-def test_best_checkpoint_is_chosen_by_rouge(toy: "Toy", scored: Path) -> None:
-    best = load_checkpoint(scored / "checkpoint_best.pt")["extra_state"]
-    lines = [line for line in toy.logs["scored"].splitlines() if "| valid |" in line]
-    values = [float(re.findall(r"\| rouge1 ([\d.]+)", line)[0]) for line in lines]
+def best_of(toy: "Toy", folder: Path, name: str) -> tuple[float, list[float]]:
+    """What a training kept as the best value of a metric, and all that it logged."""
+    best = load_checkpoint(folder / "checkpoint_best.pt")["extra_state"]["best"]
+    lines = [line for line in toy.logs[folder.name].splitlines() if "| valid |" in line]
+    return best, [float(re.findall(rf"\| {name} (-?[\d.]+)", line)[0]) for line in lines]
+
+
+def test_best_checkpoint_is_chosen_by_rouge_of_content_words(toy: "Toy", scored: Path) -> None:
+    best, values = best_of(toy, scored, "content1")
     assert len(values) >= 2
-    assert best["best"] == pytest.approx(max(values), abs=0.006)
+    assert best == pytest.approx(max(values), abs=0.006)
+
+
+def test_best_checkpoint_is_chosen_by_matched_minus_shuffled(toy: "Toy") -> None:
+    folder = toy.train(
+        "matched", "--eval-rouge", "--eval-rouge-documents", "0", "--best-checkpoint-metric",
+        "matched_rouge1", "--maximize-best-checkpoint-metric", "--max-update", "10",
+    )  # fmt: skip
+    best, values = best_of(toy, folder, "matched_rouge1")
+    assert len(values) >= 2
+    assert best == pytest.approx(max(values), abs=0.006)
 
 
 def leaves(value: Any) -> Iterator[Any]:
