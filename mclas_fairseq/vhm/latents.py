@@ -211,7 +211,7 @@ class LatentNetworks(nn.Module):
 
 
 class LatentProjection(nn.Module):
-    """Eq. 8: `o_t = tanh(W_p [h_t; z] + b_p)`, one for each task."""
+    """Eq. 8: `o_t = tanh(W_p [h_t; z] + b_p)`, one for each task; z may have no dimensions."""
 
     def __init__(self, embed_dim: int, latent_dim: int):
         super().__init__()

@@ -90,6 +90,12 @@ class VhmModel(MclasModel):
             "without a KL, as in the paper's code (split)",
         )
         parser.add_argument(
+            "--projection-without-latents",
+            action="store_true",
+            help="without latent variables, as in mt_ms_cls_small, keep the layer that reads them, "
+            "o_t = tanh(W h_t + b), one for each task: a control of what the layer itself brings",
+        )
+        parser.add_argument(
             "--separate-decoders",
             action="store_true",
             help="give each task a decoder of its own; they share the embedding",
@@ -126,14 +132,16 @@ class VhmModel(MclasModel):
     def build_encoder(cls, args: Any, src_dict: Any, embed_tokens: nn.Embedding) -> LatentEncoder:
         """Build the shared encoder with the latent variables' networks."""
         cfg = TransformerConfig.from_namespace(args)
-        return LatentEncoder(cfg, src_dict, embed_tokens, _plan(args), args.latent_dim)
+        bare = _bare_projection(args)
+        return LatentEncoder(cfg, src_dict, embed_tokens, _plan(args), args.latent_dim, bare)
 
     @classmethod
     def build_decoder(cls, args: Any, tgt_dict: Any, embed_tokens: nn.Embedding) -> LatentDecoder:
         """Build a decoder, with a projection for each task that reads latent variables."""
         cfg, plan = TransformerConfig.from_namespace(args), _plan(args)
         read = {task: plan.decoder_inputs(task) for task in args.model_tasks.split(",")}
-        dims = {task: args.latent_dim * len(names) for task, names in read.items() if names}
+        bare = _bare_projection(args)
+        dims = {task: args.latent_dim * len(names) for task, names in read.items() if names or bare}
         copy = bool(getattr(args, "copy_attention", False))
         return LatentDecoder(cfg, tgt_dict, embed_tokens, copy=copy, latent_dims=dims)
 
@@ -204,6 +212,11 @@ def _plan(args: Any) -> LatentPlan:
     return LatentPlan.parse(args.latents, hierarchical=not args.no_latent_hierarchy)
 
 
+def _bare_projection(args: Any) -> bool:
+    # Checkpoints of before the option do not name it.
+    return bool(getattr(args, "projection_without_latents", False))
+
+
 def _check_tasks(args: Any) -> None:
     """Refuse latent variables without their task, and tasks that an architecture is not for."""
     plan, tasks = _plan(args), args.model_tasks.split(",")
@@ -212,6 +225,11 @@ def _check_tasks(args: Any) -> None:
         raise ConfigError(
             f"--latents {args.latents}: each latent variable needs its task, {untrained[0]} is "
             f"not in --train-tasks {args.model_tasks}; add it there or take it out of --latents"
+        )
+    if _bare_projection(args) and plan.names:
+        raise ConfigError(
+            f"--projection-without-latents: is for models without latent variables, this one has "
+            f"{', '.join(plan.names)}; give --arch mt_ms_cls_small, say, or --latents none"
         )
     needed = getattr(args, "architecture_tasks", None)
     if needed is not None and sorted(needed.split(",")) != sorted(tasks):
@@ -231,6 +249,7 @@ def _defaults(args: Namespace, values: Mapping[str, object]) -> None:
 
 def _whole_model(args: Namespace) -> None:
     options = {"latents": ",".join(TASKS), "latent_dim": 128, "no_latent_hierarchy": False}
+    options |= {"projection_without_latents": False}
     _defaults(args, {**options, "cls_local_latents": "prior", "separate_decoders": False})
 
 

@@ -30,7 +30,7 @@ from mclas_fairseq.vhm.noise import Draw, LatentNoise, draw_mean
 
 EncoderOut = dict[str, list[Any]]
 
-LATENT = "latent"  # in the encoder's output: what the decoder reads, (B, Z) or (B, 2 Z)
+LATENT = "latent"  # in the encoder's output: what the decoder reads, (B, Z), (B, 2 Z) or (B, 0)
 _MOST_PADDED = 1.1  # positions, padding that a common width adds included, over those without it
 LATENT_TASK = "latent_task"  # and the task, whose projection it goes through
 
@@ -44,6 +44,8 @@ class LatentEncoder(CopiedEncoder):
         embed_tokens: the one embedding.
         plan: which latent variables there are; without any, this is the plain encoder.
         latent_dim: Z.
+        bare_projection: without any, whether the decoder goes through Eq. 8's layer all the same:
+            it is then given a latent variable of no dimensions.
     """
 
     def __init__(
@@ -53,9 +55,11 @@ class LatentEncoder(CopiedEncoder):
         embed_tokens: nn.Embedding,
         plan: LatentPlan,
         latent_dim: int,
+        bare_projection: bool = False,
     ):
         super().__init__(cfg, dictionary, embed_tokens)
         self.plan = plan
+        self.bare_projection = bare_projection
         self.latents = (
             LatentNetworks(plan, cfg.encoder.embed_dim, latent_dim) if plan.names else None
         )
@@ -80,12 +84,12 @@ class LatentEncoder(CopiedEncoder):
             draw: a value of each latent variable; its prior mean by default.
 
         Returns:
-            fairseq's dictionary and, with latent variables, the entries `latent` and
-            `latent_task`. Nothing of it depends on a reference or on other rows.
+            fairseq's dictionary and, where the decoder goes through Eq. 8, the entries `latent`
+            and `latent_task`. Nothing of it depends on a reference or on other rows.
         """
         out = self.encode(src_tokens, return_all_hiddens, token_embeddings)
         if self.latents is None:
-            return out
+            return self.attach(out, task_name, LatentOutput())
         return self.attach(out, task_name, self.latents.from_prior(task_name, pool(out), draw))
 
     def encode(
@@ -125,9 +129,14 @@ class LatentEncoder(CopiedEncoder):
     def attach(self, out: EncoderOut, task: str, latents: LatentOutput) -> EncoderOut:
         """The encoder's output with what the decoder reads of the latent variables in a task."""
         names = self.plan.decoder_inputs(task)
-        if not names:
+        if names:
+            z = join_latents(latents.z, names)
+        elif self.bare_projection:
+            states = out["encoder_out"][0]
+            z = states.new_zeros(states.size(1), 0)
+        else:
             return out
-        return {**out, LATENT: [join_latents(latents.z, names)], LATENT_TASK: [task]}
+        return {**out, LATENT: [z], LATENT_TASK: [task]}
 
     def reorder_encoder_out(self, encoder_out: EncoderOut, new_order: Tensor) -> EncoderOut:
         """Choose and repeat rows; fairseq's would drop the entries that it does not know."""
@@ -146,7 +155,8 @@ class LatentDecoder(SummaryDecoder):
         dictionary: the one dictionary.
         embed_tokens: the one embedding.
         copy: with a gate for copying; it reads what Eq. 8 gives.
-        latent_dims: size of what is read, for each task that reads something.
+        latent_dims: size of what is read, for each task that goes through Eq. 8: 0 where that
+            reads nothing but the states.
     """
 
     def __init__(
@@ -215,7 +225,7 @@ def encoder_pass(
     """
     texts = [batch["net_input"]["src_tokens"]]
     if encoder.latents is None or not encoder.plan.needed(task):
-        return encoder.encode(texts[0]), LatentOutput()
+        return encoder.attach(encoder.encode(texts[0]), task, LatentOutput()), LatentOutput()
     texts.append(batch["tgt_src_tokens"])
     with_summary = (
         task == GLOBAL and locals_in_cls == "summary" and "ms" in encoder.plan.needed(task)

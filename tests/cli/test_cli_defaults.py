@@ -611,6 +611,7 @@ def test_a_model_with_latent_variables_has_these_options_more() -> None:
         "--latents": None,
         "--latent-dim": None,
         "--no-latent-hierarchy": False,
+        "--projection-without-latents": False,
         "--cls-local-latents": None,
         "--separate-decoders": False,
     }

@@ -72,6 +72,23 @@ def test_beam_scores_are_forced_scores_so_the_latent_survives_the_beam(
             )
 
 
+@pytest.mark.parametrize("once", [True, False])
+def test_beam_scores_are_forced_scores_with_the_layer_of_equation_8_alone(
+    vhm: Any, once: bool
+) -> None:
+    bare = vhm.model("mt_ms_cls_tiny", projection_without_latents=True).bfloat16()
+    generator = search(vhm, bare, shortcuts=Shortcuts(documents_once=once))
+    batch = vhm.batch()
+    found = generator.generate([bare], batch)
+    hypotheses = [[one["tokens"] for one in document] for document in found]
+    scored = score_hypotheses(generator, batch, hypotheses)
+    for document, scores in zip(found, scored, strict=True):
+        for one, forced in zip(document, scores, strict=True):
+            torch.testing.assert_close(
+                one["positional_scores"], forced.positional_scores, atol=0.05, rtol=0
+            )
+
+
 def test_another_latent_gives_other_scores(vhm: Any, model: Any) -> None:
     generator, batch = search(vhm, model), vhm.batch()
     shifted = {**batch["net_input"], "draw": lambda name, gaussian: gaussian.mean + 2.0}

@@ -94,6 +94,47 @@ def test_logits_are_those_of_equation_8_with_the_tasks_latent(vhm: Any, task: st
             assert_close(logits[row, step], expected)
 
 
+BARE: dict[str, Any] = {"arch": "mt_ms_cls_tiny", "projection_without_latents": True}
+
+
+@pytest.mark.parametrize("task", ["mt", "ms", "cls"])
+def test_without_latents_the_layer_of_equation_8_reads_the_states_alone(
+    vhm: Any, task: str
+) -> None:
+    model, batch = vhm.model(**BARE), vhm.sample()[task]
+    del batch["tgt_src_tokens"]  # no reference is read
+    logits, extra = model({task: batch}, noise=LatentNoise(1, 2))[task]
+    net_input = batch["net_input"]
+    out = model.encoder.encode(net_input["src_tokens"])
+    states, _ = super(type(model.decoder), model.decoder).extract_features(
+        net_input["prev_output_tokens"], encoder_out=out
+    )
+    layer = model.decoder.latent_projections[task].linear
+    assert layer.weight.shape == (16, 16)
+    features = torch.tanh(states @ layer.weight.t() + layer.bias)
+    assert_close(logits, features @ model.encoder.embed_tokens.weight.t())
+    assert not extra["latents"].kl()
+    decoding = model.encoder(net_input["src_tokens"], task_name=task)
+    moved = model.encoder.reorder_encoder_out(decoding, torch.tensor([2, 2, 0]))
+    there, _ = model.decoder(net_input["prev_output_tokens"][[2, 2, 0]], encoder_out=moved)
+    assert_close(there, logits[[2, 2, 0]])
+
+
+def test_the_layer_without_latents_differs_from_equation_8_by_z_alone(vhm: Any) -> None:
+    whole, bare = vhm.model(), vhm.model(**BARE)
+    assert set(bare.decoder.latent_projections) == set(whole.decoder.latent_projections)
+    names = {name for name, _ in whole.named_parameters()} - {
+        name for name, _ in bare.named_parameters()
+    }
+    assert names
+    assert all(name.startswith("encoder.latents.") for name in names)
+
+
+def test_the_layer_without_latents_is_refused_where_there_are_some(vhm: Any) -> None:
+    with pytest.raises(ConfigError, match="--projection-without-latents: .* has mt, ms, cls; give"):
+        vhm.model(projection_without_latents=True)
+
+
 def test_references_are_encoded_by_the_shared_encoder(vhm: Any) -> None:
     model, batch = vhm.model(), vhm.sample()["mt"]
     _, extra = model({"mt": batch})["mt"]
