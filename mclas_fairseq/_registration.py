@@ -1,7 +1,10 @@
 """What the plugin adds to fairseq: the modules below register names when they are imported."""
 
 from mclas_fairseq.host.changes import make_changes
+from mclas_fairseq.mglm import cross_entropy as glm_cross_entropy
 from mclas_fairseq.mglm import model as glm_models
+from mclas_fairseq.mglm import pretraining as glm_pretraining
+from mclas_fairseq.mglm import seq2seq as glm_seq2seq
 from mclas_fairseq.optim import grouped_adam, grouped_inverse_sqrt
 from mclas_fairseq.scoring import rouge
 from mclas_fairseq.summarization import cross_entropy, two_decoders
@@ -17,6 +20,9 @@ REGISTERED = (
     two_decoders,
     cross_entropy,
     glm_models,
+    glm_pretraining,
+    glm_seq2seq,
+    glm_cross_entropy,
     vhm_task,
     vhm_models,
     elbo,

@@ -134,6 +134,23 @@ def encode_side(
     return total
 
 
+def encode_texts(
+    encode: EncodeBlocks, texts: Iterable[str], language: str
+) -> Iterator[tuple[str, list[str]]]:
+    """Yield each text of a language with its pieces; texts are taken as they are needed."""
+    waiting: deque[str] = deque()
+
+    def blocks() -> Iterator[_Block]:
+        remaining = iter(texts)
+        while block := tuple(itertools.islice(remaining, _BLOCK)):
+            waiting.extend(block)
+            yield _Block(block, (True,) * len(block), language)
+
+    for block in encode(blocks()):
+        for line in block.lines:
+            yield waiting.popleft(), (line or "").split()
+
+
 def _blocks(raw_file: Path, learned: Sequence[bool], language: str) -> Iterator[_Block]:
     with raw_file.open(encoding="utf-8", newline="\n") as lines:
         rows = zip((line.removesuffix("\n") for line in lines), learned, strict=True)

@@ -49,7 +49,7 @@ def hash_inputs(options: PrepareOptions) -> dict[str, str]:
     hashes = {}
     if options.tokenizer.given is not None:
         given = options.tokenizer.given
-        hashes[f"tokenizer/{given.name}"] = _digest(given)
+        hashes[f"tokenizer/{given.name}"] = digest(given)
     for split, paths in options.inputs.items():
         files = [
             file
@@ -59,11 +59,16 @@ def hash_inputs(options: PrepareOptions) -> dict[str, str]:
             )
         ]
         for number, file in enumerate(files, start=1):
-            hashes[f"{split}/{number}/{file.name}"] = _digest(file)
+            hashes[f"{split}/{number}/{file.name}"] = digest(file)
     return hashes
 
 
-def _digest(file: Path) -> str:
+def digest(file: Path) -> str:
+    """SHA-256 of a file.
+
+    Raises:
+        DataError: it cannot be read.
+    """
     try:
         with file.open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
@@ -97,7 +102,7 @@ def make_manifest(
         },
         inputs=inputs,
         dictionary_sha256=dictionary_fingerprint(dictionary),
-        versions=_versions(),
+        versions=versions(),
         tokenizer_subset=notes.tokenizer_subset,
         filters=options.filters.chosen,
         left_out={split.name: dict(split.reasons) for split in splits if split.left_out},
@@ -106,12 +111,12 @@ def make_manifest(
     )
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
     """Versions of what is installed; fairseq goes by either of two names."""
-    versions = {}
+    found = {}
     for name in _DISTRIBUTIONS:
         try:
-            versions[name] = metadata.version(name)
+            found[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             continue
-    return versions
+    return found

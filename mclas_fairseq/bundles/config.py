@@ -39,7 +39,7 @@ _NOT_KEPT = frozenset(
     # The last one can name a folder; the encoder's settings travel instead (`pretrained_config`).
     {"help", "max_source_positions", "max_target_positions", "pretrained_encoder"}
 )
-_OPTIONAL = "train_tasks"
+_OPTIONAL = ("train_tasks", "prompts")
 _TRAINED = (["cls"], ["mt", "cls"], ["ms", "cls"], ["mt", "ms", "cls"])
 _PLAIN = (str, int, float, bool, type(None))
 
@@ -69,6 +69,8 @@ class BundleConfig:
         versions: package name -> version with which the bundle was made.
         train_tasks: what a model of several tasks has learned, some of mt, ms and cls; for other
             models empty, and not stored.
+        prompts: of a model that writes behind prompts, language -> its template; for other models
+            empty, and not stored.
     """
 
     architecture: str
@@ -89,6 +91,7 @@ class BundleConfig:
     training: Settings = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
     train_tasks: list[str] = field(default_factory=list)
+    prompts: dict[str, str] = field(default_factory=dict)
 
     @property
     def written_langs(self) -> list[str]:
@@ -108,8 +111,9 @@ class BundleConfig:
     def save(self, folder: Path) -> None:
         """Write `config.json`; the same settings give the same bytes."""
         content = dataclasses.asdict(self)
-        if not self.train_tasks:
-            del content[_OPTIONAL]
+        for name in _OPTIONAL:
+            if not content[name]:
+                del content[name]
         text = json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False)
         (folder / CONFIG_FILE).write_text(text + "\n", encoding="utf-8")
 
@@ -199,7 +203,7 @@ def _parse(folder: Path, content: object) -> BundleConfig:
     if not isinstance(content, Mapping):
         raise _bad(folder, f"holds {type(content).__name__}, not an object")
     fields = {item.name: item for item in dataclasses.fields(BundleConfig)}
-    for name in sorted({*fields, *content} - ({_OPTIONAL} - set(content))):
+    for name in sorted({*fields, *content} - (set(_OPTIONAL) - set(content))):
         if name not in fields or name not in content:
             raise _bad(folder, f"{'lacks' if name in fields else 'has an unknown'} {name!r}")
         kind: Any = fields[name].type
@@ -209,8 +213,8 @@ def _parse(folder: Path, content: object) -> BundleConfig:
     for name in ("summary_langs", "train_tasks"):
         if not all(isinstance(item, str) for item in content.get(name, [])):
             raise _bad(folder, f"has {content[name]!r} for {name!r}, not a list of texts")
-    for name in ("tied_weights", "versions"):
-        if not all(isinstance(item, str) for item in content[name].values()):
+    for name in ("tied_weights", "versions", "prompts"):
+        if not all(isinstance(item, str) for item in content.get(name, {}).values()):
             raise _bad(folder, f"has {name!r} that are no texts")
     if type(content["training"].get("seed", 1)) is not int:
         raise _bad(folder, f"has the seed {content['training']['seed']!r}, no whole number")

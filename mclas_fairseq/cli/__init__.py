@@ -30,6 +30,7 @@ COMMANDS = (
     "convert",
     "roundtrip",
     "prepare",
+    "prepare-text",
     "train",
     "synthetic",
     "extract",
@@ -97,7 +98,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=mclas_fairseq.__version__)
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name in COMMANDS:
-        command = cast(Command, importlib.import_module(f"mclas_fairseq.cli.{name}"))
+        command = cast(
+            Command, importlib.import_module(f"mclas_fairseq.cli.{name.replace('-', '_')}")
+        )
         takes_more = getattr(command, "TAKES_MORE", False)  # flags of the program that it runs
         subparser = subparsers.add_parser(
             command.NAME,

@@ -6,6 +6,7 @@ The only place of the corpus code that opens files: records and parallel text ar
 
 import gzip
 import io
+import lzma
 import re
 import sys
 import unicodedata
@@ -41,13 +42,13 @@ def normalize_text(text: str) -> str:
 
 
 def read_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Yield (line number from 1, line without its end) of a UTF-8 file, gzip decompressed.
+    """Yield (line number from 1, line without its end) of a UTF-8 file; gzip and xz are unpacked.
 
     A pipe is read as a file is, and `-` is standard input: UTF-8 whatever the locale. Lines end at
     a line feed only; a byte order mark before the first one is dropped.
 
     Raises:
-        DataError: the file is missing, is not a file, is not UTF-8 or is a broken gzip file.
+        DataError: the file is missing, is not a file, is not UTF-8, or is a broken gzip or xz file.
     """
     with _open_for_reading(path) as stream:
         numbered = enumerate(stream, start=1)
@@ -60,6 +61,11 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
                 raise DataError(
                     f"{shown_name(path)}: a file that ends in .gz, or begins as gzip does, must be"
                     f" whole gzip data, but it is not ({error}); compress it again"
+                ) from error
+            except lzma.LZMAError as error:
+                raise DataError(
+                    f"{shown_name(path)}: a file that ends in .xz must be whole xz data, but it is"
+                    f" not ({error}); compress it again"
                 ) from error
             if number == 1:
                 refuse_pointer(path, line)
@@ -117,6 +123,9 @@ def _open_for_reading(path: Path) -> Iterator[IO[bytes]]:
         if path.suffix == ".gz" or raw.peek(len(_GZIP))[: len(_GZIP)] == _GZIP:
             with gzip.GzipFile(fileobj=raw, mode="rb") as packed:
                 yield cast(IO[bytes], packed)
+        elif path.suffix == ".xz":
+            with lzma.LZMAFile(raw, "rb") as unpacked:
+                yield cast(IO[bytes], unpacked)
         else:
             yield raw
 

@@ -77,3 +77,17 @@ def within_limits(
 def _bound(limits: Any) -> str:
     values = limits if isinstance(limits, list | tuple) else (limits,)
     return f"{min(int(value) for value in values):,}"
+
+
+def with_the_rest(batches: Sequence[np.ndarray], indices: np.ndarray) -> list[np.ndarray]:
+    """Batches and, as one more, the examples at the end that fairseq left out.
+
+    fairseq-fixed drops the last batch when its size is no multiple of
+    `required_batch_size_multiple` (8 on the command line).
+
+    Args:
+        batches: of the first of `indices`, in their order.
+        indices: of all examples, (N,).
+    """
+    batched = sum(len(batch) for batch in batches)
+    return list(batches) if batched == len(indices) else [*batches, indices[batched:]]

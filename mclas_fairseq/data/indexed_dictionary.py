@@ -161,12 +161,12 @@ def load_dictionary(path: Path) -> Dictionary:
 def special_indices(dictionary: Dictionary) -> frozenset[int]:
     """Ids of the entries that no text can hold, for either kind of dictionary.
 
-    BOS, padding, EOS, unknown; of a pretrained vocabulary also `[CLS]`, `[SEP]`, `[MASK]`,
-    `[unused*]`, separators and names of empty places.
+    BOS, padding, EOS, unknown, and what the dictionary names itself; of a pretrained vocabulary
+    also `[CLS]`, `[SEP]`, `[MASK]`, `[unused*]`, separators and names of empty places.
     """
     roles = {dictionary.bos(), dictionary.pad(), dictionary.eos(), dictionary.unk()}
     if not isinstance(dictionary, IndexedDictionary):
-        return frozenset(roles)
+        return frozenset(roles | getattr(dictionary, "never_text", frozenset()))
     return frozenset(
         roles.union(n for n, name in enumerate(dictionary.symbols) if _NEVER_TEXT.fullmatch(name))
     )

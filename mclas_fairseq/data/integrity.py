@@ -30,6 +30,7 @@ _MAGIC = b"MMIDIDX\x00\x00"
 _HEADER = struct.Struct("<QBQ")
 _TYPES: dict[int, Any] = {3: np.int16, 4: np.int32, 5: np.int64, 8: np.uint16}
 _ROW_BYTES = 12
+_START = len(_MAGIC) + _HEADER.size
 _BLOCK = 1 << 24  # numbers looked at together
 
 
@@ -113,24 +114,43 @@ def check_side(
         raise _damaged(data, f"all its numbers must be below {entries}, the size of the dictionary")
 
 
+def index_header(kind: Any, rows: int) -> bytes:
+    """How an index begins, of so many rows of numbers of a numpy type."""
+    code = next(code for code, known in _TYPES.items() if known is kind)
+    return _MAGIC + _HEADER.pack(1, code, rows)
+
+
+def read_header(index: Path) -> tuple[Any, int, int]:
+    """Number type of an index, number of rows, and where their sizes begin.
+
+    Raises:
+        DataError: it cannot be read, or is no index of so many rows.
+    """
+    try:
+        with index.open("rb") as stream:
+            content = stream.read(_START)
+            found = index.stat().st_size
+    except OSError as error:
+        raise _damaged(index, f"it must be readable ({error.strerror})") from error
+    if len(content) < _START or not content.startswith(_MAGIC):
+        raise _damaged(index, "it must be an index as fairseq-preprocess writes it")
+    version, code, rows = _HEADER.unpack_from(content, len(_MAGIC))
+    if version != 1 or code not in _TYPES or found != _START + rows * _ROW_BYTES:
+        raise _damaged(index, f"it must be whole, but its {found:,} bytes are no {rows} rows")
+    return _TYPES[code], rows, _START
+
+
 def _read_index(index: Path, data: Path) -> tuple[Any, NDArray[np.int32]]:
     """Number type and sizes of the rows (N,), once index and data are known to fit."""
-    start = len(_MAGIC) + _HEADER.size
+    kind, rows, start = read_header(index)
     try:
         content = index.read_bytes()
         found = data.stat().st_size
     except OSError as error:
         raise _damaged(index, f"it and {data.name} must be readable ({error.strerror})") from error
-    if len(content) < start or not content.startswith(_MAGIC):
-        raise _damaged(index, "it must be an index as fairseq-preprocess writes it")
-    version, code, rows = _HEADER.unpack_from(content, len(_MAGIC))
-    if version != 1 or code not in _TYPES or len(content) != start + rows * _ROW_BYTES:
-        raise _damaged(
-            index, f"it must be whole, but its {len(content):,} bytes are no {rows} rows"
-        )
     sizes = np.frombuffer(content, np.int32, rows, start)
     begins = np.frombuffer(content, np.int64, rows, start + sizes.nbytes)
-    width = np.dtype(_TYPES[code]).itemsize
+    width = np.dtype(kind).itemsize
     ends = np.cumsum(sizes, dtype=np.int64) * width
     if (sizes < 1).any() or not np.array_equal(begins[1:], ends[:-1]) or (begins[:1] != 0).any():
         raise _damaged(index, "its rows must follow one another, each with one number at least")
@@ -139,7 +159,7 @@ def _read_index(index: Path, data: Path) -> tuple[Any, NDArray[np.int32]]:
         raise _damaged(
             data, f"it must have the {expected:,} bytes that {index.name} tells, but has {found:,}"
         )
-    return _TYPES[code], sizes
+    return kind, sizes
 
 
 def _check_counts(

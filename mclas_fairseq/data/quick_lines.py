@@ -17,7 +17,13 @@ from fairseq.tokenizer import tokenize_line
 
 
 class QuickLines(Dictionary):
-    """fairseq's dictionary with a quick `encode_line`."""
+    """fairseq's dictionary with a quick `encode_line`.
+
+    Attributes:
+        never_text: entries beside BOS, padding, EOS and unknown that no text may hold.
+    """
+
+    never_text: frozenset[int] = frozenset()
 
     def encode_line(
         self,

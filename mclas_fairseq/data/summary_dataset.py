@@ -11,7 +11,7 @@ import torch
 from fairseq.data import Dictionary, FairseqDataset, LanguagePairDataset, data_utils
 from torch import Tensor
 
-from mclas_fairseq.data.batch_limits import within_limits
+from mclas_fairseq.data.batch_limits import with_the_rest, within_limits
 from mclas_fairseq.data.layouts import build_target, summary_limit
 
 logger = logging.getLogger(__name__)
@@ -195,9 +195,8 @@ class SummaryDataset(LanguagePairDataset):
     ) -> list[np.ndarray]:
         """Batch the rows as fairseq does, but all of them.
 
-        fairseq-fixed drops the last batch when its size is no multiple of
-        `required_batch_size_multiple` (8 on the command line): documents would be neither trained
-        on, nor validated, nor summarized.
+        Else documents would be neither trained on, nor validated, nor summarized, see
+        `batch_limits.with_the_rest`.
 
         Raises:
             ConfigError: a document is longer than a batch. In training and validation fairseq asks
@@ -208,8 +207,7 @@ class SummaryDataset(LanguagePairDataset):
         batches: list[np.ndarray] = super().batch_by_size(
             indices, max_tokens, max_sentences, required_batch_size_multiple
         )
-        batched = sum(len(batch) for batch in batches)
-        return batches if batched == len(indices) else [*batches, indices[batched:]]
+        return with_the_rest(batches, indices)
 
     def ordered_indices(self) -> np.ndarray:
         """Indices sorted by length, ties in an order that is the same in every epoch and run."""

@@ -11,6 +11,8 @@ from mclas_fairseq.data.data_bin import DataBin
 from mclas_fairseq.data.manifest import Manifest
 from mclas_fairseq.data.task_state import TaskState
 from mclas_fairseq.generation.options import DecodingOptions, Owner, of_task
+from mclas_fairseq.mglm.prompted_examples import PromptDataBin
+from mclas_fairseq.mglm.seq2seq import PROMPTS, GlmSeq2SeqConfig, GlmSeq2SeqTask
 from mclas_fairseq.summarization.base_task import SummarizationTask
 from mclas_fairseq.summarization.task import (
     CrossLingualSummarizationConfig,
@@ -52,6 +54,8 @@ def build_task(folder: Path, config: BundleConfig, options: DecodingOptions) -> 
     ).to_dict()
     if config.train_tasks:
         state["train_tasks"] = list(config.train_tasks)
+    if config.prompts:
+        state[PROMPTS] = dict(config.prompts)
     task.load_state_dict(state)
     return task
 
@@ -68,7 +72,7 @@ def _data_bin(folder: Path, config: BundleConfig) -> DataBin:
         dictionary_sha256=config.dictionary_sha256,
         versions=config.versions,
     )
-    data_bin = DataBin(folder, manifest)
+    data_bin = (PromptDataBin if config.prompts else DataBin)(folder, manifest)
     data_bin.check_dictionary()
     return data_bin
 
@@ -81,6 +85,9 @@ def _task(data_bin: DataBin, config: BundleConfig, options: DecodingOptions) -> 
         "max_target_positions": config.max_target_positions,
         **of_task(options, Owner.SUMMARIZATION),
     }
+    if config.prompts:
+        del common["target_lang"]  # what the checkpoint learned is written, until others are asked
+        return GlmSeq2SeqTask(GlmSeq2SeqConfig(**common), data_bin)
     if not config.train_tasks:
         return CrossLingualSummarizationTask(CrossLingualSummarizationConfig(**common), data_bin)
     cfg = MultitaskSummarizationConfig(

@@ -24,6 +24,7 @@ from mclas_fairseq.data.language_vocabulary import LanguageVocabulary
 from mclas_fairseq.errors import CheckpointError
 from mclas_fairseq.generation.options import DecodingOptions
 from mclas_fairseq.inference.loading import LoadedSystem, load_for_export
+from mclas_fairseq.mglm.seq2seq import GlmSeq2SeqTask
 from mclas_fairseq.version import __version__
 from mclas_fairseq.vhm.batches import TrainTask
 from mclas_fairseq.vhm.task import MultitaskSummarizationTask
@@ -110,6 +111,7 @@ def _config(system: LoadedSystem, state: dict[str, Any], tied: dict[str, str]) -
         training=_training(state, len(task.subset_ids)),
         versions=_versions(),
         train_tasks=[trained.value for trained in several],
+        prompts=task.learned if isinstance(task, GlmSeq2SeqTask) else {},
     )
 
 

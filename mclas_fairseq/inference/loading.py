@@ -25,6 +25,7 @@ from mclas_fairseq.data.manifest import Manifest
 from mclas_fairseq.errors import CheckpointError, ConfigError
 from mclas_fairseq.generation.options import DecodingOptions, of_task
 from mclas_fairseq.inference.bundle_task import build_task
+from mclas_fairseq.mglm.seq2seq import GlmSeq2SeqTask
 from mclas_fairseq.summarization.base_task import SummarizationTask
 from mclas_fairseq.vhm.task import MultitaskSummarizationTask
 
@@ -144,6 +145,8 @@ def checkpoint_overrides(data: Path, options: DecodingOptions) -> dict[str, Any]
         "source_lang": manifest.source_lang,
         "target_lang": manifest.target_langs[0],
         "target_langs": None,
+        "source_langs": None,
+        "templates": None,  # a checkpoint carries those that it was trained with
         "eval_rouge": False,  # decoding validates nothing, so that its options need no look
         **of_task(options),
     }
@@ -166,6 +169,8 @@ def _from_fairseq(
     check_generate_task(options, several=isinstance(task, MultitaskSummarizationTask))
     # The settings of older checkpoints lack newer options, and fairseq overrides what is there.
     task.decode_with(options)
+    if isinstance(task, GlmSeq2SeqTask):
+        task.write_targets(None)  # `target_lang` above was not asked for
     logger.info("loaded %s", ", ".join(map(str, checkpoints)))
     precision = "bfloat16" if getattr(config.common, "bf16", False) else "float32"
     return LoadedSystem(models, task, precision, options)

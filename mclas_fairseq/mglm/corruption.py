@@ -94,7 +94,11 @@ def generator_of(seed: int, epoch: int, index: int) -> np.random.Generator:
 
 
 def corrupt(
-    text: Text, symbols: Symbols, sentence_ends: NDArray[np.bool_], generator: np.random.Generator
+    text: Text,
+    symbols: Symbols,
+    sentence_ends: NDArray[np.bool_],
+    generator: np.random.Generator,
+    objective: Optional[Objective] = None,
 ) -> Optional[Sample]:
     """Choose an objective, take out what it says, and lay the sample out.
 
@@ -103,12 +107,14 @@ def corrupt(
         symbols: ids of commands.
         sentence_ends: for each dictionary entry whether a sentence may end with it, (V,).
         generator: of this sample.
+        objective: what is taken out; None: chosen by chance.
 
     Returns:
         None where nothing can be taken out by this objective: such samples are left out.
     """
     kinds = list(OBJECTIVE_SHARES)
-    kind = kinds[int(generator.choice(len(kinds), p=list(OBJECTIVE_SHARES.values())))]
+    drawn = kinds[int(generator.choice(len(kinds), p=list(OBJECTIVE_SHARES.values())))]
+    kind = drawn if objective is None else objective
     if kind is Objective.TOKEN:
         blanks = choose_words(text, generator)
     elif kind is Objective.SENTENCE:

@@ -9,6 +9,7 @@ from torch import Tensor
 from mclas_fairseq.mglm.attention import KeysValues
 from mclas_fairseq.mglm.encoder import EncoderOut
 from mclas_fairseq.mglm.stack import GlmStack
+from mclas_fairseq.mglm.symbols import Symbols
 
 IncrementalState = dict[str, dict[str, Optional[Tensor]]]
 
@@ -18,9 +19,10 @@ _KEPT = "part_b"
 class GlmDecoder(FairseqIncrementalDecoder):
     """Writes part B. The stack is the model's; it is not a part of the decoder alone."""
 
-    def __init__(self, dictionary: Any, stack: GlmStack):
+    def __init__(self, dictionary: Any, stack: GlmStack, symbols: Symbols):
         super().__init__(dictionary)
         self._shared = (stack,)
+        self.symbols = symbols
 
     @property
     def output_projection(self) -> Any:
@@ -40,7 +42,8 @@ class GlmDecoder(FairseqIncrementalDecoder):
 
         Args:
             prev_output_tokens: `<sop>` and what follows, span after span, padded on the right,
-                (N, T).
+                (N, T). What stands first is read as `<sop>`, whatever it is: where a search names
+                a target language there, the prompt has named it already.
             encoder_out: of part A.
             incremental_state: what is kept between calls; only tokens behind those of the last
                 call are computed then.
@@ -56,12 +59,15 @@ class GlmDecoder(FairseqIncrementalDecoder):
         positions = self._positions(prev_output_tokens, encoder_out, tgt_pos1, tgt_pos2)
         before = self._recall(incremental_state)
         known = 0 if before is None else before[0].keys.size(2)
+        tokens = prev_output_tokens[:, known:]
+        if not known:
+            tokens = torch.cat([torch.full_like(tokens[:, :1], self.symbols.sop), tokens[:, 1:]], 1)
         document = [
             KeysValues(*pair)
             for pair in zip(encoder_out["keys"], encoder_out["values"], strict=True)
         ]
         features, own = self._shared[0].write(
-            prev_output_tokens[:, known:],
+            tokens,
             (positions[0][:, known:], positions[1][:, known:]),
             document,
             before,

@@ -30,9 +30,11 @@ from mclas_fairseq.modules.fingerprint import Fingerprinted
 class GlmModel(FairseqEncoderDecoderModel, Fingerprinted):
     """mGLM: `encoder` and `decoder` are two ways through `stack`, which has all weights."""
 
+    takes_target_mask = True  # for criterions of this package
+
     def __init__(self, dictionary: Any, stack: GlmStack, symbols: Symbols):
         encoder = GlmEncoder(dictionary, stack, symbols)
-        super().__init__(encoder, GlmDecoder(dictionary, stack))
+        super().__init__(encoder, GlmDecoder(dictionary, stack, symbols))
         self.stack = stack
 
     @classmethod
@@ -87,6 +89,7 @@ class GlmModel(FairseqEncoderDecoderModel, Fingerprinted):
         tgt_pos1: Optional[Tensor] = None,
         tgt_pos2: Optional[Tensor] = None,
         features_only: bool = False,
+        target_mask: Optional[Tensor] = None,
     ) -> tuple[Tensor, dict[str, Any]]:
         """Read part A and say what follows each token of part B.
 
@@ -98,9 +101,11 @@ class GlmModel(FairseqEncoderDecoderModel, Fingerprinted):
             tgt_pos1: see `GlmDecoder.forward`.
             tgt_pos2: see `GlmDecoder.forward`.
             features_only: leave out the output projection.
+            target_mask: where logits are needed, (B, T); None: everywhere.
 
         Returns:
-            What the decoder returns.
+            What the decoder returns. With `target_mask` the logits of the n positions that it
+            names, (n, V), and `rows` (n,), their places among the B * T.
 
         Raises:
             DataError: without `tgt_pos1`, a text has no blank or several.
@@ -114,9 +119,15 @@ class GlmModel(FairseqEncoderDecoderModel, Fingerprinted):
             encoder_out=encoder_out,
             tgt_pos1=tgt_pos1,
             tgt_pos2=tgt_pos2,
-            features_only=features_only,
+            features_only=features_only or target_mask is not None,
         )
-        return found
+        if target_mask is None:
+            return found
+        features, extra = found
+        rows = target_mask.reshape(-1).nonzero().view(-1)
+        # B x T x C -> n x C
+        chosen = features.reshape(-1, features.size(-1)).index_select(0, rows)
+        return network.decoder.output_layer(chosen), {**extra, "rows": rows}
 
     def load_state_dict(
         self,

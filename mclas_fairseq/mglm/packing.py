@@ -5,7 +5,7 @@ one is near, and ends with one, where that keeps half of it; short documents fol
 each behind `[CLS]`, and attention goes across them. Two samples in a hundred are shorter.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Optional
 
 import numpy as np
@@ -15,10 +15,16 @@ from mclas_fairseq.mglm.corruption import Ids, Span, Text
 from mclas_fairseq.mglm.symbols import Symbols
 
 LENGTH = 512
+_ENDS = frozenset(".?!;:。？！；…\n")
 _SHORT = 0.02
 _SHORTEST = 32
 _REACH = 256  # tokens that the start of a window is moved at most
 _LEAST_DOCUMENT = 2  # a last document is not begun for less room
+
+
+def find_sentence_ends(entries: Sequence[str]) -> NDArray[np.bool_]:
+    """For each dictionary entry whether a sentence may end with it: it holds such a mark, (V,)."""
+    return np.array([not _ENDS.isdisjoint(entry) for entry in entries], dtype=np.bool_)
 
 
 def draw_length(length: int, generator: np.random.Generator) -> int:

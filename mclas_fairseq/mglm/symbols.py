@@ -82,7 +82,8 @@ def find_symbols(dictionary: Any) -> Symbols:
     if missing:
         raise DataError(
             f"dictionary: mGLM needs the entries {' '.join(ENTRIES.values())}, it lacks "
-            f"{' '.join(missing)}; make it with mclas_fairseq.mglm.symbols.add_commands"
+            f"{' '.join(missing)}; give a data-bin of mclas prepare-text, or one made with mclas "
+            "prepare --like such a data-bin"
         )
     found = {name: indices[entry] for name, entry in ENTRIES.items()}
     return Symbols(**found, pad=dictionary.pad(), eos=dictionary.eos())

@@ -24,6 +24,8 @@ from mclas_fairseq.data.layouts import DecoderChoice, Layout
 from mclas_fairseq.data.setting import Setting
 from mclas_fairseq.data.summary_dataset import SummaryDataset
 from mclas_fairseq.data.summary_text import SummaryText
+from mclas_fairseq.data.target_languages import TargetLanguages
+from mclas_fairseq.data.task_state import TaskState
 from mclas_fairseq.errors import ConfigError
 from mclas_fairseq.generation.options import DecodingOptions
 from mclas_fairseq.generation.task_options import set_search_defaults
@@ -68,7 +70,7 @@ class SummarizationTask(FairseqTask):
         self.dictionary = data_bin.dictionary
         self.dictionary_sha256 = data_bin.manifest.dictionary_sha256
         self.decoding = DecodingOptions.of(cfg)
-        self.source_lang, self.targets = choose_targets(cfg, data_bin)
+        self.source_lang, self.targets = self.choose_languages(cfg, data_bin)
         self.max_source_positions = cfg.max_source_positions
         self.max_target_positions = cfg.max_target_positions
         self.vocabularies: dict[str, list[int]] = {}
@@ -78,6 +80,14 @@ class SummarizationTask(FairseqTask):
         self.dictionary.scoring_feed = self.feed
         self._validation: Optional[ValidationRouge] = None
         self._state_loaded = False
+
+    def choose_languages(self, cfg: Any, data_bin: DataBin) -> tuple[str, TargetLanguages]:
+        """Source language and target languages: those asked for, checked against the data-bin.
+
+        Raises:
+            ConfigError: they are not in the data-bin, or the layout takes one target language.
+        """
+        return choose_targets(cfg, data_bin)
 
     @classmethod
     def setup_task(cls, cfg: Any, **kwargs: Any) -> "SummarizationTask":
@@ -331,11 +341,19 @@ class SummarizationTask(FairseqTask):
         """
         self.check_origin(state_dict)
         state = read_state(state_dict, self.data_bin)
-        compare(self.trained, state, loaded=self._state_loaded)
-        self._state_loaded = True
-        self.take_over(setting_of(state, self.data_bin, self.cfg))
+        self.take_over(self.setting_in(state))
         self.subset_ids = list(state.subset_ids)
         self.vocabularies = {code: list(entries) for code, entries in state.vocabularies.items()}
+
+    def setting_in(self, state: TaskState) -> Setting:
+        """What a checkpoint was trained with, and which of its languages the flags choose.
+
+        Raises:
+            CheckpointError: it is not that of the checkpoint before it in an ensemble.
+        """
+        compare(self.trained, state, loaded=self._state_loaded)
+        self._state_loaded = True
+        return setting_of(state, self.data_bin, self.cfg)
 
     def take_over(self, setting: Setting) -> None:
         """Make a checkpoint's setting the task's own."""

@@ -140,6 +140,19 @@ MCLAS: dict[str, dict[str, object]] = {
         "--overwrite": False,
         "--workers": 1,
     },
+    "prepare-text": {
+        "--text": REQUIRED,
+        "--documents": "empty-lines",
+        "--valid-share": 0.01,
+        "--vocab-size": 16000,
+        "--tokenizer-bytes": 2_000_000,
+        "--balance": "semilog",
+        "--alpha": 0.3,
+        "--plot": None,
+        "--out": REQUIRED,
+        "--overwrite": False,
+        "--workers": 1,
+    },
     # DATA_BIN stands first. Everything else goes on to fairseq-train.
     "train": {"--preset": REQUIRED, "--show": False, "--dry-run": False},
     "synthetic": {

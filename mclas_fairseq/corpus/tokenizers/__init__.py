@@ -47,6 +47,7 @@ __all__ = [
     "UNKNOWN",
     "ExtendedTokenizer",
     "PretrainedTokenizer",
+    "SentencepieceTokenizer",
     "Tokenizer",
     "extend_tokenizer",
     "load_tokenizer",

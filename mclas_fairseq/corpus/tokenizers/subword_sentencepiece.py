@@ -4,7 +4,7 @@ How the model is learned, and why:
 
 - from text balanced over the languages (`mclas_fairseq.corpus.balance`);
 - every character of that text becomes a piece (`character_coverage` 1): below 1 the rarest
-  characters are cut off, and those are the Chinese ones;
+  characters are cut off, and those are the Chinese ones; unless bytes can spell them;
 - no normalisation (`identity`): NFKC would turn `ﬁ`, `²` or full-width punctuation into other
   characters, so that references could never be written; records are NFC already;
 - digits are single pieces, so that numbers never seen in training can be copied;
@@ -50,6 +50,7 @@ _ESCAPE = "\u241b"  # so this character has to mark one that stands in the text 
 _ESCAPED = re.compile(f"{_ESCAPE}([{_ESCAPE}_])")
 _TOO_HIGH = re.compile(r"Vocabulary size too high \(\d+\).*?<= ?(\d+)", re.DOTALL)
 _TOO_LOW = re.compile(r"Vocabulary size is smaller than required_chars\. \d+ vs (\d+)")
+_COVERED_BESIDE_BYTES = 0.9995  # of the text's characters: the rest is spelled by bytes
 _UNKNOWN_PIECES = 1  # sentencepiece counts its own unknown symbol, we do not
 
 
@@ -143,8 +144,20 @@ class SentencepieceTokenizer(Tokenizer):
         )
 
     @classmethod
-    def train(cls, texts: Mapping[str, Iterable[str]], *, vocab_size: int, lowercase: bool) -> Self:
+    def train(
+        cls,
+        texts: Mapping[str, Iterable[str]],
+        *,
+        vocab_size: int,
+        lowercase: bool,
+        byte_fallback: bool = False,
+        bytes_per_language: int = BYTES_PER_LANGUAGE,
+    ) -> Self:
         """Learn `vocab_size` pieces from `texts`, balanced over the languages.
+
+        With `byte_fallback` 256 of them stand for single bytes, so that text of any script can be
+        spelled, and the rarest characters (5 in 10,000) get no piece of their own. At most about
+        `bytes_per_language` bytes of a language are learned from.
 
         Raises `DataError` if the text is too small, or has too many characters, for `vocab_size`.
         """
@@ -152,8 +165,9 @@ class SentencepieceTokenizer(Tokenizer):
             language: changed_lines(_escape, changed_lines(_preparing(language, lowercase), lines))
             for language, lines in texts.items()
         }
-        lines = balance_by_repeating(prepared, BYTES_PER_LANGUAGE)
-        tokenizer = cls(_train_model(lines, vocab_size), lowercase=lowercase)
+        lines = balance_by_repeating(prepared, bytes_per_language)
+        model = _train_model(lines, vocab_size, byte_fallback=byte_fallback)
+        tokenizer = cls(model, lowercase=lowercase)
         single = sum(len(piece) == 1 for piece in tokenizer._pieces)
         if 2 * single > vocab_size:
             logger.warning(
@@ -193,7 +207,7 @@ def _escape(text: str) -> str:
     return text.replace(_ESCAPE, _ESCAPE * 2).replace(_SPACE, f"{_ESCAPE}_")
 
 
-def _train_model(lines: list[str], vocab_size: int) -> bytes:
+def _train_model(lines: list[str], vocab_size: int, *, byte_fallback: bool) -> bytes:
     """Return the serialised model that sentencepiece learns from `lines`."""
     model = io.BytesIO()
     try:
@@ -202,11 +216,11 @@ def _train_model(lines: list[str], vocab_size: int) -> bytes:
             model_writer=model,
             model_type="unigram",
             vocab_size=vocab_size + _UNKNOWN_PIECES,
-            character_coverage=1.0,
+            character_coverage=_COVERED_BESIDE_BYTES if byte_fallback else 1.0,
             normalization_rule_name="identity",
             remove_extra_whitespaces=True,
             split_digits=True,
-            byte_fallback=False,
+            byte_fallback=byte_fallback,
             unk_id=0,
             bos_id=-1,
             eos_id=-1,

@@ -1,0 +1,159 @@
+"""`mclas prepare-text`: raw text of several languages to a data-bin to pretrain on."""
+
+import argparse
+from pathlib import Path
+
+from mclas_fairseq.errors import ConfigError
+
+NAME = "prepare-text"
+HELP = "turn raw text of several languages into a data-bin to pretrain mGLM on"
+OUTPUTS = ("out", "plot")
+
+_DESCRIPTION = """\
+Turn raw text into a data-bin for fairseq-train --task glm_pretraining: learn a tokenizer from the
+same amount of text of each language (sentencepiece; bytes spell what it has no piece for), cut each
+document, and keep one document in a hundred of each language for validation.
+
+A file holds text of one language, plain, .gz or .xz: paragraphs end with their lines, documents
+with an empty line (or with each line: --documents lines). Files may be larger than the memory.
+
+The table at the end shows how often each language will be drawn: --balance and --alpha here show
+what the options of the same names of the training do, and change nothing in the data-bin.
+
+Records for fine-tuning take tokenizer and dictionary over: mclas prepare --like DATA_BIN.
+"""
+
+_EXAMPLE = """\
+example:
+  mclas prepare-text --text en=en.txt.xz de=de.txt.xz zh=zh.txt.xz --vocab-size 16000 \\
+      --out data-bin/text --plot shares.png
+  fairseq-train data-bin/text --user-dir mclas_fairseq --task glm_pretraining --arch glm_small \\
+      --criterion glm_cross_entropy --optimizer adam --adam-betas '(0.9, 0.98)' --lr 5e-4 \\
+      --lr-scheduler polynomial_decay --warmup-updates 500 --total-num-update 10000 \\
+      --clip-norm 1.0 --batch-size 16 --max-update 10000 --save-dir checkpoints/glm
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the flags of the subcommand."""
+    parser.description = _DESCRIPTION
+    parser.epilog = _EXAMPLE
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    text = parser.add_argument_group("text")
+    text.add_argument(
+        "--text",
+        nargs="+",
+        action="extend",
+        required=True,
+        metavar="LANG=FILE",
+        help="files of raw text, each with its language; a language can have several",
+    )
+    text.add_argument(
+        "--documents",
+        choices=["empty-lines", "lines"],
+        default="empty-lines",
+        help="what ends a document: an empty line, or each line (default: empty-lines)",
+    )
+    text.add_argument(
+        "--valid-share",
+        type=float,
+        default=0.01,
+        metavar="SHARE",
+        help="share of the documents of each language that validation gets, chosen by their text"
+        " (default: 0.01)",
+    )
+    learned = parser.add_argument_group("tokenizer")
+    learned.add_argument(
+        "--vocab-size",
+        type=int,
+        default=16000,
+        metavar="N",
+        help="pieces, 256 for single bytes among them (default: 16000)",
+    )
+    learned.add_argument(
+        "--tokenizer-bytes",
+        type=int,
+        default=2_000_000,
+        metavar="N",
+        help="bytes of each language that the tokenizer learns from (default: 2000000)",
+    )
+    shares = parser.add_argument_group("table of shares")
+    shares.add_argument(
+        "--balance",
+        choices=["semilog", "none", "zipf", "loglog"],
+        default="semilog",
+        help="curve that sizes are put on, see docs/glm.md (default: semilog)",
+    )
+    shares.add_argument(
+        "--alpha",
+        type=float,
+        default=0.3,
+        metavar="A",
+        help="exponent of the sizes after that, 0 (all alike) to 1 (default: 0.3)",
+    )
+    shares.add_argument(
+        "--plot", type=Path, metavar="FILE", help="draw the shares before and after (PNG)"
+    )
+    output = parser.add_argument_group("output")
+    output.add_argument("--out", type=Path, required=True, metavar="DIR", help="data-bin to make")
+    output.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="replace a data-bin that is already there, once the new one is complete",
+    )
+    output.add_argument(
+        "--workers", type=int, default=1, metavar="N", help="processes to use (default: 1)"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Make the data-bin and print the table."""
+    from mclas_fairseq.binarize.prepare_text import TextOptions, prepare_text
+    from mclas_fairseq.binarize.raw_text import Documents
+    from mclas_fairseq.mglm.balancing import Balance
+    from mclas_fairseq.mglm.shares import Shares, plot_shares
+    from mclas_fairseq.mglm.symbols import ENTRIES
+
+    options = TextOptions(
+        texts=_texts(args.text),
+        out=args.out,
+        commands=tuple(ENTRIES.values()),
+        documents=Documents(args.documents),
+        valid_share=args.valid_share,
+        vocab_size=args.vocab_size,
+        tokenizer_bytes=args.tokenizer_bytes,
+        workers=args.workers,
+        overwrite=args.overwrite,
+    )
+    balance = Balance(args.balance)
+    Shares.of(dict.fromkeys(options.texts, 1), balance, alpha=args.alpha)  # refuses a wrong alpha
+    reports = prepare_text(options)
+    for report in reports:
+        print(
+            f"{report.language}: {report.documents['train']:,} documents, "
+            f"{report.tokens['train']:,} tokens ({report.bytes_spelled:.2%} bytes); validation: "
+            f"{report.documents['valid']:,}, {report.tokens['valid']:,}; {report.entries:,} entries"
+        )
+    sizes = {report.language: report.tokens["train"] for report in reports}
+    shares = Shares.of(sizes, balance, alpha=args.alpha)
+    for line in shares.lines():
+        print(line)
+    if args.plot is not None:
+        plot_shares(shares, args.plot)
+    print(
+        f"next: fairseq-train {args.out} --user-dir mclas_fairseq --task glm_pretraining "
+        "--arch glm_small --criterion glm_cross_entropy, see mclas prepare-text --help"
+    )
+    return 0
+
+
+def _texts(given: list[str]) -> dict[str, tuple[Path, ...]]:
+    texts: dict[str, tuple[Path, ...]] = {}
+    for one in given:
+        language, equals, file = one.partition("=")
+        if not (language and equals and file):
+            raise ConfigError(
+                f"--text {one}: must name a language and a file of it, as in de=de.txt; correct it"
+            )
+        texts[language] = (*texts.get(language, ()), Path(file))
+    return texts

@@ -1,0 +1,172 @@
+"""Task `glm_pretraining`: blank infilling on text of several languages.
+
+Du et al. (2022), GLM, and Sun et al. (mGLM): packed documents lose words, sentences or a large
+part, and the model writes what is missing. Languages are drawn as `balancing.py` says.
+"""
+
+# fairseq reads the field types when it builds the command line: no postponed annotations, and
+# `Optional` for `X | None`.
+import logging
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Optional
+
+from fairseq.data import Dictionary
+from fairseq.dataclass import ChoiceEnum, FairseqDataclass
+from fairseq.tasks import FairseqTask, register_task
+from omegaconf import II
+
+from mclas_fairseq.data.data_bin import DataBin
+from mclas_fairseq.data.text_sides import open_text, text_languages
+from mclas_fairseq.errors import ConfigError, DataError
+from mclas_fairseq.mglm.balancing import ALPHA, Balance
+from mclas_fairseq.mglm.infilling_dataset import (
+    FixedInfillingDataset,
+    InfillingDataset,
+    Making,
+)
+from mclas_fairseq.mglm.packing import LENGTH, find_sentence_ends
+from mclas_fairseq.mglm.shares import MAX_UPSAMPLE, Shares
+from mclas_fairseq.mglm.symbols import find_symbols
+
+logger = logging.getLogger(__name__)
+
+_SHORTEST = 16  # tokens of a sample: below, hardly anything can be taken out
+
+
+@dataclass
+class GlmPretrainingConfig(FairseqDataclass):
+    """Options of the task."""
+
+    data: Optional[str] = field(
+        default=None, metadata={"help": "data-bin made by mclas prepare-text (a folder)"}
+    )
+    tokens_per_sample: int = field(
+        default=LENGTH, metadata={"help": "longest text of a sample, in tokens"}
+    )
+    balance: ChoiceEnum([curve.value for curve in Balance]) = field(  # type: ignore[valid-type]
+        default=Balance.SEMILOG.value,
+        metadata={
+            "help": "curve that the sizes of the languages are put on before --alpha: semilog or "
+            "loglog (fitted), zipf (of --zipf-slope), none (as they are)"
+        },
+    )
+    zipf_slope: float = field(default=1.0, metadata={"help": "s of r^-s, with --balance zipf"})
+    alpha: float = field(
+        default=ALPHA,
+        metadata={
+            "help": "a language is drawn in proportion to its size to this power: 1 by size, 0 all "
+            "alike"
+        },
+    )
+    max_upsample: float = field(
+        default=MAX_UPSAMPLE,
+        metadata={"help": "text of a language comes at most so many times in an epoch"},
+    )
+    valid_samples: int = field(
+        default=20,
+        metadata={"help": "validation samples of each language and objective, the same each time"},
+    )
+    seed: int = II("common.seed")
+
+
+@register_task("glm_pretraining", dataclass=GlmPretrainingConfig)
+class GlmPretrainingTask(FairseqTask):
+    """Plain text of a data-bin, with blanks.
+
+    Attributes:
+        data_bin: text, dictionary and tokenizer.
+        dictionary_sha256: its dictionary's fingerprint, which models keep.
+        languages: of the text.
+    """
+
+    def __init__(self, cfg: GlmPretrainingConfig, data_bin: DataBin):
+        super().__init__(cfg)
+        self.data_bin = data_bin
+        self.dictionary = data_bin.dictionary
+        self.dictionary_sha256 = data_bin.manifest.dictionary_sha256
+        self.languages = text_languages(data_bin, "train")
+        if not self.languages:
+            raise DataError(
+                f"data-bin {data_bin.folder}: glm_pretraining needs plain text, it has none; make"
+                " it with mclas prepare-text"
+            )
+        _check(cfg)
+        self._making = Making(
+            find_symbols(self.dictionary),
+            find_sentence_ends(self.dictionary.symbols),
+            cfg.tokens_per_sample,
+            cfg.seed,
+        )
+
+    @classmethod
+    def setup_task(cls, cfg: Any, **kwargs: Any) -> "GlmPretrainingTask":
+        """Open the data-bin that `data` names."""
+        if not cfg.data:
+            raise ConfigError(
+                "task glm_pretraining: it needs a data-bin, none was given; name the folder that "
+                "mclas prepare-text wrote"
+            )
+        return cls(cfg, DataBin.open(Path(cfg.data)))
+
+    @property
+    def source_dictionary(self) -> Dictionary:
+        """The one dictionary."""
+        return self.dictionary
+
+    @property
+    def target_dictionary(self) -> Dictionary:
+        """The one dictionary."""
+        return self.dictionary
+
+    def max_positions(self) -> int:
+        """Longest text of a sample."""
+        return int(self.cfg.tokens_per_sample)
+
+    def load_dataset(
+        self, split: str, combine: bool = False, task_cfg: Any = None, **kwargs: Any
+    ) -> None:
+        """Load a split: for training samples of each epoch, else fixed ones of each kind."""
+        sides = [open_text(self.data_bin, split, language) for language in self.languages]
+        if split != "train":
+            self.datasets[split] = FixedInfillingDataset(
+                sides, self.cfg.valid_samples, self._making
+            )
+            return
+        sizes = {side.language: side.tokens for side in sides}
+        shares = Shares.of(
+            sizes,
+            Balance(str(self.cfg.balance)),
+            alpha=self.cfg.alpha,
+            slope=self.cfg.zipf_slope,
+            most=self.cfg.max_upsample,
+        )
+        for line in shares.lines():
+            logger.info("%s", line)
+        count = max(1, sum(sizes.values()) // self.cfg.tokens_per_sample)
+        drawn = [shares.after[language] for language in self.languages]
+        self.datasets[split] = InfillingDataset(sides, drawn, count, self._making)
+
+    def build_model(self, cfg: Any, from_checkpoint: bool = False) -> Any:
+        """Build the model, and see to it that samples fit into its positions.
+
+        Raises:
+            ConfigError: they do not.
+        """
+        model = super().build_model(cfg, from_checkpoint=from_checkpoint)
+        positions = getattr(cfg, "stack_positions", None)
+        if positions is not None and self.cfg.tokens_per_sample >= positions:
+            raise ConfigError(
+                f"--tokens-per-sample {self.cfg.tokens_per_sample}: it must be below the rows of "
+                f"positions, --stack-positions {positions}; change one of them"
+            )
+        return model
+
+
+def _check(cfg: GlmPretrainingConfig) -> None:
+    for flag, value, least in (
+        ("--tokens-per-sample", cfg.tokens_per_sample, _SHORTEST),
+        ("--valid-samples", cfg.valid_samples, 1),
+    ):
+        if value < least:
+            raise ConfigError(f"{flag} {value}: it must be at least {least}; give more")
