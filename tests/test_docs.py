@@ -44,7 +44,7 @@ PAGES = [README, *DOCS, *sorted(RECIPES)]
 NAMES = [page.relative_to(ROOT).as_posix() for page in PAGES]
 TASK = "cross_lingual_summarization"
 SEVERAL = "multitask_summarization"
-TASKS = {TASK, SEVERAL}
+TASKS = {TASK, SEVERAL, "glm_pretraining", "glm_seq2seq"}
 
 # Flags of other programs that the texts name.
 PIP = {"--no-deps", "--no-build-isolation", "--index-url"}
@@ -160,6 +160,10 @@ def known_flags() -> frozenset[str]:
     more = [
         ("train", TASK, ["--arch", "ncls_ms_tiny", "--criterion", "summary_cross_entropy", *rates]),
         ("train", SEVERAL, ["--arch", "vhm_tiny", "--criterion", "vhm_elbo"]),
+        *(
+            ("train", task, ["--arch", "glm_tiny", "--criterion", "glm_cross_entropy"])
+            for task in ("glm_pretraining", "glm_seq2seq")
+        ),
         ("generate", TASK, ["--path", "checkpoint.pt", "--scoring", "rouge"]),
     ]
     for command, task, words in more:
@@ -268,7 +272,7 @@ def test_the_names_page_has_everything_that_the_plugin_adds() -> None:
     added = {*TASKS, "summary_cross_entropy", "vhm_elbo", "rouge", "ms_nll_loss", "cls_nll_loss"}
     added |= {"grouped_adam", "grouped_inverse_sqrt", *ARCH_MODEL_INV_REGISTRY["ncls_ms"]}
     added |= {name for name in ARCH_MODEL_INV_REGISTRY["vhm"] if name.startswith("vhm")}
-    added |= {*ARCH_MODEL_INV_REGISTRY["glm"]}
+    added |= {*ARCH_MODEL_INV_REGISTRY["glm"], "glm_cross_entropy"}
     added |= {f"mclas {command}" for command in COMMANDS}
     added |= {*ARCH_MODEL_INV_REGISTRY["mclas"], *Layout, *TOKENIZERS, *PROTOCOLS, *logged}
     assert added <= named

@@ -183,7 +183,8 @@ def test_a_bundle_gives_what_its_checkpoint_gives(glm: Glm) -> None:
 
 def test_checkpoints_are_averaged_as_others(glm: Glm) -> None:
     out = glm.toy.folder / "glm" / "average.pt"
-    glm.toy.mclas("average", "--checkpoint", glm.tuned, glm.tuned, "--out", out)
+    best = glm.tuned.with_name("checkpoint_best.pt")  # of the same update
+    glm.toy.mclas("average", "--inputs", glm.tuned, best, "--out", out)
     first, mean = load_checkpoint(glm.tuned)["model"], load_checkpoint(out)["model"]
     assert first.keys() == mean.keys()
     torch.testing.assert_close(mean, first)
