@@ -7,7 +7,8 @@
 # PAIR is zh2en or en2zh. RECORDS holds {train,valid,test}.jsonl[.gz], as preprocess/ncls.sh makes them
 # from the published files: their summaries in the documents' language are the MS corpus. MT holds
 # train.jsonl[.gz], translation pairs as preprocess/mt.sh makes them (the paper: 2.08 million of LDC).
-# SYSTEMS: "tncls mt_ms_cls vhm" (default). OUT gets data-bin, checkpoints, logs and summaries.
+# SYSTEMS: "tncls mt_ms_cls vhm" (default), and ats_a: TNCLS that copies translations by a lexicon made
+# of MT (Zhu et al. 2020). OUT gets data-bin, checkpoints, logs and summaries.
 # The environment sets SEED, SIZE (base; small or tiny to try it), VOCAB (50000), UPDATES (800000) and
 # ANNEALING (400000), SPLIT (test), MAX_LEN, WORKERS, and FLAGS for fairseq-train, e.g. FLAGS="--bf16",
 # or an ablation of Table 5, FLAGS="--latents ms,cls". Finished steps are not redone; what was stopped
@@ -73,10 +74,16 @@ for system in $systems; do
     name=$system-seed$seed
     case $system in
         tncls) train "$name" --arch "tncls_$size" --train-tasks cls ;;
+        ats_a)
+            [ -e "$out/lexicon.jsonl" ] || mclas lexicon --data "$out/data-bin" \
+                --parallel "$mt"/train.jsonl* --target-lang "$target" --out "$out/lexicon.jsonl"
+            train "$name" --arch "tncls_$size" --train-tasks cls \
+                --translated-copying adaptive --lexicon "$out/lexicon.jsonl"
+            ;;
         mt_ms_cls) train "$name" --arch "mt_ms_cls_$size" --train-tasks mt,ms,cls ;;
         vhm) train "$name" --arch "vhm_$size" --train-tasks mt,ms,cls \
             --kl-annealing linear --kl-annealing-updates "${ANNEALING:-400000}" ;;
-        *) echo "$0: no system is called $system: tncls, mt_ms_cls, vhm" >&2 && exit 2 ;;
+        *) echo "$0: no system is called $system: tncls, ats_a, mt_ms_cls, vhm" >&2 && exit 2 ;;
     esac
     score "$name"
     [ "$system" != vhm ] || mclas latents --checkpoint "$out/$name/checkpoint_best.pt" \

@@ -31,7 +31,7 @@ from mclas_fairseq.data.data_bin import DataBin, fingerprint_of
 from mclas_fairseq.data.indexed_dictionary import special_indices
 from mclas_fairseq.errors import CheckpointError
 from mclas_fairseq.modules.fingerprint import BUFFER
-from mclas_fairseq.modules.translation_table import is_lexicon
+from mclas_fairseq.modules.lexicon_weights import extend_lexicons, is_lexicon
 
 PROVENANCE = "extended_from"  # in extra_state: what was extended
 _KEPT_EXTRA = ("train_iterator",)  # all that fairseq needs to load a checkpoint
@@ -75,9 +75,9 @@ def extend_checkpoint(path: Path, data_bin: DataBin, *, seed: int = 1) -> Extend
     model = build_model_for(path, data_bin)
     symbols = data_bin.dictionary.symbols
     cuts = [_cut(symbol, tokenizer, data_bin, earlier) for symbol in symbols[earlier:]]
-    refuse_lexicons(path, state["model"])
     names = tensors_with_rows(path, state["model"], model.state_dict(), earlier, len(symbols))
     weights = _grow(state["model"], names, cuts, data_bin, seed)
+    weights.update(extend_lexicons(state["model"], len(symbols)))
     sha256 = data_bin.manifest.dictionary_sha256
     stamp(path, model, weights, sha256)
     return ExtendedCheckpoint(
@@ -205,20 +205,6 @@ def _cut(symbol: str, tokenizer: Tokenizer, data_bin: DataBin, earlier: int) -> 
     return numbers if known else []
 
 
-def refuse_lexicons(path: Path, weights: Mapping[str, Tensor]) -> None:
-    """Refuse a checkpoint whose lexicons are of the earlier dictionary.
-
-    Raises:
-        CheckpointError: it has lexicons.
-    """
-    if any(map(is_lexicon, weights)):
-        raise CheckpointError(
-            f"checkpoint {path}: its dictionary cannot be changed, since it copies by lexicons"
-            " (--translated-copying) of that dictionary; change the dictionary first, make the"
-            " lexicons anew with mclas lexicon, and train"
-        )
-
-
 def tensors_with_rows(
     path: Path,
     weights: Mapping[str, Tensor],
@@ -229,7 +215,7 @@ def tensors_with_rows(
     """Names of the tensors that have a row (or a number) for each entry of the dictionary."""
     names = []
     for name, value in weights.items():
-        if name not in fresh or fresh[name].shape == value.shape:
+        if name not in fresh or fresh[name].shape == value.shape or is_lexicon(name):
             continue
         if (earlier, *value.shape[1:]) != value.shape or fresh[name].shape != (
             entries,

@@ -43,7 +43,7 @@ _NEW_DECODERS = re.compile(r"(ms_decoder|other_decoders\.\w+)\.")
 _LAYER_NORM_VERSION = 3.0
 # Parts of ours that mBART does not have and that start as they were built; a model can name others
 # in its attribute `new_beside_mbart`.
-_NEW_PARTS = ("dictionary_fingerprint", "decoder.copy_gate.")
+_NEW_PARTS = ("dictionary_fingerprint", "decoder.copy_gate.", "decoder.translations.")
 
 
 @dataclass(frozen=True)

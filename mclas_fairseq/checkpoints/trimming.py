@@ -21,7 +21,6 @@ from torch import Tensor
 
 from mclas_fairseq.checkpoints.extending import (
     build_model_for,
-    refuse_lexicons,
     stamp,
     tensors_with_rows,
     without_training,
@@ -31,6 +30,7 @@ from mclas_fairseq.data.data_bin import DataBin
 from mclas_fairseq.data.trimming import Trimming
 from mclas_fairseq.errors import CheckpointError
 from mclas_fairseq.modules.fingerprint import BUFFER
+from mclas_fairseq.modules.lexicon_weights import trim_lexicons
 
 PROVENANCE = "trimmed_from"  # in extra_state: what was trimmed
 
@@ -77,11 +77,12 @@ def trim_state(
     Raises:
         CheckpointError: its weights do not fit its architecture.
     """
-    refuse_lexicons(path, state["model"])
     model = build_model_for(path, trimmed)
     entries = len(trimming.places)
     names = tensors_with_rows(path, state["model"], model.state_dict(), entries, len(trimming.kept))
-    weights = _take_rows(state["model"], names, torch.from_numpy(trimming.kept))
+    kept, places = map(torch.from_numpy, (trimming.kept, trimming.places))
+    weights = _take_rows(state["model"], names, kept)
+    weights.update(trim_lexicons(state["model"], kept, places))
     sha256 = trimmed.manifest.dictionary_sha256
     stamp(path, model, weights, sha256)
     vocabularies = state["task_state"]["vocabularies"]

@@ -61,6 +61,9 @@ def reorder_incremental_state(
     for module in decoder.modules():
         if module in cross:
             _reorder_documents(module, state, order)
+        elif getattr(module, "keeps_documents", False):  # as offers of translations
+            offers: Any = module
+            offers.reorder_incremental_state(state, order)
         elif module is not decoder and hasattr(module, "reorder_incremental_state"):
             attention: Any = module
             attention.reorder_incremental_state(state, new_order)

@@ -7,7 +7,8 @@ that no extended vocabulary is needed:
     P(w) = g * P_vocab(w) + (1 - g) * sum over source positions i with x_i = w of a_i
 
 With `Translations` (`translation_table.py`) a source token offers its translations w with weights
-P_T(w | x_i), and the sum is over all positions i and what they offer of a_i P_T(w | x_i).
+P_T(w | x_i), and the sum is over all positions i and what they offer of a_i P_T(w | x_i). In Zhu et
+al. (2020) this is p_trans = 1 - g.
 
 The MCLAS paper has no such part; it is an option (`--copy-attention`), meant for small data.
 """
@@ -57,8 +58,8 @@ def mixture_log_probs(
     index = src_tokens.unsqueeze(1).expand(-1, attention.size(1), -1)  # B x T_tgt x T_src
     shares = ((1.0 - gate) * attention).to(probs)
     if translations is not None:
-        chosen = translations.number.unsqueeze(2), index
-        shares = (shares.unsqueeze(3) * translations.weights[chosen].to(probs)).flatten(2)
-        index = translations.ids[chosen].flatten(2)  # B x T_tgt x (T_src * M)
+        offered = translations.weights[translations.number].to(probs)
+        shares = (shares.unsqueeze(3) * offered).flatten(2)
+        index = translations.ids[translations.number].flatten(2)  # B x T_tgt x (T_src * M)
     probs = probs.scatter_add(2, index, shares)
     return probs.clamp_min(torch.finfo(probs.dtype).tiny).log()

@@ -47,7 +47,7 @@ class Copying(NamedTuple):
         attention: weights over the source, rows sum to 1 and are 0 on padding, shape (n, T_src).
         gate: g, shape (n, 1).
         src_tokens: ids of each one's source, shape (n, T_src).
-        translations: what source tokens offer, with a table for each target token, (n,); None:
+        translations: what source tokens offer, with the case of each target token, (n,); None:
             themselves.
     """
 
@@ -67,8 +67,8 @@ def _part(copying: Copying, rows: slice) -> tuple[Copying, Tensor, Optional[Tens
     part = Copying(copying.attention[rows].float(), copying.gate[rows].float(), src_tokens)
     if offered is None:
         return part, src_tokens, None
-    chosen = offered.number[rows].unsqueeze(1), src_tokens
-    return part, offered.ids[chosen].flatten(1), offered.weights[chosen].float()
+    number = offered.number[rows]
+    return part, offered.ids[number].flatten(1), offered.weights[number].float()
 
 
 class _Block(NamedTuple):
@@ -100,7 +100,8 @@ def _blocks(logits: Tensor, copying: Copying, target: Tensor) -> Iterator[_Block
 class _SmoothedMixtureLoss(torch.autograd.Function):
     """`smoothed_mixture_loss` with its gradient.
 
-    Given are logits, the tensors of `Copying`, target, and those of `Translations`, if any.
+    Given are logits, the tensors of `Copying`, target, and those of `Translations`, if any, whose
+    weights have a gradient as well where they are learned.
     """
 
     @staticmethod
@@ -124,6 +125,7 @@ class _SmoothedMixtureLoss(torch.autograd.Function):
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         logits, copying, target = _ordered(ctx.saved_tensors)
         d_logits, d_attention, d_gate = (torch.zeros_like(x) for x in (logits, *copying[:2]))
+        d_offered = _gradient_of_weights(ctx, copying)
         of_target, of_each = ctx.smoothing.weights(logits.size(-1))
         tiny = torch.finfo(torch.float32).tiny
         for rows, part, ids, weights, token, probs, mixture in _blocks(logits, copying, target):
@@ -135,13 +137,27 @@ class _SmoothedMixtureLoss(torch.autograd.Function):
             d_mixture.mul_(grads[0][rows].unsqueeze(1))
             at_copied = d_mixture.gather(1, ids)
             if weights is not None:
-                at_copied = (at_copied.view_as(weights) * weights).sum(2)
+                by_candidate = at_copied.view_as(weights)
+                at_copied = (by_candidate * weights).sum(2)
+                if d_offered is not None and copying.translations is not None:
+                    shares = (1.0 - part.gate) * part.attention
+                    number = copying.translations.number[rows]
+                    d_offered.index_add_(0, number, by_candidate * shares.unsqueeze(2))
             weighted = d_mixture.mul_(probs)  # dL/dP times P_vocab
             total = weighted.sum(-1, keepdim=True)
             d_gate[rows] = total - (part.attention * at_copied).sum(-1, keepdim=True)
             d_attention[rows] = (1.0 - part.gate) * at_copied
             d_logits[rows] = weighted.sub_(probs * total).mul_(part.gate)
-        return None, d_logits, d_attention, d_gate, *[None] * (len(ctx.saved_tensors) - 3)
+        of_translations = (None, d_offered, None)[: len(ctx.saved_tensors) - 5]
+        return None, d_logits, d_attention, d_gate, None, None, *of_translations
+
+
+def _gradient_of_weights(ctx: Any, copying: Copying) -> Optional[Tensor]:
+    """Zeros for the gradient of what candidates weigh; None where nobody asks for it."""
+    offered = copying.translations
+    if offered is None or not ctx.needs_input_grad[-2]:
+        return None
+    return torch.zeros_like(offered.weights)
 
 
 def _ordered(given: tuple[Tensor, ...]) -> tuple[Tensor, Copying, Tensor]:

@@ -10,7 +10,7 @@ from fairseq.models.transformer import TransformerConfig, TransformerDecoderBase
 from torch import Tensor, nn
 
 from mclas_fairseq.modules.copy_attention import CopyGate
-from mclas_fairseq.modules.translation_table import TranslationTable
+from mclas_fairseq.modules.translation_table import Documents, TranslationTable
 
 _COPY_HEADS = 1  # one head of the last layer points; the others are free to attend elsewhere
 
@@ -75,10 +75,15 @@ class SummaryDecoder(TransformerDecoderBase):
             # Search may keep one row for all hypotheses of a document.
             extra["src_tokens"] = copied.repeat_interleave(len(features) // len(copied), dim=0)
             if self.translations is not None:
-                offered = self.translations(prev_output_tokens)
-                # One position alone where what stands before it is known.
-                number = offered.number[:, -features.size(1) :]
-                extra["translations"] = offered._replace(number=number)
+                documents = Documents(
+                    copied, encoder_out["encoder_out"][0], self.embed_tokens.weight
+                )
+                extra["translations"] = self.translations(
+                    prev_output_tokens,
+                    documents,
+                    features.size(1),  # one position alone where what stands before it is known
+                    incremental_state,
+                )
         if target_mask is not None:
             extra["rows"] = target_mask.reshape(-1).nonzero().view(-1)
             features = features.reshape(-1, features.size(-1)).index_select(0, extra["rows"])

@@ -25,7 +25,8 @@ from mclas_fairseq.modules.attention_heads import take_out
 from mclas_fairseq.modules.copy_attention import mixture_log_probs
 from mclas_fairseq.modules.copy_loss import Copying, Smoothing, smoothed_mixture_loss
 from mclas_fairseq.modules.fingerprint import Fingerprinted
-from mclas_fairseq.modules.translation_table import with_own_lexicons
+from mclas_fairseq.modules.lexicon_weights import with_own_lexicons
+from mclas_fairseq.modules.translation_table import TranslationTable
 from mclas_fairseq.summarization.decoder import SummaryDecoder
 from mclas_fairseq.summarization.encoders import (
     add_encoder_args,
@@ -111,12 +112,11 @@ class MclasModel(TransformerModel, Fingerprinted):
         # The task cuts documents and targets. Under hydra the model has options of its own for it,
         # and where the two disagreed, fairseq would refuse what the task let pass.
         args.max_source_positions, args.max_target_positions = task.max_positions()
-        settle_translation(args, getattr(task, "layout", None))
+        settle_translation(args, task)
         starts_pretrained = settle_encoder(args, task.source_dictionary)
         model: MclasModel = super().build_model(args, task)
         if getattr(args, "translated_copying", None):
-            network: Any = model
-            network.decoder.translations = build_table(args, task.setting, task.target_dictionary)
+            model.translate_copies(build_table(args, task.trained, task.target_dictionary))
         if starts_pretrained:
             start_from_pretrained(args, model)
         if getattr(args, "pruned_heads", None):
@@ -129,6 +129,11 @@ class MclasModel(TransformerModel, Fingerprinted):
                 options.copy_attention = bool(getattr(args, "copy_attention", False))
         model.set_fingerprint(fingerprint)
         return model
+
+    def translate_copies(self, table: TranslationTable) -> None:
+        """Copy by lexicons in the decoder that writes the target language."""
+        network: Any = self
+        network.decoder.translations = table
 
     @classmethod
     def build_encoder(cls, args: Any, src_dict: Any, embed_tokens: nn.Embedding) -> Any:

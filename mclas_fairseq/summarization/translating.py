@@ -1,8 +1,9 @@
 """Copies that are translated by a lexicon: its options, and what a model needs for them.
 
-The strategies are ATS-N and ATS-E of Zhu et al. (2020), see `modules/translation_table.py`. While
-the summary in the document's language is written (layout mclas before the separator, the decoder
-`ms_decoder` of ncls_ms) source tokens are copied as they are.
+The strategies are ATS-N, ATS-E and ATS-A of Zhu et al. (2020), see `modules/translation_table.py`
+and `modules/candidate_attention.py`. While the summary in the document's language is written
+(layout mclas before the separator, the decoder `ms_decoder` of ncls_ms, task ms of vhm) source
+tokens are copied as they are.
 """
 
 from argparse import ArgumentParser
@@ -16,9 +17,11 @@ from mclas_fairseq.data.layouts import Layout
 from mclas_fairseq.data.setting import Setting
 from mclas_fairseq.errors import ConfigError
 from mclas_fairseq.lexicon.file import Lexicon
+from mclas_fairseq.modules.candidate_attention import CandidateAttention
 from mclas_fairseq.modules.translation_table import ALWAYS, TranslationTable
 
-STRATEGIES = ("naive", "equal")
+STRATEGIES = ("naive", "equal", "adaptive")
+Pair = tuple[str, str]  # source and target language
 
 
 def add_translation_args(parser: ArgumentParser) -> None:
@@ -29,7 +32,8 @@ def add_translation_args(parser: ArgumentParser) -> None:
         help="copy translations of the document's words, by --lexicon, where the summary in the "
         "target language is written (Zhu et al. 2020), and the words themselves where the one in "
         "the document's language is. naive: with the lexicon's probabilities; equal: all "
-        "translations of a word alike. Brings --copy-attention",
+        "translations of a word alike; adaptive: as an attention of the encoder's state over the "
+        "translations has it. Brings --copy-attention",
     )
     parser.add_argument(
         "--lexicon",
@@ -39,7 +43,7 @@ def add_translation_args(parser: ArgumentParser) -> None:
     )
 
 
-def settle_translation(args: Any, layout: object) -> None:
+def settle_translation(args: Any, task: Any) -> None:
     """Check the options before a model is built; translated copying brings copying.
 
     Raises:
@@ -53,7 +57,7 @@ def settle_translation(args: Any, layout: object) -> None:
                 " not given; add it"
             )
         return
-    if layout == Layout.MS:
+    if task.trained.layout is Layout.MS:
         raise ConfigError(
             f"--translated-copying {chosen}: is for summaries in another language, but"
             " --target-layout ms writes them in the document's; use --copy-attention"
@@ -64,32 +68,47 @@ def settle_translation(args: Any, layout: object) -> None:
 def build_table(args: Any, setting: Setting, dictionary: Any) -> TranslationTable:
     """The table of a model's lexicons; empty, to be filled by a checkpoint, without --lexicon.
 
+    Args:
+        args: options of the model.
+        setting: what it is trained to write.
+        dictionary: the one dictionary.
+
     Raises:
         ConfigError: the lexicons are not one for each target language.
         DataError: one cannot be read, or is of another dictionary.
     """
-    table = TranslationTable(len(dictionary))
-    if not getattr(args, "lexicon", None):
-        return table
-    names = [Path(name.strip()) for name in args.lexicon.split(",")]
-    lexicons = {name: Lexicon.load(name) for name in names}
-    for name, lexicon in lexicons.items():
-        lexicon.check_dictionary(setting.data_bin.manifest.dictionary_sha256, f"--lexicon {name}")
-    pairs = sorted((one.source_lang, one.target_lang) for one in lexicons.values())
+    attention = None
+    if args.translated_copying == "adaptive":
+        sizes = args.encoder_embed_dim, args.decoder_embed_dim, args.decoder_attention_heads
+        attention = CandidateAttention(*sizes)
+    table = TranslationTable(len(dictionary), attention)
     wanted = [(setting.source_lang, language) for language in setting.targets.trained]
+    names, announced = [">".join(pair) for pair in wanted], _announced(setting)
+    table.expect(names, announced)
+    if getattr(args, "lexicon", None):
+        lexicons = _read(args.lexicon, setting.data_bin.manifest.dictionary_sha256, wanted)
+        strategy = args.translated_copying
+        table.fill(
+            [_as_tensors(lexicons[pair], dictionary, strategy) for pair in wanted], names, announced
+        )
+    return table
+
+
+def _read(files: str, fingerprint: str, wanted: list[Pair]) -> dict[Pair, Lexicon]:
+    """The lexicons of files with commas between, one for each pair of languages."""
+    found = []
+    for name in (name.strip() for name in files.split(",")):
+        lexicon = Lexicon.load(Path(name))
+        lexicon.check_dictionary(fingerprint, f"--lexicon {name}")
+        found.append(((lexicon.source_lang, lexicon.target_lang), lexicon))
+    pairs = sorted(pair for pair, _ in found)
     if pairs != sorted(wanted):
         raise ConfigError(
-            f"--lexicon {args.lexicon}: must be one for each target language"
+            f"--lexicon {files}: must be one for each target language"
             f" ({_shown(wanted)}), but they are {_shown(pairs)}; make those missing with mclas"
             " lexicon"
         )
-    by_language = {lexicon.target_lang: lexicon for lexicon in lexicons.values()}
-    tables = [
-        _as_tensors(by_language[language], dictionary, args.translated_copying)
-        for language in setting.targets.trained
-    ]
-    table.fill(tables, _announced(setting))
-    return table
+    return dict(found)
 
 
 def _announced(setting: Setting) -> list[int]:
@@ -107,5 +126,5 @@ def _as_tensors(lexicon: Lexicon, dictionary: Any, strategy: str) -> tuple[Tenso
     return ids, weights
 
 
-def _shown(pairs: list[tuple[str, str]]) -> str:
+def _shown(pairs: list[Pair]) -> str:
     return ", ".join(f"{source} to {target}" for source, target in pairs)

@@ -16,7 +16,7 @@ from typing import Any, Optional
 from fairseq.models import register_model, register_model_architecture
 from torch import Tensor
 
-from mclas_fairseq.modules.translation_table import is_lexicon, with_own_lexicons
+from mclas_fairseq.modules.lexicon_weights import is_lexicon, with_own_lexicons
 from mclas_fairseq.summarization.fit import check_fit
 from mclas_fairseq.summarization.model import (
     MclasModel,

@@ -18,6 +18,7 @@ from omegaconf import OmegaConf
 from torch import Tensor, nn
 
 from mclas_fairseq.errors import ConfigError
+from mclas_fairseq.modules.translation_table import TranslationTable
 from mclas_fairseq.summarization.model import (
     MclasModel,
     mclas_base,
@@ -25,6 +26,7 @@ from mclas_fairseq.summarization.model import (
     mclas_small,
     mclas_tiny,
 )
+from mclas_fairseq.vhm.batches import TrainTask
 from mclas_fairseq.vhm.latents import GLOBAL, LOCALS_IN_CLS, TASKS, LatentPlan
 from mclas_fairseq.vhm.noise import LatentNoise
 from mclas_fairseq.vhm.parts import LatentDecoder, LatentEncoder, encoder_pass
@@ -110,11 +112,6 @@ class VhmModel(MclasModel):
         """
         if OmegaConf.is_config(args):
             args = Namespace(**cast(dict[str, Any], OmegaConf.to_container(args)))
-        if getattr(args, "translated_copying", None) or getattr(args, "lexicon", None):
-            raise ConfigError(
-                "--translated-copying: is for architectures mclas and ncls_ms, the one given is of"
-                " vhm; leave it and --lexicon out"
-            )
         tasks = getattr(task, "train_tasks", None)
         if tasks is None:
             raise ConfigError(
@@ -125,8 +122,17 @@ class VhmModel(MclasModel):
         args.model_tasks = getattr(args, "model_tasks", None) or ",".join(tasks)
         _check_tasks(args)
         built: Any = super().build_model(args, task)
+        if built.decoder.translations is not None:
+            built.decoder.translations.untranslated = task.tags[TrainTask.MS]
         model: VhmModel = built
         return model
+
+    def translate_copies(self, table: TranslationTable) -> None:
+        """Copy by lexicons in the decoders that write the target language, one table for them."""
+        super().translate_copies(table)
+        others: Any = self.other_decoders
+        if TrainTask.MT.value in others:
+            others[TrainTask.MT.value].translations = table
 
     @classmethod
     def build_encoder(cls, args: Any, src_dict: Any, embed_tokens: nn.Embedding) -> LatentEncoder:

@@ -55,6 +55,7 @@ def make_task(layout: Layout, *languages: str) -> Any:
         dictionary_sha256=sha256,
         layout=layout,
         setting=setting,
+        trained=setting,
         max_positions=lambda: (64, 64),
     )
 
@@ -147,9 +148,25 @@ def test_equal_gives_all_translations_of_a_word_the_same(lexicon: Path) -> None:
     assert equal.weights[1, DICTIONARY.index("w1")].tolist() == [1.0, 0.0]
 
 
+def test_adaptive_weighs_the_translations_of_a_word_by_its_document(lexicon: Path) -> None:
+    model = make_model(Layout.NCLS, lexicon, translated_copying="adaptive")
+    shut_gate(model)
+    probs = probabilities(model)
+    torch.testing.assert_close(probs.sum(-1), torch.ones(PREV.shape))
+    assert support(probs[0, 0]) == TRANSLATED
+    w10, w11 = (DICTIONARY.index(name) for name in ("w10", "w11"))
+    shares = probs[..., w10] / (probs[..., w10] + probs[..., w11])
+    assert shares[0].std() < 1e-6  # at every step the document is the same
+    assert abs(float(shares[0, 0]) - 0.75) > 0.01  # not the lexicon's
+    assert abs(float(shares[0, 0] - shares[1, 0])) > 1e-3
+
+
+@pytest.mark.parametrize("strategy", ["naive", "adaptive"])
 @pytest.mark.parametrize("layout", [Layout.NCLS, Layout.MCLAS])
-def test_incremental_decoding_is_full_decoding(layout: Layout, lexicon: Path) -> None:
-    model = make_model(layout, lexicon)
+def test_incremental_decoding_is_full_decoding(
+    layout: Layout, strategy: str, lexicon: Path
+) -> None:
+    model = make_model(layout, lexicon, translated_copying=strategy)
     full = probabilities(model).log()
     encoder_out = model.encoder(SRC, src_lengths=LENGTHS)
     state: dict[str, Any] = {}
@@ -160,15 +177,19 @@ def test_incremental_decoding_is_full_decoding(layout: Layout, lexicon: Path) ->
         torch.testing.assert_close(one, full[:, step], atol=1e-5, rtol=1e-5)
 
 
-def test_a_document_alone_is_as_in_a_batch(lexicon: Path) -> None:
-    model = make_model(Layout.MCLAS, lexicon)
+@pytest.mark.parametrize("strategy", ["naive", "equal", "adaptive"])
+def test_a_document_alone_is_as_in_a_batch(strategy: str, lexicon: Path) -> None:
+    model = make_model(Layout.MCLAS, lexicon, translated_copying=strategy)
     out = model(SRC[:1, 2:], LENGTHS[:1], PREV[:1])
     alone = model.get_normalized_probs(out, False)
     torch.testing.assert_close(alone[0], probabilities(model)[0], atol=1e-6, rtol=1e-4)
 
 
-def test_loss_of_chosen_positions_is_that_of_their_probabilities(lexicon: Path) -> None:
-    model = make_model(Layout.MCLAS, lexicon)
+@pytest.mark.parametrize("strategy", ["naive", "adaptive"])
+def test_loss_of_chosen_positions_is_that_of_their_probabilities(
+    strategy: str, lexicon: Path
+) -> None:
+    model = make_model(Layout.MCLAS, lexicon, translated_copying=strategy)
     mask = PREV.ne(SEPARATOR)
     target = torch.full((int(mask.sum()),), 14)
     out = model(SRC, LENGTHS, PREV, target_mask=mask)
@@ -177,22 +198,25 @@ def test_loss_of_chosen_positions_is_that_of_their_probabilities(lexicon: Path) 
     torch.testing.assert_close(nll, expected, atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.parametrize("strategy", ["naive", "adaptive"])
 @pytest.mark.parametrize("layout", [Layout.MCLAS, Layout.NCLS_MS])
-def test_lexicon_travels_with_the_weights(layout: Layout, lexicon: Path) -> None:
-    trained = make_model(layout, lexicon)
-    loaded = make_model(layout, None)
+def test_lexicon_travels_with_the_weights(layout: Layout, strategy: str, lexicon: Path) -> None:
+    trained = make_model(layout, lexicon, translated_copying=strategy)
+    torch.manual_seed(99)
+    loaded = make_model(layout, None, translated_copying=strategy)
     with pytest.raises(ConfigError, match="--lexicon"):
         probabilities(loaded)
     loaded.load_state_dict(trained.state_dict())
     assert torch.equal(probabilities(loaded), probabilities(trained))
 
 
+@pytest.mark.parametrize("strategy", ["naive", "adaptive"])
 @pytest.mark.parametrize("layout", [Layout.MCLAS, Layout.NCLS_MS])
 def test_model_that_copies_is_a_start_and_the_lexicon_given_stays(
-    layout: Layout, lexicon: Path
+    layout: Layout, strategy: str, lexicon: Path
 ) -> None:
     summarizer = make_model(Layout.MS, None, translated_copying=None, copy_attention=True)
-    model = make_model(layout, lexicon)
+    model = make_model(layout, lexicon, translated_copying=strategy)
     with torch.no_grad():
         summarizer.decoder.copy_gate.projection.bias.fill_(3.0)
     model.load_state_dict(summarizer.state_dict())
