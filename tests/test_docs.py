@@ -28,7 +28,6 @@ from mclas_fairseq.doctor.rows import OPTIONAL_PARTS, PARTS
 from mclas_fairseq.evaluation.content import CONTENT, MATCHED, MATCHED_CONTENT
 from mclas_fairseq.evaluation.protocols import PROTOCOLS
 from mclas_fairseq.scoring.validation import REPORTED
-from studies import recipes
 from studies.harness import command as study_command
 from studies.harness.study import Study
 
@@ -131,8 +130,8 @@ def study_parser(name: str) -> argparse.ArgumentParser:
     module = importlib.import_module(name)
     if hasattr(module, "__path__"):
         module = importlib.import_module(f"{name}.__main__")
-    if module is recipes or name.startswith("studies.measures."):
-        parser: argparse.ArgumentParser = module.parser()  # a command that is no study of cells
+    if hasattr(module, "parser"):  # a command that is no study of cells
+        parser: argparse.ArgumentParser = module.parser()
         return parser
     kinds = [one for one in vars(module).values() if isinstance(one, type)]
     (kind,) = [one for one in kinds if issubclass(one, Study) and one.__module__ == module.__name__]

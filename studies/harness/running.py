@@ -44,7 +44,7 @@ def choose_rate(
     """
     if not study.rates:
         return Choice("", {}, "")
-    rows = work.table.rows()
+    rows = study.rows(work.table)
     for name in study.rate_rows(cell):
         if name in rows:
             return Choice(rows[name]["rate"], rows[name]["trials"], name)

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from studies.harness.processes import best_validation
 from studies.harness.summaries import Decoding
-from studies.harness.table import Table
+from studies.harness.table import Row, Table
 
 
 class NamedCell(Protocol):
@@ -117,6 +117,10 @@ class Study(ABC, Generic[CellT, MaterialT]):
     def tuned(self, cell: CellT) -> CellT:
         """The cell whose trials decide the rate of this one."""
         return cell
+
+    def rows(self, table: Table) -> dict[str, Row]:
+        """Rows in which what was decided for a cell is looked up: the table's."""
+        return table.rows()
 
     def rate_rows(self, cell: CellT) -> Sequence[str]:
         """Rows whose trials hold for a cell, the first that is there."""

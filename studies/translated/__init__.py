@@ -1,0 +1,1 @@
+"""What copies that are translated bring on descriptions of Debian's packages."""
