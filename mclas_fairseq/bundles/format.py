@@ -129,13 +129,13 @@ def _check_is_bundle(folder: Path) -> None:
         what = "a file" if folder.exists() else "not there"
         raise CheckpointError(
             f"bundle {folder}: must be a folder that mclas export wrote, but is {what}; give such a"
-            " folder (a checkpoint is given with --checkpoint and --data)"
+            " folder (mclas export makes one of a checkpoint and its data-bin)"
         )
     if not (folder / INDEX_FILE).exists():
         found = ", ".join(sorted(path.name for path in folder.iterdir())[:5]) or "nothing"
         raise CheckpointError(
-            f"bundle {folder}: must have a {INDEX_FILE}, but has {found}; make one with mclas"
-            " export (a data-bin is given with --data, beside --checkpoint)"
+            f"bundle {folder}: must have a {INDEX_FILE}, but has {found}; make a bundle of a"
+            " checkpoint and its data-bin with mclas export"
         )
 
 

@@ -50,6 +50,50 @@ class Candidate:
         return f"{self.path.name}  {self.updates:,} updates, {score}"
 
 
+@dataclass(frozen=True)
+class Chosen:
+    """Checkpoints to average.
+
+    Attributes:
+        paths: their files.
+        lines: of a report: by what they were chosen, and each of them.
+    """
+
+    paths: Sequence[Path]
+    lines: Sequence[str]
+
+
+def named(paths: Sequence[Path]) -> Chosen:
+    """The checkpoints that the user names.
+
+    Raises:
+        ConfigError: two of them are one file.
+    """
+    seen: dict[Path, Path] = {}
+    for path in paths:
+        known = seen.setdefault(path.resolve(), path)
+        if known is not path:
+            raise ConfigError(
+                f"--inputs: must be different files, but {known} and {path} are the same; name it"
+                " once"
+            )
+    return Chosen(paths, [str(path) for path in paths])
+
+
+def last_of(folder: Path, count: int) -> Chosen:
+    """The last of a folder; errors are those of `last_checkpoints`."""
+    found = last_checkpoints(folder, count)
+    return Chosen([item.path for item in found], [item.line() for item in found])
+
+
+def best_of(folder: Path, count: int) -> Chosen:
+    """The best of a folder; errors are those of `best_checkpoints`."""
+    found = best_checkpoints(folder, count)
+    direction = "more" if found[0].maximize else "less"
+    by = f"best by {found[0].metric} ({direction} is better)"
+    return Chosen([item.path for item in found], [by, *(item.line() for item in found)])
+
+
 def last_checkpoints(folder: Path, count: int) -> list[Candidate]:
     """The `count` checkpoints with the most updates, the earliest first.
 

@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from mclas_fairseq.corpus.output import check_apart
 from mclas_fairseq.errors import ConfigError
 
 NAME = "average"
@@ -60,16 +61,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Choose, average, write, and say what the average is made of."""
     from mclas_fairseq.checkpoints.averaging import average_checkpoints, write_checkpoint
+    from mclas_fairseq.checkpoints.selection import best_of, last_of, named
 
     _check_flags(args)
-    paths, lines = _choose(args)
-    _check_output(args.out, paths, overwrite=args.overwrite)
-    state = average_checkpoints(paths)
+    if args.inputs:
+        chosen = named(args.inputs)
+    elif args.last is not None:
+        chosen = last_of(args.folder, args.last)
+    else:
+        chosen = best_of(args.folder, args.best)
+    _check_output(args.out, chosen.paths, overwrite=args.overwrite)
+    state = average_checkpoints(chosen.paths)
     write_checkpoint(args.out, state)
-    for line in lines:
+    for line in chosen.lines:
         print(line)
     weights = sum(value.numel() for value in state["model"].values())
-    print(f"{args.out}: the mean of {len(paths)} checkpoints, {weights:,} values")
+    print(f"{args.out}: the mean of {len(chosen.paths)} checkpoints, {weights:,} values")
     return 0
 
 
@@ -92,39 +99,8 @@ def _check_flags(args: argparse.Namespace) -> None:
         )
 
 
-def _choose(args: argparse.Namespace) -> tuple[list[Path], list[str]]:
-    """The checkpoints, and a line about each."""
-    from mclas_fairseq.checkpoints.selection import best_checkpoints, last_checkpoints
-
-    if args.inputs:
-        _check_distinct(args.inputs)
-        return list(args.inputs), [str(path) for path in args.inputs]
-    if args.last is not None:
-        found = last_checkpoints(args.folder, args.last)
-        return [item.path for item in found], [item.line() for item in found]
-    found = best_checkpoints(args.folder, args.best)
-    direction = "more" if found[0].maximize else "less"
-    lines = [f"best by {found[0].metric} ({direction} is better)"]
-    return [item.path for item in found], [*lines, *(item.line() for item in found)]
-
-
-def _check_distinct(paths: Sequence[Path]) -> None:
-    seen: dict[Path, Path] = {}
-    for path in paths:
-        known = seen.setdefault(path.resolve(), path)
-        if known is not path:
-            raise ConfigError(
-                f"--inputs: must be different files, but {known} and {path} are the same; name it"
-                " once"
-            )
-
-
 def _check_output(out: Path, inputs: Sequence[Path], *, overwrite: bool) -> None:
-    if out.resolve() in [path.resolve() for path in inputs]:
-        raise ConfigError(
-            f"--out: must not be one of the checkpoints that are averaged, but is {out}; choose"
-            " another name"
-        )
+    check_apart([("--out", out)], [("a checkpoint that is averaged", path) for path in inputs])
     if out.exists() and not overwrite:
         raise ConfigError(
             f"--out: must not exist yet, but {out} does; choose another name, or give --overwrite"

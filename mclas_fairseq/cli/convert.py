@@ -94,113 +94,62 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_input_arguments(group: argparse._ArgumentGroup) -> None:
-    group.add_argument(
-        "--in",
-        dest="inputs",
-        type=Path,
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="FILE",
+    add = group.add_argument
+    add("--in", dest="inputs", type=Path, nargs="+", action="extend", default=[], metavar="FILE",
         help=".csv, .tsv, .json, .jsonl, .tmx (also .gz), .xlsx, .parquet or .story, or a folder of"
-        " .story files; several are joined in this order",
-    )
-    group.add_argument(
-        "--map",
-        dest="columns",
-        action="append",
-        default=[],
-        metavar="FIELD=COLUMN[,...]",
-        help="which column is what, as in document.en=text,summary.tr=summary; may be repeated",
-    )
-    group.add_argument(
-        "--text",
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="FIELD=FILE",
-        help="instead of --in and --map: plain text, one item a line, a file for each field",
-    )
-    group.add_argument("--id", metavar="COLUMN", help="column with unique ids (default: made)")
-    group.add_argument(
-        "--format",
-        choices=_FORMATS,
-        default="auto",
-        help="what the files are, if their names do not say it (default: %(default)s)",
-    )
-    group.add_argument(
-        "--sheet", metavar="NAME", help="of a workbook (default: the only one that it has)"
-    )
-    group.add_argument(
-        "--encoding",
-        default="utf-8",
-        metavar="NAME",
+        " .story files; several are joined in this order")  # fmt: skip
+    add("--map", dest="columns", action="append", default=[], metavar="FIELD=COLUMN[,...]",
+        help="which column is what, as in document.en=text,summary.tr=summary; may be"
+        " repeated")  # fmt: skip
+    add("--text", nargs="+", action="extend", default=[], metavar="FIELD=FILE",
+        help="instead of --in and --map: plain text, one item a line, a file for each"
+        " field")  # fmt: skip
+    add("--id", metavar="COLUMN", help="column with unique ids (default: made)")
+    add("--format", choices=_FORMATS, default="auto",
+        help="what the files are, if their names do not say it (default: %(default)s)")  # fmt: skip
+    add("--sheet", metavar="NAME", help="of a workbook (default: the only one that it has)")
+    add("--encoding", default="utf-8", metavar="NAME",
         help="encoding of text, as in cp1254; a file in another one is not read but an error that"
-        " says what it looks like (default: %(default)s)",
-    )
-    group.add_argument(
-        "--delimiter",
-        metavar="SIGN",
+        " says what it looks like (default: %(default)s)")  # fmt: skip
+    add("--delimiter", metavar="SIGN",
         help="what stands between the cells of CSV: comma, semicolon, tab or bar (default: found"
-        " out, and reported)",
-    )
-    group.add_argument(
-        "--no-header",
-        action="store_true",
-        help="CSV and TSV: the first row is a row like the others; columns are called 1, 2, 3, ...",
-    )
-    group.add_argument(
-        "--no-quotes",
-        action="store_true",
-        help="CSV and TSV: quotation marks are part of the text and do not enclose cells",
-    )
+        " out, and reported)")  # fmt: skip
+    add("--no-header", action="store_true",
+        help="CSV and TSV: the first row is a row like the others; columns are called 1, 2, 3,"
+        " ...")  # fmt: skip
+    add("--no-quotes", action="store_true",
+        help="CSV and TSV: quotation marks are part of the text and do not enclose"
+        " cells")  # fmt: skip
 
 
 def _add_output_arguments(group: argparse._ArgumentGroup) -> None:
-    group.add_argument(
-        "--out",
-        type=Path,
-        required=True,
-        metavar="PATH",
-        help="file to write (.jsonl or .jsonl.gz), or with --split the folder",
-    )
-    group.add_argument(
-        "--split",
-        metavar="TRAIN/VALID/TEST",
-        help="write train.jsonl, valid.jsonl and test.jsonl with about these shares: 80/10/10",
-    )
-    group.add_argument(
-        "--split-seed", type=int, metavar="N", help="which split of that kind (default: 1)"
-    )
-    group.add_argument(
-        "--similarity",
-        type=float,
-        metavar="S",
+    add = group.add_argument
+    add("--out", type=Path, required=True, metavar="PATH",
+        help="file to write (.jsonl or .jsonl.gz), or with --split the folder")  # fmt: skip
+    add("--split", metavar="TRAIN/VALID/TEST",
+        help="write train.jsonl, valid.jsonl and test.jsonl with about these shares:"
+        " 80/10/10")  # fmt: skip
+    add("--split-seed", type=int, metavar="N", help="which split of that kind (default: 1)")
+    add("--similarity", type=float, metavar="S",
         help="share of five-word sequences from which two documents stay in one split, 0.2 to 1"
-        " (default: 0.2)",
-    )
-    group.add_argument(
-        "--dedup",
-        action="store_true",
-        help="drop rows with the same texts as an earlier one (default: keep and count them)",
-    )
-    group.add_argument(
-        "--dropped",
-        type=Path,
-        metavar="FILE",
-        help="write dropped rows here (.jsonl), with reasons",
-    )
-    group.add_argument("--overwrite", action="store_true", help="replace files that exist")
+        " (default: 0.2)")  # fmt: skip
+    add("--dedup", action="store_true",
+        help="drop rows with the same texts as an earlier one (default: keep and count"
+        " them)")  # fmt: skip
+    add("--dropped", type=Path, metavar="FILE",
+        help="write dropped rows here (.jsonl), with reasons")  # fmt: skip
+    add("--overwrite", action="store_true", help="replace files that exist")
 
 
 def run(args: argparse.Namespace) -> int:
     """Convert the files, say what became of every row and what to run next."""
     from mclas_fairseq.corpus.conversion.convert import convert
+    from mclas_fairseq.corpus.conversion.next_step import prepare_command
 
     options = _options(args)
     for line in convert(options).lines():
         print(line)
-    print(f"next: {_next_command(options)}")
+    print(f"next: {prepare_command(options)}")
     return 0
 
 
@@ -274,14 +223,3 @@ def _fields(args: argparse.Namespace) -> "FieldMap":
         if given:
             raise ConfigError(f"{flag}: is about files with columns, but --text is given; drop it")
     return parse_text_files(args.text)
-
-
-def _next_command(options: "ConvertOptions") -> str:
-    fields = options.fields
-    source = fields.languages("document")[0]
-    targets = [code for code in fields.languages("summary", "translation") if code != source]
-    files = " ".join(f"--{split or 'train'} {path}" for split, path in options.outputs().items())
-    return (
-        f"mclas prepare --source-lang {source} --target-lang {','.join(targets) or '...'} {files}"
-        " --out DATA_BIN"
-    )

@@ -132,7 +132,9 @@ def _sample(args: argparse.Namespace) -> int:
     sheets = [args.out / f"annotator-{number}.csv" for number in range(1, args.annotators + 1)]
     guide = args.out / "instructions.txt"
     written = [*((f"sheet {path.name}", path) for path in sheets), ("instructions", guide)]
-    read = [*sources.systems.values(), *args.ref, *([args.source] if args.source else [])]
+    read = [("--system", path) for path in sources.systems.values()]
+    read += [("--ref", path) for path in args.ref]
+    read += [("--source", args.source)] if args.source else []
     check_apart([*written, ("--key", args.key)], read)
     _check_free([*sheets, guide, args.key], args.overwrite)
     study = build_study(read_material(sources), args.lang, options)
@@ -147,14 +149,12 @@ def _sample(args: argparse.Namespace) -> int:
 
 
 def _score(args: argparse.Namespace) -> int:
-    from mclas_fairseq.corpus.output import check_apart, write_json
+    from mclas_fairseq.corpus.output import write_json
     from mclas_fairseq.evaluation.human.answers import read_judgements
     from mclas_fairseq.evaluation.human.key import read_key
     from mclas_fairseq.evaluation.human.report import text_table, to_json
     from mclas_fairseq.evaluation.human.scores import score_judgements
 
-    if args.json is not None:
-        check_apart([("--json", args.json)], [args.key, *args.sheets])
     key = read_key(args.key)
     if len(args.sheets) < len(key.sheets):
         logging.getLogger(__name__).warning(

@@ -2,7 +2,9 @@
 
 import argparse
 import json
+import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Union
 
 from mclas_fairseq.cli.parts.search_flags import add_search_flags
@@ -13,7 +15,7 @@ from mclas_fairseq.cli.parts.summarizer import (
     load_summarizer,
     read_documents,
 )
-from mclas_fairseq.errors import ConfigError
+from mclas_fairseq.errors import ConfigError, MclasError, TranslatorError
 
 if TYPE_CHECKING:
     from mclas_fairseq.inference.pipeline import PipelineSummary
@@ -76,6 +78,10 @@ _TRANSLATOR_NUMBERS = (
     ("max_source_tokens", 512, "tokens of the longest line; a longer one is cut, and counted"),
     ("max_target_tokens", 200, "tokens of the longest translation of a line"),
     ("threads", 1, "of the translator, on a CPU"),
+)
+_TRANSLATOR_OPTIONS = (
+    *(name for name, *_ in _TRANSLATOR_NUMBERS),
+    *("device", "precision", "time_limit"),
 )
 
 
@@ -151,7 +157,7 @@ def run(args: argparse.Namespace) -> int:
     translator = _open_translator(args, source, target)
     try:
         written = _summaries(args, summarizer, translator, documents)
-        with open_output(args.output) as stream:
+        with open_output(args.output) as stream, _flags_of_translator(TranslatorError):
             progress = tqdm(written, total=len(documents), unit="document", disable=None)
             for document, summary in zip(documents, progress, strict=True):
                 stream.write(_line(document, summary, target) + "\n")
@@ -176,17 +182,24 @@ def _languages(args: argparse.Namespace, summarizer: "Summarizer") -> tuple[str,
 def _open_translator(args: argparse.Namespace, source: str, target: str) -> "Translator":
     from mclas_fairseq.translators import TranslatorOptions, open_translator
 
-    named = [name for name, *_ in _TRANSLATOR_NUMBERS] + ["device", "precision", "time_limit"]
-    given = {name: getattr(args, f"translator_{name}") for name in named}
-    try:
+    given = {name: getattr(args, f"translator_{name}") for name in _TRANSLATOR_OPTIONS}
+    with _flags_of_translator(ConfigError):
         options = TranslatorOptions(source_lang=source, target_lang=target, **given)
         return open_translator(args.translator, options)
-    except ConfigError as error:
-        # Its options have names of their own here, as the summarizer has some of the same.
-        message = str(error)
-        if message.startswith("--"):
-            message = f"--translator-{message.removeprefix('--')}"
-        raise ConfigError(message) from error
+
+
+@contextmanager
+def _flags_of_translator(*kinds: type[MclasError]) -> Iterator[None]:
+    """Let errors of these kinds name the translator's flags as they are called here.
+
+    They have names of their own, as the summarizer has some of the same.
+    """
+    try:
+        yield
+    except kinds as error:
+        names = "|".join(name.replace("_", "-") for name in _TRANSLATOR_OPTIONS)
+        message = re.sub(rf"(?<![\w-])--({names})(?![\w-])", r"--translator-\1", str(error))
+        raise type(error)(message) from error
 
 
 def _summaries(

@@ -44,43 +44,6 @@ examples:
   mclas train --preset small-data --show > mine.toml
 """
 
-# How warnings begin that code of fairseq, hydra and torch causes and no flag can stop.
-_NOISE = (
-    "hydra.experimental.",
-    "The version_base parameter is not specified",
-    "In 'config': Usage of deprecated keyword in package header",
-    "'config' is validated against ConfigStore schema",
-    "The strict flag in the compose API is deprecated",
-    "'pin_memory' argument is set as true but no accelerator is found",
-    "`torch.cuda.amp.autocast(args...)` is deprecated",
-    "Support for mismatched key_padding_mask and attn_mask is deprecated",
-)
-
-# fairseq's program without those, and with one line instead of a traceback for what the user can
-# mend.
-_PROGRAM = f"""\
-import re, sys, warnings
-for start in {_NOISE!r}:
-    warnings.filterwarnings("ignore", message=r"\\s*" + re.escape(start))
-import mclas_fairseq
-from mclas_fairseq.cli.parts.stopping import Terminated, ended_by_sigterm
-from mclas_fairseq.errors import MclasError
-try:
-    with ended_by_sigterm():
-        mclas_fairseq.register(whole=False)
-        from fairseq_cli.train import cli_main
-        sys.exit(cli_main())
-except MclasError as error:
-    print(f"mclas train: error: {{error}}", file=sys.stderr)
-    sys.exit(2)
-except Terminated:
-    print("mclas train: stopped by SIGTERM", file=sys.stderr)
-    sys.exit(143)
-except KeyboardInterrupt:
-    print("mclas train: stopped", file=sys.stderr)
-    sys.exit(130)
-"""
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `mclas train`."""
@@ -127,6 +90,7 @@ def run(args: argparse.Namespace) -> int:
     print(shlex.join(words), flush=True)
     if args.dry_run:
         return 0
-    # One process, so that signals and the exit code are fairseq's own. -P: with -c alone, Python
+    # One process, so that signals and the exit code are fairseq's own. -P: with -m alone, Python
     # would look for modules in the folder that the command runs in, and run what it finds there.
-    os.execv(sys.executable, [sys.executable, "-P", "-c", _PROGRAM, *words[1:]])
+    program = ["-P", "-m", "mclas_fairseq.cli.parts.training"]
+    os.execv(sys.executable, [sys.executable, *program, *words[1:]])

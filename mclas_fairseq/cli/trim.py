@@ -100,7 +100,7 @@ def run(args: argparse.Namespace) -> int:
         ]
         if args.documents > 0:
             from mclas_fairseq.generation.options import DecodingOptions
-            from mclas_fairseq.inference.trim_check import check_trimmed
+            from mclas_fairseq.inference.trim_check import check_trimmed, refuse_other_summaries
 
             check = check_trimmed(
                 [args.checkpoint, folder / CHECKPOINT_FILE],
@@ -109,7 +109,7 @@ def run(args: argparse.Namespace) -> int:
                 documents=args.documents,
                 options=DecodingOptions(beam=args.beam),
             )
-            _refuse_other_outputs(args.checkpoint, smaller, check)
+            refuse_other_summaries(args.checkpoint, smaller, check)
             lines.append(_checked(check))
     for line in lines:
         print(line)
@@ -127,15 +127,3 @@ def _checked(check: "TrimCheck") -> str:
         f"decoding: {same} of {check.hypotheses} summaries of {check.split} have the same tokens;"
         f" {check.before:.1f} s before, {check.after:.1f} after"
     )
-
-
-def _refuse_other_outputs(checkpoint: Path, state: dict[str, object], check: "TrimCheck") -> None:
-    from mclas_fairseq.errors import CheckpointError
-
-    copies = any("copy_gate" in name for name in state["model"])  # type: ignore[attr-defined]
-    if check.different and not copies:
-        raise CheckpointError(
-            f"checkpoint {checkpoint}: trimmed, it must write what it wrote, but {check.different}"
-            f" of {check.hypotheses} summaries of {check.split} are others; nothing was written,"
-            " use it as it is"
-        )

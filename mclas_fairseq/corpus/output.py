@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -38,23 +39,35 @@ def open_output(name: str) -> Iterator[TextIO]:
         text.detach()  # standard output is not ours to close
 
 
-def check_apart(outputs: Iterable[tuple[str, Path]], inputs: Iterable[Path]) -> None:
-    """Refuse outputs of a command that are one of its inputs, or one file, by whatever names.
+def check_apart(outputs: Iterable[tuple[str, Path]], inputs: Iterable[tuple[str, Path]]) -> None:
+    """Refuse outputs of a command that are one of its inputs, or each other, by whatever names.
+
+    Devices and pipes may be named as often as one likes: nothing in them can be lost.
 
     Args:
         outputs: each with what messages call it: a flag, or what it holds.
-        inputs: the files that the command reads.
+        inputs: the files that the command reads, in the same way.
 
     Raises:
         ConfigError: the message names both.
     """
-    taken = {path.resolve(): "an input of the same command" for path in inputs}
+    read = {os.path.realpath(path): name for name, path in inputs}
+    written: dict[str, str] = {}
     for name, path in outputs:
-        other = taken.setdefault(path.resolve(), name)
-        if other != name:
+        place = os.path.realpath(path)
+        if os.path.exists(place) and not (os.path.isfile(place) or os.path.isdir(place)):
+            continue
+        if place in read:
             raise ConfigError(
-                f"{name}: must be a file of its own, but {path} is also {other}; give another name"
+                f"{name} {path}: must not be what is read, but is that of {read[place]}; choose"
+                " another place"
             )
+        if place in written:
+            raise ConfigError(
+                f"{name} {path}: must be a place of its own, but {written[place]} is written"
+                " there; choose another one"
+            )
+        written[place] = name
 
 
 def write_json_lines(name: str, records: Iterable[Mapping[str, Any]]) -> int:

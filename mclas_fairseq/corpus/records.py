@@ -108,7 +108,7 @@ def _check_use(
         found = ", ".join(record.document) or "none"
         raise DataError(
             f"{record.origin}: record {record.id!r} must have a document in the source language"
-            f" {source_lang}, but has {found}; add it or change --source-lang"
+            f" {source_lang}, but has {found}; add it, or choose another source language"
         )
     summarised = any(language in record.summary for language in (source_lang, *target_langs))
     if not summarised and not any(language in record.translation for language in target_langs):
@@ -116,6 +116,6 @@ def _check_use(
         raise DataError(
             f"{record.origin}: record {record.id!r} must have a summary in {source_lang} or"
             f" {', '.join(target_langs)}, or a translation of its document, but its summaries are:"
-            f" {found}; add one, remove the record, or name another key with --translation-key"
-            f" (now {translation_key!r})"
+            f" {found}; add one, remove the record, or name the key of its translation, if it is"
+            f" another than {translation_key!r}"
         )

@@ -19,7 +19,7 @@ from mclas_fairseq.corpus.record import Record
 from mclas_fairseq.corpus.tokenizers.base import SEPARATOR
 from mclas_fairseq.errors import ConfigError, DataError
 from mclas_fairseq.evaluation.alignment import Aligned, Hypotheses, References, align
-from mclas_fairseq.evaluation.log_inputs import HALVES, DecodedCorpus, read_log
+from mclas_fairseq.evaluation.log_inputs import HALVES, TAKE_A_HALF, DecodedCorpus, read_log
 from mclas_fairseq.evaluation.program_marks import Marks, settle_marks, settle_summary
 from mclas_fairseq.evaluation.text_input import Form, TextInput, as_input
 
@@ -230,7 +230,7 @@ def _split_halves(line: str, half: Optional[str], origin: str) -> list[str]:
         return [part.strip() for part in parts]
     raise DataError(
         f"{origin}: a line must hold {'one summary' if half is None else 'two summaries'}, but"
-        f" holds {len(parts)}; --half source|target takes the part before or after {SEPARATOR}"
+        f" holds {len(parts)}; {TAKE_A_HALF}"
     )
 
 

@@ -18,6 +18,7 @@ from mclas_fairseq.evaluation.alignment import Hypotheses
 from mclas_fairseq.evaluation.text_input import TextInput
 
 HALVES = ("source", "target")
+TAKE_A_HALF = f"mclas score --half source|target takes the part before or after {SEPARATOR}"
 
 
 class WrittenEntries(Protocol):
@@ -88,8 +89,8 @@ def _without_languages(name: str, lines: Sequence[str], half: Optional[str]) -> 
     if count != (1 if half is None else len(HALVES)):
         raise DataError(
             f"{name}: a hypothesis of the log must hold"
-            f" {'one summary' if half is None else 'two summaries'}, but holds {count}; --half"
-            f" source|target takes the part before or after {SEPARATOR}"
+            f" {'one summary' if half is None else 'two summaries'}, but holds {count};"
+            f" {TAKE_A_HALF}"
         )
     logged = list(read_hypotheses(lines, HALVES[:count]))
     summaries = [hypothesis.summary for hypothesis in _by_row(name, logged, None)]
@@ -114,6 +115,7 @@ def _by_row(
     if gap != len(best):
         raise DataError(
             f"{name}: without a data-bin, rows must be numbered from 0 without gaps, but there is"
-            f" no hypothesis of row {gap}; give the data-bin that was decoded with --data"
+            f" no hypothesis of row {gap}; give the data-bin that was decoded as well (mclas"
+            " score and report: --data), or what mclas extract writes with it"
         )
     return [best[row] for row in range(len(best))]

@@ -156,7 +156,7 @@ def write_plot(
     if any("missing from font" in str(warning.message) for warning in caught):
         logger.warning(
             "%s: names of systems have letters that no font known to matplotlib has, they are drawn"
-            " as boxes; give other names with --name, or install Noto Sans CJK and remove %s",
+            " as boxes; give other names, or install Noto Sans CJK and remove %s",
             path,
             get_cachedir(),  # the list of fonts is kept there
         )

@@ -235,7 +235,7 @@ class Summarizer:
             )
         if len(self.task.languages) > 1 and self.task.layout is Layout.NCLS_MS:
             raise ConfigError(
-                "attention: is that of one decoder, but --summary-decoder both was asked for; "
+                "attention: is that of one decoder, but both of two are to write; "
                 "load the model with cls or ms"
             )
         batch = self._batch(self._encode([_check_document(1, document)]), [0])

@@ -1,13 +1,14 @@
 """Does a trimmed checkpoint write what it wrote, and how fast: the same documents, both decoded."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mclas_fairseq.data.data_bin import SPLITS, DataBin
 from mclas_fairseq.data.trimming import Trimming
+from mclas_fairseq.errors import CheckpointError
 from mclas_fairseq.generation.options import DecodingOptions
 from mclas_fairseq.inference.summarizer import Summarizer
 
@@ -92,3 +93,25 @@ def check_trimmed(
     found, after = trimmed.decode(split, documents, options)
     different = sum(trimming.move(tokens) != found[key] for key, tokens in wanted.items())
     return TrimCheck(split, len(wanted), different, before, after)
+
+
+def refuse_other_summaries(checkpoint: Path, state: Mapping[str, Any], check: TrimCheck) -> None:
+    """Refuse a trimmed checkpoint that writes something else.
+
+    A model that copies may do so: its probabilities of pieces that were dropped are gone.
+
+    Args:
+        checkpoint: the earlier one, for the message.
+        state: of the trimmed one.
+        check: what decoding both has shown.
+
+    Raises:
+        CheckpointError: a summary is another one, and the model does not copy.
+    """
+    copies = any("copy_gate" in name for name in state["model"])
+    if check.different and not copies:
+        raise CheckpointError(
+            f"checkpoint {checkpoint}: trimmed, it must write what it wrote, but {check.different}"
+            f" of {check.hypotheses} summaries of {check.split} are others; nothing was written,"
+            " use it as it is"
+        )

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Optional
 
 from mclas_fairseq.corpus.languages import check_language
+from mclas_fairseq.corpus.output import check_apart
 from mclas_fairseq.errors import ConfigError
 from mclas_fairseq.translators.options import TranslatorOptions
 
@@ -172,15 +173,11 @@ class Outputs:
         Raises:
             ConfigError: one of them, or another file of the run, would be overwritten.
         """
-        if self.rejected is None:
-            return
-        place = self.rejected.resolve()
-        own = [self.folder / name for name in _OWN_FILES]
-        if place in {path.resolve() for path in (*read, *own)}:
-            raise ConfigError(
-                f"--rejected {self.rejected}: must be a file of its own, but is one that the run"
-                " needs otherwise; give another name"
-            )
+        if self.rejected is not None:
+            own = [self.folder / name for name in _OWN_FILES]
+            needed = [("an input", path) for path in read]
+            needed += [("the run itself", path) for path in own]
+            check_apart([("--rejected", self.rejected)], needed)
 
     @property
     def corpus_file(self) -> Path:

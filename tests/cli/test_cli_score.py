@@ -299,7 +299,7 @@ def test_systems_are_called_by_the_shortest_names_that_differ() -> None:
         (["--per-document", "x.tsv"], ConfigError, r"must end in .csv or .jsonl, but is x.tsv"),
         (["--plot", "x.pdf"], ConfigError, r"--plot: the name must end in .png, but is x.pdf"),
         (["--protocol", "bleu"], ConfigError, "must be one of default, .*, but is 'bleu'"),
-        (["--tokenizer", "x"], ConfigError, "--tokenizer x: .*'default'"),
+        (["--tokenizer", "x"], ConfigError, "tokenizer x: .*'default'"),
         (["--documents", "short.jsonl", "--html", "x"], DataError, "holds 1, and there are 4"),
         (["--documents", "two.jsonl", "--html", "x"], ConfigError, "--source-lang: .* en, fr"),
         (

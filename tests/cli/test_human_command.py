@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mclas_fairseq.cli import human
+from mclas_fairseq.cli import human, main
 from mclas_fairseq.errors import ConfigError, DataError
 
 
@@ -141,10 +141,10 @@ def test_wrong_flags_leave_nothing_behind(files: Path) -> None:
 @pytest.mark.parametrize(
     ("key", "message"),
     [
-        ("sheets/annotator-1.csv", r"--key: must be a file of its own, but .*annotator-1.csv is"
-                                   r" also sheet annotator-1.csv; give another name"),
-        ("sheets/../sheets/instructions.txt", "--key: .*instructions.txt is also instructions"),
-        ("good.jsonl", "--key: .* good.jsonl is also an input of the same command"),
+        ("sheets/annotator-1.csv", r"--key .*annotator-1.csv: must be a place of its own, but"
+                                   r" sheet annotator-1.csv is written there; choose another"),
+        ("sheets/../sheets/instructions.txt", "--key .*instructions.txt: .* instructions is"),
+        ("good.jsonl", "--key good.jsonl: must not be what is read, .* that of --system"),
     ],
 )  # fmt: skip
 def test_the_key_never_replaces_a_sheet_or_an_input(files: Path, key: str, message: str) -> None:
@@ -155,13 +155,22 @@ def test_the_key_never_replaces_a_sheet_or_an_input(files: Path, key: str, messa
     assert not (files / "sheets").exists()
 
 
-def test_scores_never_replace_a_sheet(files: Path) -> None:
+def test_scores_never_replace_a_sheet(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert sample() == 0
     sheet = files / "sheets" / "annotator-1.csv"
     before = sheet.read_bytes()
-    with pytest.raises(ConfigError, match="--json: .* is also an input of the same command"):
-        run("score", "--key", "k.json", "--sheets", str(sheet), "--json", "sheets/annotator-1.csv")
+    words = ["--key", "k.json", "--sheets", str(sheet), "--json", "sheets/annotator-1.csv"]
+    assert main(["human", "score", *words]) == 2
+    assert "must not be what is read, but is that of --sheets" in capsys.readouterr().err
     assert sheet.read_bytes() == before
+
+
+def test_lines_with_both_summaries_are_refused_by_the_name_of_the_command_that_takes_a_half(
+    files: Path,
+) -> None:
+    (files / "both.txt").write_text("one [LSEP] two\n" * 8, encoding="utf-8")
+    with pytest.raises(DataError, match="holds 2; mclas score --half source|target takes the part"):
+        sample("--system", "Both=both.txt")
 
 
 def test_marks_that_would_show_which_system_wrote_are_refused_or_read(files: Path) -> None:

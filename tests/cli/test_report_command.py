@@ -141,7 +141,7 @@ def test_a_tokenizer_goes_to_the_protocol(
     assert main(["report", *flags, "--protocol", "subword"]) == 2
     assert "'subword' in 'de': needs a SentencePiece model" in capsys.readouterr().err
     assert main(["report", *flags, "--protocol", "subword", "--tokenizer", "missing"]) == 2
-    assert "--tokenizer missing: must be a file" in capsys.readouterr().err
+    assert "tokenizer missing: must be a file" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("flag", ["--ref", "--train"])

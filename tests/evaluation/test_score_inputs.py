@@ -88,8 +88,8 @@ def test_half_takes_the_part_before_or_after_the_separator(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("line", "half", "message"),
     [
-        ("one [LSEP] eins", None, "must hold one summary, but holds 2; --half"),
-        ("eins", "target", "must hold two summaries, but holds 1; --half"),
+        ("one [LSEP] eins", None, "must hold one summary, but holds 2; mclas score --half"),
+        ("eins", "target", "must hold two summaries, but holds 1; mclas score --half"),
         ("a [LSEP] b [LSEP] c", "target", "must hold two summaries, but holds 3"),
     ],
 )

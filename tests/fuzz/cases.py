@@ -1,15 +1,17 @@
 """What is fuzzed: commands with files of theirs damaged, on a small corpus, data-bin and bundle."""
 
+import argparse
 import csv
 import gzip
 import json
+import re
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
-from mclas_fairseq.cli import main
+from mclas_fairseq.cli import build_parser, main
 from tests.fuzz.mutations import BINARY, TEXT
 
 FIXTURE = Path(__file__).parents[1] / "compatibility" / "v0_1"
@@ -191,6 +193,33 @@ def wrong_output(case: Case, folder: Path) -> Iterator[str]:
             yield f"{pattern} was not written"
         for path in files:
             yield from _look(path)
+
+
+def foreign_flags(case: Case, said: str) -> list[str]:
+    """Flags in the error of a command that are not its own, nor said to be another command's."""
+    last = (said.strip().splitlines() or [""])[-1]
+    own = {action for one in _parsers(case.target.words) for action in one._option_string_actions}
+    named = re.split(r"[;,(]", re.sub(r"['\"][^'\"]*['\"]", "", last))  # what is cited is a value
+    return [
+        flag
+        for part in named
+        if not re.search(
+            r"mclas [a-z]+ |fairseq-|fairseq's |pip |python ", part.split("error: ")[-1]
+        )
+        for flag in re.findall(r"(?<![\w-])--[a-z][a-z-]+", part)
+        if flag not in own
+    ]
+
+
+def _parsers(words: Sequence[str]) -> Iterator[argparse.ArgumentParser]:
+    """Parser of a command, and of its subcommand."""
+    parser = build_parser()
+    for word in words:
+        nested = [one for one in parser._actions if isinstance(one, argparse._SubParsersAction)]
+        if not nested or word not in nested[0].choices:
+            return
+        parser = nested[0].choices[word]
+        yield parser
 
 
 def _look(path: Path) -> Iterator[str]:

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import mclas_fairseq
 from mclas_fairseq.cli import main as mclas
-from tests.fuzz.cases import Case, lay_out, make_case, wrong_output
+from tests.fuzz.cases import Case, foreign_flags, lay_out, make_case, wrong_output
 
 LONGEST = 60.0  # seconds
 
@@ -69,6 +69,8 @@ def run_case(case: Case, whole: Path, folder: Path) -> Outcome:
         faults.append(f"exit code {code}" if code is not None else f"hung for {LONGEST:.0f} s")
     if code == 2 and not said.strip():
         faults.append("no word about an error")
+    if code == 2:
+        faults += [f"a flag of another command: {flag}" for flag in foreign_flags(case, said)]
     if code == 0:
         faults += wrong_output(case, folder)
     shutil.rmtree(folder)

@@ -121,6 +121,14 @@ def test_nothing_half_written_is_left_when_the_translator_loses_a_line(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_remedies_name_the_translators_flags_as_this_command_calls_them(toy: "Toy") -> None:
+    words = ("tltran", *english(toy), *SEARCH, "--target-lang", "de")
+    slow = ("--translator", "command:sleep 9", "--translator-time-limit", "0.1")
+    message = refused(toy, *words, *slow, stdin=records(toy.rows["test"]))
+    assert "must end within 0.1 seconds" in message
+    assert "; raise --translator-time-limit" in message
+
+
 @pytest.mark.parametrize(
     ("flags", "message"),
     [

@@ -1,11 +1,10 @@
 """What a command reads and what it writes: never the same file."""
 
 import argparse
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from mclas_fairseq.errors import ConfigError
+from mclas_fairseq.corpus.output import check_apart
 
 _STREAMS = ("input", "output")  # arguments whose text is a path, or - for a standard stream
 
@@ -20,35 +19,24 @@ def check_places(args: argparse.Namespace, outputs: Sequence[str]) -> None:
     Raises:
         ConfigError: naming both arguments.
     """
-    read = {
-        os.path.realpath(path): name
-        for name, value in vars(args).items()
-        if name not in outputs
-        for path in _paths(value, name)
-    }
-    written: dict[str, str] = {}
-    for name in outputs:
-        for path in _paths(getattr(args, name, None), name):
-            place = os.path.realpath(path)
-            if os.path.exists(place) and not (os.path.isfile(place) or os.path.isdir(place)):
-                continue  # a device or a pipe: nothing in it can be lost
-            if place in read:
-                raise ConfigError(
-                    f"{_flag(args, name)} {path}: must not be what is read, but is that of"
-                    f" {_flag(args, read[place])}; choose another place"
-                )
-            if place in written:
-                raise ConfigError(
-                    f"{_flag(args, name)} {path}: must be a place of its own, but"
-                    f" {_flag(args, written[place])} is written there; choose another one"
-                )
-            written[place] = name
+    check_apart(
+        ((_flag(args, name), path) for name in outputs for path in _given(args, name)),
+        (
+            (_flag(args, name), path)
+            for name in vars(args)
+            if name not in outputs
+            for path in _given(args, name)
+        ),
+    )
 
 
 def input_names(args: argparse.Namespace, outputs: Sequence[str]) -> list[str]:
     """The files that a command was given to read, as the user wrote them."""
-    read = {name: value for name, value in vars(args).items() if name not in outputs}
-    return [str(path) for name, value in read.items() for path in _paths(value, name)]
+    return [str(path) for name in vars(args) if name not in outputs for path in _given(args, name)]
+
+
+def _given(args: argparse.Namespace, name: str) -> Iterator[Path]:
+    yield from _paths(getattr(args, name, None), name)
 
 
 def _paths(value: object, name: str) -> Iterator[Path]:

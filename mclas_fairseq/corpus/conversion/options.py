@@ -8,6 +8,7 @@ from typing import Optional
 from mclas_fairseq.corpus.conversion.mapping import FieldMap
 from mclas_fairseq.corpus.conversion.opening import ReadingOptions
 from mclas_fairseq.corpus.conversion.splitting import SplitOptions
+from mclas_fairseq.corpus.output import check_apart
 from mclas_fairseq.errors import ConfigError
 
 _SUFFIXES = (".jsonl", ".jsonl.gz")
@@ -59,16 +60,13 @@ def check_outputs(options: ConvertOptions) -> None:
         raise ConfigError(
             f"--out: must be a folder with --split, but {options.out} is a file; name a folder"
         )
-    written = [*options.outputs().values(), *([options.dropped] if options.dropped else [])]
-    read = [Path(name) for name in options.fields.all_columns()] if not options.inputs else []
-    if len({path.resolve() for path in written}) < len(written):
-        raise ConfigError(
-            f"--dropped {options.dropped}: must be a file of its own, but records are written"
-            " there; choose another name"
-        )
-    for path in written:
-        if path.resolve() in [file.resolve() for file in (*options.inputs, *read)]:
-            raise ConfigError(f"{path}: must not be read and written at once; choose another name")
+    written = [("--out", path) for path in options.outputs().values()]
+    if options.dropped is not None:
+        written.append(("--dropped", options.dropped))
+    texts = [Path(name) for name in options.fields.all_columns()] if not options.inputs else []
+    read = [*(("--in", path) for path in options.inputs), *(("--text", path) for path in texts)]
+    check_apart(written, read)
+    for _, path in written:
         if path.exists() and not options.overwrite:
             raise ConfigError(
                 f"{path}: the file must not exist yet, but does; choose another name, or give"

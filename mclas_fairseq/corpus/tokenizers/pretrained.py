@@ -56,7 +56,9 @@ class PretrainedTokenizer(Tokenizer):
     name = "pretrained"
 
     def __init__(self, serialized: str) -> None:
-        library = require("tokenizers", extra="pretrained", purpose="--pretrained")
+        library = require(
+            "tokenizers", extra="pretrained", purpose="tokenizer of a pretrained encoder"
+        )
         try:
             description = json.loads(serialized)
             self._tokenizer: Any = library.Tokenizer.from_str(serialized)

@@ -83,7 +83,7 @@ class WordpieceTokenizer(Tokenizer):
         ]
         self._known = frozenset(self._entries)
         models, normalizers, pre_tokenizers = (
-            require(f"tokenizers.{part}", extra="pretrained", purpose="--tokenizer wordpiece")
+            require(f"tokenizers.{part}", extra="pretrained", purpose="tokenizer wordpiece")
             for part in ("models", "normalizers", "pre_tokenizers")
         )
         self._normalizer: Any = normalizers.BertNormalizer(

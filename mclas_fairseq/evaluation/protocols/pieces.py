@@ -73,7 +73,7 @@ class WordPieceModel(PieceModel):
 
     def __init__(self, path: Path) -> None:
         file = _find(path, _TOKENIZER_JSON, _VOCABULARY)
-        tokenizers = require("tokenizers", extra="pretrained", purpose=f"--tokenizer {path}")
+        tokenizers = require("tokenizers", extra="pretrained", purpose=f"tokenizer {path}")
         self.sha256 = _sha256(file)
         try:
             if file.name.endswith(".json"):
@@ -89,7 +89,7 @@ class WordPieceModel(PieceModel):
         unknown = self._tokenizer.token_to_id(_UNKNOWN)
         if unknown is None:
             raise DataError(
-                f"--tokenizer {file}: must be a vocabulary of word pieces with {_UNKNOWN}, but has"
+                f"tokenizer {file}: must be a vocabulary of word pieces with {_UNKNOWN}, but has"
                 " none; give the one of multilingual BERT"
             )
         self.unknown = str(unknown)
@@ -137,8 +137,9 @@ class SentencePieceModel(PieceModel):
 def need_tokenizer(protocol: str, language: str, what: str) -> ConfigError:
     """The error of a protocol that was given no tokenizer; `what` it needs."""
     return ConfigError(
-        f"ROUGE protocol {protocol!r} in {language!r}: needs {what}, but none is given; add"
-        " --tokenizer PATH (in fairseq's commands: --rouge-tokenizer PATH)"
+        f"ROUGE protocol {protocol!r} in {language!r}: needs {what}, but none is given; give one"
+        " (mclas score and report: --tokenizer PATH, fairseq's commands: --rouge-tokenizer PATH),"
+        " or choose another protocol"
     )
 
 
@@ -149,7 +150,7 @@ def _find(path: Path, *patterns: str) -> Path:
     wanted = " or ".join(patterns)
     if not path.is_dir():
         raise DataError(
-            f"--tokenizer {path}: must be a file, or a folder with one {wanted}, but is not there;"
+            f"tokenizer {path}: must be a file, or a folder with one {wanted}, but is not there;"
             " correct the path"
         )
     for pattern in patterns:
@@ -158,18 +159,18 @@ def _find(path: Path, *patterns: str) -> Path:
             return found[0]
         if found:
             raise DataError(
-                f"--tokenizer {path}: must hold one {pattern}, but holds"
+                f"tokenizer {path}: must hold one {pattern}, but holds"
                 f" {', '.join(file.name for file in found)}; give the file"
             )
     raise DataError(
-        f"--tokenizer {path}: must hold {wanted}, but holds none; give the folder that came with"
+        f"tokenizer {path}: must hold {wanted}, but holds none; give the folder that came with"
         " the model, or the file"
     )
 
 
 def _unreadable(file: Path, error: Exception) -> DataError:
     return DataError(
-        f"--tokenizer {file}: must hold the vocabulary of a tokenizer, but cannot be read"
+        f"tokenizer {file}: must hold the vocabulary of a tokenizer, but cannot be read"
         f" ({error}); give the file that came with the model"
     )
 

@@ -281,15 +281,15 @@ def test_outputs_that_cannot_be_meant_are_refused(tmp_path: Path) -> None:
         ),
         (
             ConvertOptions([existing], fields, existing, overwrite=True),
-            "must not be read and written at once",
+            "must not be what is read, but is that of --",
         ),
         (
             ConvertOptions([path], fields, existing, dropped=existing, overwrite=True),
-            "--dropped .*there.jsonl: must be a file of its own",
+            "--dropped .*there.jsonl: must be a place of its own",
         ),
         (
             ConvertOptions([], text, tmp_path / "o.jsonl", dropped=path, overwrite=True),
-            "must not be read and written at once",
+            "must not be what is read, but is that of --",
         ),
     ]
     for options, message in cases:
