@@ -4,22 +4,16 @@ A task of one method adds which data it loads and what of it is trained and deco
 `summarization/task.py` (one corpus, several layouts), `vhm/task.py` (several corpora at once).
 """
 
-import argparse
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Optional
 
-import numpy as np
 import torch
-from fairseq.data import Dictionary
-from fairseq.tasks import FairseqTask
 from torch import Tensor
 
 from mclas_fairseq.checkpoints.mbart import start_from_mbart
-from mclas_fairseq.data.batch_limits import within_limits
 from mclas_fairseq.data.data_bin import DataBin
-from mclas_fairseq.data.indexed_dictionary import load_dictionary
 from mclas_fairseq.data.layouts import DecoderChoice, Layout
 from mclas_fairseq.data.setting import Setting
 from mclas_fairseq.data.summary_dataset import SummaryDataset
@@ -28,30 +22,20 @@ from mclas_fairseq.data.target_languages import TargetLanguages
 from mclas_fairseq.data.task_state import TaskState
 from mclas_fairseq.errors import ConfigError
 from mclas_fairseq.generation.options import DecodingOptions
-from mclas_fairseq.generation.task_options import set_search_defaults
-from mclas_fairseq.modules.bf16_attention import attention_for_training
 from mclas_fairseq.modules.emulated_bf16 import warn_of_emulated_bf16
-from mclas_fairseq.modules.frozen_updates import drop_frozen_gradients
 from mclas_fairseq.modules.parameter_groups import mark_groups
 from mclas_fairseq.scoring.feed import ScoringFeed
 from mclas_fairseq.scoring.validation import ValidationRouge, reduce_rouge
-from mclas_fairseq.summarization.options import (
-    CrossLingualSummarizationConfig,
-    refuse_encoder,
-)
+from mclas_fairseq.summarization.fairseq_side import OneDictionaryTask
+from mclas_fairseq.summarization.options import CrossLingualSummarizationConfig, refuse_encoder
 from mclas_fairseq.summarization.pretrained import recall_pretrained
 from mclas_fairseq.summarization.scoring import score_batch, scored_documents, validation_rouge
 from mclas_fairseq.summarization.search import SearchBuilder, check_decoder
-from mclas_fairseq.summarization.state import (
-    compare,
-    read_state,
-    setting_of,
-    state_of,
-)
+from mclas_fairseq.summarization.state import compare, read_state, setting_of, state_of
 from mclas_fairseq.summarization.targets import choose_targets
 
 
-class SummarizationTask(FairseqTask):
+class SummarizationTask(OneDictionaryTask):
     """Documents of a data-bin, and summaries of them in one or several languages.
 
     Attributes:
@@ -98,29 +82,6 @@ class SummarizationTask(FairseqTask):
                 "was given; name the folder that mclas prepare wrote"
             )
         return cls(cfg, DataBin.open(Path(cfg.data)))
-
-    @classmethod
-    def load_dictionary(cls, filename: str) -> Dictionary:
-        """Read a `dict.txt` for fairseq-preprocess, also one in a pretrained vocabulary's order."""
-        return load_dictionary(Path(filename))
-
-    # -- what fairseq asks every task -----------------------------------------------------------
-
-    @classmethod
-    def add_args(cls, parser: argparse.ArgumentParser) -> None:
-        """Declare the task's options; those of fairseq's search get the defaults that ours have."""
-        super().add_args(parser)
-        set_search_defaults(parser)
-
-    @property
-    def source_dictionary(self) -> Dictionary:
-        """The one dictionary."""
-        return self.dictionary
-
-    @property
-    def target_dictionary(self) -> Dictionary:
-        """The one dictionary."""
-        return self.dictionary
 
     def max_positions(self) -> tuple[int, int]:
         """Longest source and target, in tokens."""
@@ -184,22 +145,6 @@ class SummarizationTask(FairseqTask):
         """
         self.targets = self.targets.write(languages)
 
-    def filter_indices_by_size(
-        self,
-        indices: np.ndarray,
-        dataset: Any,
-        max_positions: Any = None,
-        ignore_invalid_inputs: bool = False,
-    ) -> np.ndarray:
-        """Refuse documents that no batch can hold; fairseq would leave them out of training.
-
-        Raises:
-            ConfigError: naming one, and the flags that help.
-        """
-        # Of training fairseq always says that they may be ignored.
-        leave_out = ignore_invalid_inputs and dataset is not self.datasets.get("train")
-        return within_limits(dataset, indices, max_positions, leave_out=leave_out)
-
     @abstractmethod
     def build_dataset_for_inference(
         self, src_tokens: Sequence[Tensor], src_lengths: Sequence[int], **kwargs: Any
@@ -246,7 +191,16 @@ class SummarizationTask(FairseqTask):
         check_decoder(self.layout, self.decoder_choice)
         for model in models:
             warn_of_emulated_bf16(model.parameters())
-        return self._search.build(models, args, self.decoder_choice, extra_gen_cls_kwargs or {})
+        writers, extra = self.writers(models), extra_gen_cls_kwargs or {}
+        return self.completed(self._search.build(writers, args, self.decoder_choice, extra), args)
+
+    def writers(self, models: Sequence[torch.nn.Module]) -> Sequence[torch.nn.Module]:
+        """The models as this task decodes with them: as they are."""
+        return models
+
+    def completed(self, generator: Any, args: Any) -> Any:
+        """A search of `args` with what this task adds to it: nothing."""
+        return generator
 
     @property
     def _search(self) -> SearchBuilder:
@@ -281,29 +235,6 @@ class SummarizationTask(FairseqTask):
         mark_groups(model)
         self._validation = validation_rouge(self.cfg, self.summary_languages)
         return model
-
-    def begin_epoch(self, epoch: int, model: Any) -> None:
-        """Look at the model about to be trained: its precision may not suit the processor."""
-        super().begin_epoch(epoch, model)
-        warn_of_emulated_bf16(model.parameters())
-
-    def train_step(
-        self,
-        sample: dict[str, Any],
-        model: torch.nn.Module,
-        criterion: Any,
-        optimizer: Any,
-        update_num: int,
-        ignore_grad: bool = False,
-    ) -> Any:
-        """Forward and backward, with the attention that is fast there."""
-        with attention_for_training(model):
-            return super().train_step(sample, model, criterion, optimizer, update_num, ignore_grad)
-
-    def optimizer_step(self, optimizer: Any, model: torch.nn.Module, update_num: int) -> None:
-        """Update the parameters, but those that are still frozen (--freeze-encoder-updates)."""
-        drop_frozen_gradients(optimizer, model)
-        super().optimizer_step(optimizer, model, update_num)
 
     def valid_step(
         self, sample: dict[str, Any], model: torch.nn.Module, criterion: Any

@@ -209,20 +209,13 @@ class MultitaskSummarizationTask(SummarizationTask):
 
     # -- decoding and validation ----------------------------------------------------------------
 
-    def build_generator(
-        self,
-        models: Sequence[torch.nn.Module],
-        args: Any,
-        seq_gen_cls: Any = None,
-        extra_gen_cls_kwargs: Optional[dict[str, Any]] = None,
-        prefix_allowed_tokens_fn: Any = None,
-    ) -> Any:
-        """Build the restricted search with the decoder of what is decoded."""
+    def writers(self, models: Sequence[torch.nn.Module]) -> Sequence[torch.nn.Module]:
+        """The models with the decoder of what is decoded."""
+        return [cast(Any, model).one_decoder(self.generate_task.value) for model in models]
+
+    def completed(self, generator: Any, args: Any) -> Any:
+        """The search over several draws of the latent variables, where that is asked for."""
         options = DecodingOptions.of(args, self.decoding)
-        writers = [cast(Any, model).one_decoder(self.generate_task.value) for model in models]
-        generator = super().build_generator(
-            writers, args, seq_gen_cls, extra_gen_cls_kwargs, prefix_allowed_tokens_fn
-        )
         return with_draws(generator, options.sample_latent, options.latent_reranking, self.cfg.seed)
 
     def inference_step(

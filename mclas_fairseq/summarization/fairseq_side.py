@@ -1,0 +1,87 @@
+"""What fairseq asks every task, the same for all of ours: dictionary, batches, updates."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from fairseq.data import Dictionary
+from fairseq.tasks import FairseqTask
+
+from mclas_fairseq.data.batch_limits import within_limits
+from mclas_fairseq.data.indexed_dictionary import load_dictionary
+from mclas_fairseq.generation.task_options import set_search_defaults
+from mclas_fairseq.modules.bf16_attention import attention_for_training
+from mclas_fairseq.modules.emulated_bf16 import warn_of_emulated_bf16
+from mclas_fairseq.modules.frozen_updates import drop_frozen_gradients
+
+
+class OneDictionaryTask(FairseqTask):
+    """A task whose two sides have one dictionary.
+
+    Attributes:
+        dictionary: of documents and summaries.
+    """
+
+    dictionary: Dictionary
+
+    @classmethod
+    def add_args(cls, parser: argparse.ArgumentParser) -> None:
+        """Declare the task's options; those of fairseq's search get the defaults that ours have."""
+        super().add_args(parser)
+        set_search_defaults(parser)
+
+    @classmethod
+    def load_dictionary(cls, filename: str) -> Dictionary:
+        """Read a `dict.txt` for fairseq-preprocess, also one in a pretrained vocabulary's order."""
+        return load_dictionary(Path(filename))
+
+    @property
+    def source_dictionary(self) -> Dictionary:
+        """The one dictionary."""
+        return self.dictionary
+
+    @property
+    def target_dictionary(self) -> Dictionary:
+        """The one dictionary."""
+        return self.dictionary
+
+    def filter_indices_by_size(
+        self,
+        indices: np.ndarray,
+        dataset: Any,
+        max_positions: Any = None,
+        ignore_invalid_inputs: bool = False,
+    ) -> np.ndarray:
+        """Refuse documents that no batch can hold; fairseq would leave them out of training.
+
+        Raises:
+            ConfigError: naming one, and the flags that help.
+        """
+        # Of training fairseq always says that they may be ignored.
+        leave_out = ignore_invalid_inputs and dataset is not self.datasets.get("train")
+        return within_limits(dataset, indices, max_positions, leave_out=leave_out)
+
+    def begin_epoch(self, epoch: int, model: Any) -> None:
+        """Look at the model about to be trained: its precision may not suit the processor."""
+        super().begin_epoch(epoch, model)
+        warn_of_emulated_bf16(model.parameters())
+
+    def train_step(
+        self,
+        sample: dict[str, Any],
+        model: torch.nn.Module,
+        criterion: Any,
+        optimizer: Any,
+        update_num: int,
+        ignore_grad: bool = False,
+    ) -> Any:
+        """Forward and backward, with the attention that is fast there."""
+        with attention_for_training(model):
+            return super().train_step(sample, model, criterion, optimizer, update_num, ignore_grad)
+
+    def optimizer_step(self, optimizer: Any, model: torch.nn.Module, update_num: int) -> None:
+        """Update the parameters, but those that are still frozen (--freeze-encoder-updates)."""
+        drop_frozen_gradients(optimizer, model)
+        super().optimizer_step(optimizer, model, update_num)
