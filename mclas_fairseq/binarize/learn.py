@@ -30,7 +30,7 @@ def learn_tokenizer(
     learned: list[bool],
     folder: Path,
 ) -> Tokenizer:
-    """Learn a tokenizer from the training text, or take a given one, and save it into a data-bin.
+    """Learn a tokenizer from the training text, and save it into a data-bin.
 
     Args:
         train: the training split.
@@ -42,17 +42,28 @@ def learn_tokenizer(
     Returns:
         The tokenizer as read back from the folder, the very one that later readers get.
     """
-    if options.given is not None:
-        tokenizer = open_given_tokenizer(options.name, options.given, lowercase=options.lowercase)
-    else:
-        tokenizer = train_tokenizer(
-            options.name,
-            _texts_by_language(train, sides, learned),
-            vocab_size=options.vocab_size,
-            lowercase=options.lowercase,
-        )
-    tokenizer.save(folder / TOKENIZER_FOLDER)
-    return load_tokenizer(folder / TOKENIZER_FOLDER)
+    tokenizer = train_tokenizer(
+        options.name,
+        _texts_by_language(train, sides, learned),
+        vocab_size=options.vocab_size,
+        lowercase=options.lowercase,
+    )
+    return _saved(tokenizer, folder)
+
+
+def take_given(options: TokenizerOptions, model: Path, folder: Path) -> Tokenizer:
+    """Save a tokenizer made elsewhere into a data-bin.
+
+    Args:
+        options: of what kind it is, and whether text is lower-cased.
+        model: sentencepiece's, or BERT's `vocab.txt`.
+        folder: of the data-bin.
+
+    Raises:
+        DataError: the file cannot be read, or is not of this kind.
+    """
+    tokenizer = open_given_tokenizer(options.name, model, lowercase=options.lowercase)
+    return _saved(tokenizer, folder)
 
 
 def extend_earlier(
@@ -83,6 +94,11 @@ def extend_earlier(
         vocab_size=options.tokenizer.vocab_size,
         known=frozenset(like.dictionary.symbols),
     )
+    return _saved(tokenizer, folder)
+
+
+def _saved(tokenizer: Tokenizer, folder: Path) -> Tokenizer:
+    """As read back from the data-bin, so that it is the one that later readers get."""
     tokenizer.save(folder / TOKENIZER_FOLDER)
     return load_tokenizer(folder / TOKENIZER_FOLDER)
 

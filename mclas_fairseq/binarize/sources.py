@@ -6,21 +6,14 @@ know is bearable, and what manifest and report say of all this.
 """
 
 import logging
-from abc import ABC, abstractmethod
 from collections import Counter
 from pathlib import Path
 from typing import Any, Optional
 
 from fairseq.data import Dictionary
 
-from mclas_fairseq.binarize.dictionary import (
-    add_target_separators,
-    add_task_tags,
-    build_dictionary,
-    extend_dictionary,
-    write_dictionary,
-)
-from mclas_fairseq.binarize.learn import extend_earlier, learn_tokenizer, take_over
+from mclas_fairseq.binarize.dictionary import build_dictionary, extend_dictionary
+from mclas_fairseq.binarize.learn import extend_earlier, learn_tokenizer, take_given, take_over
 from mclas_fairseq.binarize.mbart import build_mbart_dictionary, describe_mbart
 from mclas_fairseq.binarize.options import PrepareOptions
 from mclas_fairseq.binarize.pretrained import (
@@ -32,106 +25,14 @@ from mclas_fairseq.binarize.provenance import SourceNotes
 from mclas_fairseq.binarize.reading import Corpus
 from mclas_fairseq.binarize.report import ExtensionReport
 from mclas_fairseq.binarize.spool import SpooledSplit
-from mclas_fairseq.binarize.unknown import (
-    UnknownText,
-    check_learned,
-    check_taken_over,
-    measure_unknown,
-    unknown_of_sides,
-)
-from mclas_fairseq.binarize.vocabularies import Statistics, summary_text_side
+from mclas_fairseq.binarize.tokenizer_source import TokenizerSource
+from mclas_fairseq.binarize.unknown import UnknownText, check_taken_over, unknown_of_sides
+from mclas_fairseq.binarize.vocabularies import Statistics
 from mclas_fairseq.corpus.tokenizers import ExtendedTokenizer, Tokenizer
 from mclas_fairseq.corpus.tokenizers.pretrained_checkpoint import open_pretrained
-from mclas_fairseq.data.data_bin import DICTIONARY_FILE, DataBin
+from mclas_fairseq.data.data_bin import DataBin
 
 logger = logging.getLogger(__name__)
-
-
-class TokenizerSource(ABC):
-    """One way to get tokenizer and dictionary.
-
-    Attributes:
-        options: what was asked for.
-        earlier: the data-bin whose vocabularies serve languages without training text here.
-        remedy: what to do where the dictionary cannot spell the training text.
-    """
-
-    earlier: Optional[DataBin] = None
-    remedy = "give another model, or learn one"
-
-    def __init__(self, options: PrepareOptions) -> None:
-        self.options = options
-
-    @abstractmethod
-    def make_tokenizer(self, corpus: Corpus, folder: Path) -> Tokenizer:
-        """Save the tokenizer into the data-bin `folder`; returns it as read back from there.
-
-        Raises:
-            DataError: it does not serve this corpus.
-        """
-
-    def make_dictionary(
-        self, tokenizer: Tokenizer, statistics: Statistics, folder: Path
-    ) -> Dictionary:
-        """Write the dictionary into the data-bin `folder`.
-
-        Args:
-            tokenizer: what `make_tokenizer` gave.
-            statistics: the pieces of every side, counted while the text was cut.
-            folder: of the data-bin.
-
-        Raises:
-            DataError: the pieces that it must begin with are not as they must be.
-        """
-        counts: Counter[str] = Counter()
-        for counted in statistics.values():
-            counts.update(counted.learned_pieces)
-        dictionary = self._build(tokenizer, counts)
-        add_target_separators(dictionary, self.options.target_langs)
-        if self.options.task_tags:
-            add_task_tags(dictionary)
-        write_dictionary(dictionary, folder / DICTIONARY_FILE)
-        return dictionary
-
-    @abstractmethod
-    def _build(self, tokenizer: Tokenizer, counts: Counter[str]) -> Dictionary:
-        """The dictionary up to `[LSEP]`, by the pieces (-> occurrences) of the training text."""
-
-    def check_unknown(
-        self, corpus: Corpus, statistics: Statistics, dictionary: Dictionary
-    ) -> list[UnknownText]:
-        """Refuse a dictionary that cannot spell the text; returns what the report tells of it.
-
-        Raises:
-            DataError: too large a share of some side is unknown to it.
-        """
-        sides = {
-            summary_text_side(statistics, language): language for language in self.options.languages
-        }
-        texts = [
-            measure_unknown(side, language, statistics["train", side].learned_pieces, dictionary)
-            for side, language in sides.items()
-            if side is not None
-        ]
-        check_learned(texts, dictionary, self.options.max_unknown, self.remedy)
-        return []
-
-    def notes(self, tokenizer: Tokenizer, dictionary: Dictionary) -> SourceNotes:
-        """What the manifest says of tokenizer and dictionary beside their names."""
-        return SourceNotes(self._subset(), self._pretrained(dictionary))
-
-    def extension_report(self, tokenizer: Tokenizer) -> Optional[ExtensionReport]:
-        """What the report says of languages that were added."""
-        return None
-
-    def _pretrained(self, dictionary: Dictionary) -> Optional[dict[str, Any]]:
-        return None
-
-    def _subset(self) -> Optional[dict[str, int]]:
-        chosen = self.options.tokenizer
-        if chosen.subset_size is None:
-            return None
-        return {"size": chosen.subset_size, "seed": chosen.subset_seed}
 
 
 class Learned(TokenizerSource):
@@ -156,12 +57,13 @@ class Learned(TokenizerSource):
 class Given(TokenizerSource):
     """A sentencepiece model or `vocab.txt` made elsewhere; its pieces are the entries."""
 
+    def __init__(self, options: PrepareOptions, model: Path) -> None:
+        super().__init__(options)
+        self.model = model
+
     def make_tokenizer(self, corpus: Corpus, folder: Path) -> Tokenizer:
         """Take the given one."""
-        chosen = self.options.tokenizer
-        return learn_tokenizer(
-            _train(corpus), corpus.sides, chosen, corpus.learned["train"], folder
-        )
+        return take_given(self.options.tokenizer, self.model, folder)
 
     def _build(self, tokenizer: Tokenizer, counts: Counter[str]) -> Dictionary:
         return build_dictionary(tokenizer.entries(), counts, None)
@@ -170,8 +72,8 @@ class Given(TokenizerSource):
 class Mbart(Given):
     """mBART's sentencepiece model and its dictionary, whose entries keep their numbers."""
 
-    def __init__(self, options: PrepareOptions, folder: Path) -> None:
-        super().__init__(options)
+    def __init__(self, options: PrepareOptions, model: Path, folder: Path) -> None:
+        super().__init__(options, model)
         self.folder = folder
 
     def _build(self, tokenizer: Tokenizer, counts: Counter[str]) -> Dictionary:
@@ -291,9 +193,11 @@ def open_source(options: PrepareOptions) -> TokenizerSource:
     chosen = options.tokenizer
     if chosen.pretrained is not None:
         return Pretrained(options, chosen.pretrained)
+    if chosen.given is None:
+        return Learned(options)
     if chosen.mbart is not None:
-        return Mbart(options, chosen.mbart)
-    return Learned(options) if chosen.given is None else Given(options)
+        return Mbart(options, chosen.given, chosen.mbart)
+    return Given(options, chosen.given)
 
 
 def _train(corpus: Corpus) -> SpooledSplit:
