@@ -116,17 +116,21 @@ class SummaryGenerator(SequenceGenerator):
         self.bos: int = tgt_dict.bos() if bos is None else bos
         alpha = len_penalty if normalize_scores else 0
         self.length_penalty = LengthPenalty(options.length_penalty, alpha)
+        self._set_rules(grammar, options, no_repeat_ngram_size)
+        assert text is not None or not options.max_words
+        self.limit = WordLimit(text, options.max_words) if text and options.max_words else None
+
+    def _set_rules(self, grammar: SummaryGrammar, options: DecodingOptions, size: int) -> None:
+        """Penalise repeated tokens and block n-grams of `size`, where that is asked for."""
         marks = (grammar.eos, *grammar.separators)
         self.repetition = RepetitionPenalty(options.repetition_penalty, self.pad, marks)
         rules: list[StepRule] = [self.repetition] if options.repetition_penalty != 1 else []
-        if no_repeat_ngram_size > 0:
+        if size > 0:
             choices = (int(mask.sum()) for plan in grammar.plans for mask in plan.allowed)
             scope = options.ngram_block_scope
-            rules.append(NGramBlocker(no_repeat_ngram_size, self.pad, marks, min(choices), scope))
+            rules.append(NGramBlocker(size, self.pad, marks, min(choices), scope))
         # fairseq calls its blocker at each step, with all that rules of ours need.
         self.repeat_ngram_blocker = StepRules(rules) if rules else None
-        assert text is not None or not options.max_words
-        self.limit = WordLimit(text, options.max_words) if text and options.max_words else None
 
     def _generate(
         self,

@@ -122,19 +122,7 @@ def study_latents(
         ConfigError: the model has no latent variables, or the split no other document.
         DataError: the split is missing or has no summaries in the target language.
     """
-    if not model.plan.decoder_inputs(GLOBAL):
-        raise ConfigError(
-            "checkpoint: its decoder must read latent variables in cross-lingual summarization, "
-            "this one's reads none; give a checkpoint of vhm"
-        )
-    batches = list(_batches(task, options, next(model.parameters()).device))
-    rows = torch.cat([batch["id"] for batch in batches]).cpu()
-    if len(rows) < 2:
-        raise ConfigError(
-            f"--split {options.split}: another document's z needs two documents, met {len(rows)}; "
-            "give a larger split or --documents"
-        )
-    order = rows.argsort().numpy()
+    batches, order = _material(model, task, options)
     means = [latent_means(model, batch) for batch in batches]
     prior = _join([one.z for one, _ in means])
     posterior = _join([one.z for _, one in means])
@@ -148,7 +136,7 @@ def study_latents(
     decode = _Decoder(model, task, generator, options.split)
     nll, rouge = {}, {}
     for choice in CHOICES:
-        logger.info("decoding %d documents with z: %s", len(rows), choice)
+        logger.info("decoding %d documents with z: %s", len(order), choice)
         each = [draws(choice, start, batch) for start, batch in _starts(batches)]
         nll[choice] = _array(
             [reference_nll(model, batch, draw) for batch, draw in zip(batches, each, strict=True)]
@@ -168,6 +156,25 @@ def study_latents(
         signature=decode.signature,
         samples=options.samples,
     )
+
+
+def _material(
+    model: VhmModel, task: MultitaskSummarizationTask, options: StudyOptions
+) -> tuple[list[dict[str, Any]], NDArray[np.int64]]:
+    """The split's batches, and where its documents (N,) stand in them, in the split's order."""
+    if not model.plan.decoder_inputs(GLOBAL):
+        raise ConfigError(
+            "checkpoint: its decoder must read latent variables in cross-lingual summarization, "
+            "this one's reads none; give a checkpoint of vhm"
+        )
+    batches = list(_batches(task, options, next(model.parameters()).device))
+    rows = torch.cat([batch["id"] for batch in batches]).cpu()
+    if len(rows) < 2:
+        raise ConfigError(
+            f"--split {options.split}: another document's z needs two documents, met {len(rows)}; "
+            "give a larger split or --documents"
+        )
+    return batches, rows.argsort().numpy()
 
 
 class _Decoder:
