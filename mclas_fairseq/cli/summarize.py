@@ -54,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--attention", type=Path, metavar="FILE",
         help="write there, a JSON line a document, what each piece of its best summary attended to"
-        " (each document is searched a second time); mclas report --attention shows it",
+        "; mclas report --attention shows it",
     )  # fmt: skip
     parser.add_argument("--batch-size", type=int, default=16, metavar="N", help="default: 16")
     parser.add_argument("--cpu", action="store_true", help="do not use a GPU")
@@ -73,16 +73,23 @@ def run(args: argparse.Namespace) -> int:
     summarizer = load_summarizer(args, NAME, parse_languages(args.target_langs))
     items = list(read_documents(args.input, args.format, summarizer.source_lang))
     outputs = summarizer.stream((item.text for item in items), batch_size=args.batch_size)
+    written = []
     with open_output(args.output) as stream:
         progress = tqdm(outputs, total=len(items), unit="document", disable=None)
         for item, summary in zip(items, progress, strict=True):
             stream.write(_line(item, summary, _chosen(summarizer, args.write)) + "\n")
+            written.append(summary.best)
     if args.attention is not None:
-        _write_attention(args.attention, items, summarizer)
+        _write_attention(args.attention, items, written, summarizer)
     return 0
 
 
-def _write_attention(path: Path, items: Sequence[InputDocument], summarizer: "Summarizer") -> None:
+def _write_attention(
+    path: Path,
+    items: Sequence[InputDocument],
+    written: "Sequence[Hypothesis]",
+    summarizer: "Summarizer",
+) -> None:
     from tqdm import tqdm
 
     from mclas_fairseq.corpus.output import write_json_lines
@@ -91,9 +98,9 @@ def _write_attention(path: Path, items: Sequence[InputDocument], summarizer: "Su
     rows = (
         {
             "id": str(number) if item.id is None else item.id,
-            **summarizer.attention(item.text).to_json(tokenizer, source),
+            **summarizer.attention(item.text, best).to_json(tokenizer, source),
         }
-        for number, item in enumerate(items, start=1)
+        for number, (item, best) in enumerate(zip(items, written, strict=True), start=1)
     )
     progress = tqdm(rows, total=len(items), unit="document", desc="attention", disable=None)
     write_json_lines(str(path), progress)

@@ -8,7 +8,7 @@ With a target of two summaries (`S^A [LSEP] S^B`, Bai et al. 2021, section 4) th
 attention from the second summary to the first is where the two languages meet.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Optional
@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from mclas_fairseq.corpus.tokenizers import Tokenizer
+from mclas_fairseq.data.layouts import Layout
 from mclas_fairseq.errors import ConfigError
 from mclas_fairseq.summarization.base_task import SummarizationTask
 
@@ -140,6 +141,24 @@ def _shares(pieces: list[str], tokenizer: Tokenizer, language: str) -> dict[str,
 def _mean(layers: npt.NDArray[np.float32]) -> Matrix:
     mean: Matrix = layers.mean(axis=0)
     return mean
+
+
+def check_traceable(models: Sequence[nn.Module], task: SummarizationTask) -> None:
+    """Refuse systems whose attention is not one.
+
+    Raises:
+        ConfigError: an ensemble, or one that writes with two decoders.
+    """
+    if len(models) > 1:
+        raise ConfigError(
+            f"attention: is that of one model, but {len(models)} are loaded as an ensemble; load"
+            " one checkpoint"
+        )
+    if len(task.languages) > 1 and task.layout is Layout.NCLS_MS:
+        raise ConfigError(
+            "attention: is that of one decoder, but both of two are to write; load the model with"
+            " cls or ms"
+        )
 
 
 @torch.no_grad()

@@ -12,12 +12,17 @@ class Hypothesis:
         summary: its summaries, language -> text, in the order in which they were written.
         score: log-probability in bits under the length penalty, as fairseq prints it; the higher,
             the better. Scores of different documents cannot be compared.
-        tokens: that the model wrote, separator and EOS included.
+        ids: dictionary ids of the tokens that the model wrote, separator and EOS included.
     """
 
     summary: dict[str, str]
     score: float
-    tokens: int = 0
+    ids: tuple[int, ...] = ()
+
+    @property
+    def tokens(self) -> int:
+        """How many tokens the model wrote."""
+        return len(self.ids)
 
 
 @dataclass(frozen=True)

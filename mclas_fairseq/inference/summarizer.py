@@ -23,12 +23,13 @@ import torch
 from fairseq import utils
 from tqdm import tqdm
 
-from mclas_fairseq.corpus.text_files import normalize_text
 from mclas_fairseq.data.layouts import Layout
 from mclas_fairseq.data.summary_dataset import SummaryDataset
-from mclas_fairseq.errors import ConfigError, DataError
+from mclas_fairseq.data.summary_text import SummaryText
+from mclas_fairseq.errors import ConfigError
 from mclas_fairseq.generation.options import DecodingOptions
-from mclas_fairseq.inference.attention import SummaryAttention, trace_attention
+from mclas_fairseq.inference.attention import SummaryAttention, check_traceable, trace_attention
+from mclas_fairseq.inference.documents import check_document, tell_of_cuts
 from mclas_fairseq.inference.loading import Device, LoadedSystem, load_bundle, load_checkpoints
 from mclas_fairseq.inference.results import Hypothesis, Summary
 from mclas_fairseq.summarization.base_task import SummarizationTask
@@ -37,7 +38,6 @@ from mclas_fairseq.summarization.search import decoding_models
 logger = logging.getLogger(__name__)
 
 _SECONDS_BETWEEN_SIGNS = 15.0  # of life in the log
-_CUTS_NAMED = 5  # documents that are cut, in the log
 
 
 class Summarizer:
@@ -207,45 +207,43 @@ class Summarizer:
         unread: dict[int, int] = {}  # number of a document -> tokens
         number = 0
         while buffer := list(islice(remaining, buffer_size)):
-            texts = [_check_document(number, document) for number, document in buffer]
+            texts = [check_document(number, document) for number, document in buffer]
             found = self._summarize_buffer(texts, batch_size)
             for number, summary in zip((number for number, _ in buffer), found, strict=True):
                 if summary.unread_tokens:
                     unread[number] = summary.unread_tokens
                 yield summary
         if unread:
-            _tell_of_cuts(unread, number, self.task.max_source_positions)
+            tell_of_cuts(unread, number, self.task.max_source_positions)
 
-    def attention(self, document: str) -> SummaryAttention:
-        """Look at the attention of the best hypothesis of one document.
+    def attention(self, document: str, hypothesis: Optional[Hypothesis] = None) -> SummaryAttention:
+        """Look at the attention of a hypothesis of one document.
 
-        The document is summarized, and the model reads its own summary once more, so that the
-        weights of all layers can be looked at. With several target languages it is the summary in
-        the first of them.
+        The model reads what it wrote once more, so that the weights of all layers can be looked at.
+
+        Args:
+            document: raw text.
+            hypothesis: what was written for it; None: the document is summarized, and its best
+                hypothesis is taken, with several target languages that in the first of them.
 
         Raises:
             DataError: the document has no text.
             ConfigError: the summarizer is an ensemble, whose attention is not one, or writes with
                 two decoders.
         """
-        if len(self.models) > 1:
-            raise ConfigError(
-                f"attention: is that of one model, but {len(self.models)} are loaded as an"
-                " ensemble; load one checkpoint"
-            )
-        if len(self.task.languages) > 1 and self.task.layout is Layout.NCLS_MS:
-            raise ConfigError(
-                "attention: is that of one decoder, but both of two are to write; "
-                "load the model with cls or ms"
-            )
-        batch = self._batch(self._encode([_check_document(1, document)]), [0])
-        (hypotheses,) = self.task.inference_step(self.generator, self.models, batch)
-        task = self.task
+        check_traceable(self.models, self.task)
+        batch = self._batch(self._encode([check_document(1, document)]), [0])
+        task, src_tokens = self.task, batch["net_input"]["src_tokens"]
+        if hypothesis is None:
+            (found,) = task.inference_step(self.generator, self.models, batch)
+            tokens = found[0]["tokens"]
+        else:
+            tokens = src_tokens.new_tensor(hypothesis.ids)
         return trace_attention(
             decoding_models(self.models, task.layout, task.decoder_choice)[0],
             task,
-            batch["net_input"]["src_tokens"],
-            hypotheses[0]["tokens"],
+            src_tokens,
+            tokens,
             start=int(self.generator.bos),
         )
 
@@ -294,37 +292,10 @@ class Summarizer:
         text = self.task.summary_text()
         decoded = self.task.inference_step(self.generator, self.models, batch)
         for row, candidates in zip(batch["id"].tolist(), decoded, strict=True):
-            hypotheses = tuple(
-                Hypothesis(
-                    summary=text.summaries(candidate["tokens"].tolist()),
-                    score=float(candidate["score"]) / math.log(2),
-                    tokens=len(candidate["tokens"]),
-                )
-                for candidate in candidates[: self.options.nbest]
-            )
-            yield row, hypotheses
+            kept = candidates[: self.options.nbest]
+            yield row, tuple(_hypothesis(candidate, text) for candidate in kept)
 
 
-def _tell_of_cuts(unread: Mapping[int, int], documents: int, limit: int) -> None:
-    """Say which documents are longer than the model reads, and by how much."""
-    named = ", ".join(
-        f"document {number}: {tokens:,} of {limit + tokens:,}"
-        for number, tokens in islice(unread.items(), _CUTS_NAMED)
-    )
-    logger.warning(
-        "%s of %s documents are longer than the %s tokens that the model reads: their ends are not"
-        " read (%s%s tokens)",
-        *(f"{len(unread):,}", f"{documents:,}", f"{limit:,}", named),
-        ", ..." if len(unread) > _CUTS_NAMED else "",
-    )
-
-
-def _check_document(number: int, document: object) -> str:
-    if not isinstance(document, str):
-        raise DataError(
-            f"document {number}: must be a string, found {type(document).__name__}; join its"
-            " sentences with spaces"
-        )
-    if not normalize_text(document):
-        raise DataError(f"document {number}: must have text, but is empty; leave it out")
-    return document
+def _hypothesis(candidate: Mapping[str, Any], text: SummaryText) -> Hypothesis:
+    ids = tuple(candidate["tokens"].tolist())
+    return Hypothesis(text.summaries(ids), float(candidate["score"]) / math.log(2), ids)

@@ -101,6 +101,22 @@ def test_what_pages_show_is_the_text_with_the_weights_of_its_pieces(
     assert np.all(np.triu(weights) == 0), "no piece looks at itself or ahead"
 
 
+def test_a_hypothesis_at_hand_is_not_searched_for_again(
+    summarizer: Summarizer, documents: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    best = [one.best for one in summarizer.summarize(documents[:3])]
+    expected = summarizer.attention(documents[2])
+    assert best[2].tokens == len(expected.tokens)
+
+    def search(*arguments: object) -> None:
+        raise AssertionError("searched")
+
+    monkeypatch.setattr(summarizer.task, "inference_step", search)
+    looked = summarizer.attention(documents[2], best[2])
+    assert (looked.tokens, looked.document) == (expected.tokens, expected.document)
+    np.testing.assert_allclose(looked.cross_layers, expected.cross_layers, atol=1e-6)
+
+
 def test_looking_changes_nothing(summarizer: Summarizer, documents: list[str]) -> None:
     before = summarizer.summarize(documents[:3])
     summarizer.attention(documents[1])
