@@ -23,10 +23,11 @@ from typing import Any
 
 from studies.harness.command import main
 from studies.harness.judging import Runs, by_bootstrap, collect, interval, judge
-from studies.harness.processes import OVERLAP, PLUGIN, data_bin
+from studies.harness.processes import OVERLAP, data_bin
 from studies.harness.study import Study, Work
 from studies.harness.summaries import Decoding
 from studies.harness.table import Row, Table
+from studies.harness.training import program
 
 LANGUAGES = ("de", "zh")
 SEEDS = (1, 2, 3)
@@ -104,8 +105,12 @@ class ManyTargets(Study[Cell, Material]):
 
     def command(self, work: Work[Material], cell: Cell, rate: str) -> list[str]:
         """All the same but for languages and updates."""
-        words = ["fairseq-train", str(work.material.data), "--user-dir", PLUGIN]
-        words += ["--task", "cross_lingual_summarization", *TRAIN.split()]
+        words = [
+            *program(work.material.data),
+            "--task",
+            "cross_lingual_summarization",
+            *TRAIN.split(),
+        ]
         words += ["--target-langs", ",".join(cell.system.targets)]
         return [*words, "--max-update", str(cell.system.updates), "--seed", str(cell.seed)]
 

@@ -18,15 +18,15 @@ DATA is the folder with xscitldr/ and papers/. OUT gets corpora, data-bins, chec
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from studies.harness.command import main
-from studies.harness.processes import PLUGIN, best_validation
-from studies.harness.study import Start, Study, Work
+from studies.harness.processes import best_validation
+from studies.harness.study import Start, Work
 from studies.harness.summaries import Decoding
 from studies.harness.table import Table
+from studies.harness.training import TunedStudy, part_of, program, validated_every
 from studies.low_resource import report
 from studies.low_resource.cells import (
     COMMON,
@@ -42,7 +42,7 @@ from studies.low_resource.cells import (
 from studies.low_resource.corpora import Material, build
 
 
-class LowResource(Study[Cell, Material]):
+class LowResource(TunedStudy[Cell, Material]):
     """NCLS, NCLS+MS and MCLAS by number of triples."""
 
     name = "low_resource"
@@ -64,7 +64,7 @@ class LowResource(Study[Cell, Material]):
         """The monolingual summarizer that all systems with the start "ms" share."""
         data, corpus = work.material.pretraining, work.material.corpus
         flags = [*MS_TRAINING[corpus.name].split(), "--target-layout", "ms", "--seed", "1"]
-        flags += ["--save-interval-updates", "500", "--validate-interval-updates", "500"]
+        flags += validated_every(500)
         search = (data, corpus.search.split())
         return Start(_train(work, data, flags), search, ("en",), {"precision": PRECISION})
 
@@ -78,20 +78,14 @@ class LowResource(Study[Cell, Material]):
         layout, arch = LAYOUTS[cell.system]
         flags = ["--target-layout", layout, "--arch", arch, "--lr", rate, *FINE_TUNING.split()]
         flags += ["--max-update", str(corpus.updates), "--seed", str(cell.seed)]
-        flags += ["--save-interval-updates", str(corpus.validate)]
-        flags += ["--validate-interval-updates", str(corpus.validate)]
-        if cell.size < corpus.sizes[-1]:
-            flags += ["--train-subset-size", str(cell.size), "--subset-seed", str(cell.seed)]
+        flags += validated_every(corpus.validate)
+        flags += part_of("train", cell.size, corpus.sizes[-1], cell.seed)
         if cell.start == "ms":
             flags += ["--finetune-from-model", str(work.checkpoint("ms"))]
         if cell.system == "ncls_ms-half":
             flags += ["--ncls-ms-init", "cls-random"]
         data = material.shuffled if cell.system == "mclas-shuffled" else material.triples
         return _train(work, data, flags)
-
-    def tuned(self, cell: Cell) -> Cell:
-        """The same system and start with seed 1, at the size where rates are tried."""
-        return cell.tuned
 
     def rate_rows(self, cell: Cell) -> Sequence[str]:
         """Those of this run, then of the first run of xscitldr, in bf16 on another machine."""
@@ -110,17 +104,13 @@ class LowResource(Study[Cell, Material]):
         material = work.material
         return Decoding(work.checkpoint(training), material.triples, material.records[split], flags)
 
-    def records(self, work: Work[Material], split: str) -> Path:
-        """Of the same corpus."""
-        return work.material.records[split]
-
     def languages(self, cell: Cell) -> Sequence[str]:
         """NCLS writes no English."""
         return ("de",) if cell.system == "ncls" else ("de", "en")
 
     def settings(self, cell: Cell) -> dict[str, Any]:
-        """What makes the cell."""
-        return {**asdict(cell), "corpus": cell.corpus.name, "precision": PRECISION}
+        """What makes the cell, and the precision of all."""
+        return {**super().settings(cell), "precision": PRECISION}
 
     def more(self, work: Work[Material], cell: Cell, training: str) -> dict[str, Any]:
         """How long it was trained."""
@@ -136,8 +126,7 @@ class LowResource(Study[Cell, Material]):
 
 
 def _train(work: Work[Material], data: Path, flags: Sequence[str]) -> list[str]:
-    words = ["fairseq-train", str(data), "--user-dir", PLUGIN]
-    words += ["--task", "cross_lingual_summarization", *COMMON.split(), *flags]
+    words = [*program(data), "--task", "cross_lingual_summarization", *COMMON.split(), *flags]
     return words + work.material.corpus.flags.split()
 
 

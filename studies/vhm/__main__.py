@@ -21,21 +21,21 @@ DATA holds xscitldr/, papers/, tatoeba/ and multi30k/. OUT gets corpora, data-bi
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from studies.harness.command import main
-from studies.harness.processes import PLUGIN, best_validation, call
-from studies.harness.study import Study, Work
+from studies.harness.processes import best_validation, call
+from studies.harness.study import Work
 from studies.harness.summaries import Decoding
 from studies.harness.table import Table
+from studies.harness.training import TunedStudy, part_of, program, validated_every
 from studies.vhm import report
 from studies.vhm.cells import COMMON, CORPORA, RATES, SYSTEMS, Cell, cells, remedies
 from studies.vhm.corpora import Material, build
 
 
-class Vhm(Study[Cell, Material]):
+class Vhm(TunedStudy[Cell, Material]):
     """VHM and its baselines by the share of CLS data."""
 
     name = "vhm"
@@ -58,19 +58,15 @@ class Vhm(Study[Cell, Material]):
     def command(self, work: Work[Material], cell: Cell, rate: str) -> list[str]:
         """One of the systems on its part of the CLS data."""
         corpus, material = cell.corpus, work.material
-        words = ["fairseq-train", str(material.data), "--user-dir", PLUGIN]
-        words += [*COMMON.split(), *corpus.flags.split(), *SYSTEMS[cell.system].flags.split()]
+        words = [
+            *program(material.data),
+            *COMMON.split(),
+            *corpus.flags.split(),
+            *SYSTEMS[cell.system].flags.split(),
+        ]
         words += [*material.flags, "--lr", rate, "--seed", str(cell.seed)]
-        words += ["--max-update", str(corpus.updates)]
-        words += ["--save-interval-updates", str(corpus.validate)]
-        words += ["--validate-interval-updates", str(corpus.validate)]
-        if cell.size < corpus.sizes[-1]:
-            words += ["--cls-subset-size", str(cell.size), "--subset-seed", str(cell.seed)]
-        return words
-
-    def tuned(self, cell: Cell) -> Cell:
-        """The system that decides the rate, with seed 1, at the size where rates are tried."""
-        return cell.tuned
+        words += ["--max-update", str(corpus.updates), *validated_every(corpus.validate)]
+        return words + part_of("cls", cell.size, corpus.sizes[-1], cell.seed)
 
     def best(self, log: Path) -> dict[str, float]:
         """The validation of the checkpoint that is kept: that with the lowest bound of CLS.
@@ -89,14 +85,6 @@ class Vhm(Study[Cell, Material]):
         material = work.material
         flags = cell.corpus.search.split()
         return Decoding(work.checkpoint(training), material.data, material.records[split], flags)
-
-    def records(self, work: Work[Material], split: str) -> Path:
-        """Of the same corpus."""
-        return work.material.records[split]
-
-    def settings(self, cell: Cell) -> dict[str, Any]:
-        """What makes the cell."""
-        return {**asdict(cell), "corpus": cell.corpus.name}
 
     def more(self, work: Work[Material], cell: Cell, training: str) -> dict[str, Any]:
         """How long it may take, and the health of its latent variables."""
