@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 from mclas_fairseq.bundles.config import BundleConfig
+from mclas_fairseq.corpus.json_text import parse_json
 from mclas_fairseq.data.manifest import Manifest
 from mclas_fairseq.errors import ConfigError
 
@@ -81,7 +82,7 @@ def read_scores(path: Path) -> list[ScoreRow]:
     """
     remedy = "give a file that mclas score --json wrote of this model's summaries alone"
     try:
-        report: Any = json.loads(path.read_text(encoding="utf-8"))
+        report: Any = parse_json(path.read_text(encoding="utf-8"))
         systems = report["systems"]
         if len(systems) != 1:
             raise ConfigError(

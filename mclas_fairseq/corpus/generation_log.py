@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Optional
 
+from mclas_fairseq.corpus.json_text import parse_json
 from mclas_fairseq.corpus.tokenizers import SEPARATOR, split_at_target
 from mclas_fairseq.errors import DataError
 
@@ -63,17 +64,31 @@ def describe_run(run: GenerationRun) -> str:
 
 
 def find_run(lines: Iterable[str]) -> Optional[GenerationRun]:
-    """What the task logged of its run; None where it logged nothing (another task, LOGLEVEL)."""
+    """What the task logged of its run; None where it logged nothing (another task, LOGLEVEL).
+
+    Raises:
+        DataError: the line is damaged.
+    """
     for line in lines:
         if _RUN_MARK in line:
-            content = json.loads(line.split(_RUN_MARK, 1)[1])
-            return GenerationRun(
-                content["split"],
-                tuple(content["languages"]),
-                content["documents"],
-                tuple(content.get("targets", ())),
-            )
+            return _parse_run(line.split(_RUN_MARK, 1)[1])
     return None
+
+
+def _parse_run(text: str) -> GenerationRun:
+    try:
+        content = parse_json(text)
+        return GenerationRun(
+            str(content["split"]),
+            tuple(map(str, content["languages"])),
+            int(content["documents"]),
+            tuple(map(str, content.get("targets", ()))),
+        )
+    except (ValueError, OverflowError, KeyError, TypeError, AttributeError) as error:
+        raise DataError(
+            f"generation log: the line about its run ({_RUN_MARK!r}) must be whole, but is not"
+            f" ({type(error).__name__}: {error}); generate again"
+        ) from error
 
 
 def read_run(lines: Iterable[str]) -> GenerationRun:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mclas_fairseq.corpus.json_text import parse_json
 from mclas_fairseq.errors import DataError
 from mclas_fairseq.roundtrip.options import Direction
 from mclas_fairseq.roundtrip.run_folder import RunFolder, write_whole
@@ -63,7 +64,7 @@ class RunSettings:
             DataError: the folder holds no run.
         """
         try:
-            values = json.loads(folder.settings.read_text(encoding="utf-8"))
+            values = parse_json(folder.settings.read_text(encoding="utf-8"))
             return cls(values["translated"], values["records"], values["scored_with"])
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise DataError(

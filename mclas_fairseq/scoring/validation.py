@@ -5,7 +5,6 @@ tells a summary from stock phrases.
 """
 
 import dataclasses
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Optional, Protocol
@@ -17,6 +16,7 @@ from fairseq.logging import metrics
 from numpy.typing import NDArray
 from torch import Tensor
 
+from mclas_fairseq.corpus.json_text import parse_json
 from mclas_fairseq.errors import ConfigError
 from mclas_fairseq.evaluation.content import CONTENT, MATCHED, MATCHED_CONTENT, content_f1
 from mclas_fairseq.evaluation.protocols import RougeProtocol, get_protocol
@@ -74,8 +74,8 @@ class ValidationRouge:
             ConfigError: they are not a JSON object, there is no such option, or it is out of range.
         """
         try:
-            given = json.loads(options)
-        except json.JSONDecodeError as error:
+            given = parse_json(options)
+        except ValueError as error:
             raise ConfigError(
                 f"--eval-rouge-args: it must be a JSON object, {options!r} is not ({error}); "
                 "write e.g. '{\"beam\": 4}'"

@@ -6,13 +6,13 @@ search is set to be the same, so that with `float32` both find the same translat
 where the limit of length strikes: fairseq ends the sentence there, CTranslate2 leaves it open.
 """
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from mclas_fairseq.checkpoints.load_errors import check_file
-from mclas_fairseq.errors import ConfigError, TranslatorError
+from mclas_fairseq.corpus.json_text import parse_json
+from mclas_fairseq.errors import ConfigError, DataError, TranslatorError
 from mclas_fairseq.translators.base import Translation, Translator
 from mclas_fairseq.translators.batching import Batches, is_out_of_memory
 from mclas_fairseq.translators.ct2_conversion import (
@@ -158,6 +158,14 @@ def _read_limits(spec: TranslatorSpec, folder: Path, options: TranslatorOptions)
     path = folder / LIMITS_FILE
     if not path.is_file():
         return _Limits(options.max_source_tokens, options.max_target_tokens + 1)
-    found = json.loads(path.read_text(encoding="utf-8"))
-    check_languages(str(spec), (found["source_lang"], found["target_lang"]), options)
-    return _Limits(found["max_source_positions"], found["max_target_positions"])
+    try:
+        found = parse_json(path.read_text(encoding="utf-8"))
+        limits = _Limits(int(found["max_source_positions"]), int(found["max_target_positions"]))
+        languages = str(found["source_lang"]), str(found["target_lang"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(
+            f"{path}: must be what was written when the model was converted, but is not"
+            f" ({type(error).__name__}: {error}); convert the checkpoint again"
+        ) from error
+    check_languages(str(spec), languages, options)
+    return limits

@@ -165,6 +165,14 @@ def test_scores_never_replace_a_sheet(files: Path, capsys: pytest.CaptureFixture
     assert sheet.read_bytes() == before
 
 
+def test_a_key_that_is_none_is_refused(files: Path) -> None:
+    sample()
+    for content in ("[" * 99999, '{"format": 1}', "{"):
+        (files / "k.json").write_text(content, encoding="utf-8")
+        with pytest.raises(DataError, match="k.json: must be a key of mclas human sample"):
+            run("score", "--key", "k.json", "--sheets", "sheets/annotator-1.csv")
+
+
 def test_lines_with_both_summaries_are_refused_by_the_name_of_the_command_that_takes_a_half(
     files: Path,
 ) -> None:

@@ -38,6 +38,15 @@ def test_log_without_a_run_says_what_to_keep() -> None:
         read_run(LOG[1:])
 
 
+@pytest.mark.parametrize(
+    "damaged",
+    [LOG[0][:-9], LOG[0].replace('"split"', '"plit"'), LOG[0].split("{")[0] + "[" * 99999],
+)
+def test_a_damaged_line_about_the_run_is_an_error(damaged: str) -> None:
+    with pytest.raises(DataError, match=r"must be whole, but is not \((JSON|Key|Value).*again"):
+        read_run([damaged, *LOG[1:]])
+
+
 def test_log_with_another_number_of_summaries_names_the_line() -> None:
     with pytest.raises(DataError, match=r"line 4: 1 summaries \(de\) are expected, found 2"):
         list(read_hypotheses(LOG, ("de",)))

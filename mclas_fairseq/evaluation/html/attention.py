@@ -11,6 +11,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from mclas_fairseq.corpus.json_text import parse_json
 from mclas_fairseq.corpus.text_files import read_lines
 from mclas_fairseq.errors import DataError
 
@@ -80,7 +81,7 @@ def read_traces(path: Path) -> dict[str, Trace]:
     traces = {}
     for number, line in read_lines(path):
         try:
-            row = json.loads(line)
+            row = parse_json(line)
             document = Text(row["document"]["language"], list(row["document"]["pieces"]))
             summaries = [Text(one["language"], list(one["pieces"])) for one in row["summaries"]]
             weights = [_weights(row, step) for step in range(sum(len(t.pieces) for t in summaries))]

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mclas_fairseq.corpus.json_text import parse_json
 from mclas_fairseq.corpus.text_files import normalize_text, write_beside
 from mclas_fairseq.errors import DataError
 from mclas_fairseq.evaluation.human.design import DESIGNS
@@ -91,7 +92,7 @@ def read_key(path: Path) -> Key:
         DataError: the file cannot be read, or is not a key of this format.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = parse_json(path.read_text(encoding="utf-8"))
         key = _parse(content)
     except OSError as error:
         raise DataError(
