@@ -140,7 +140,7 @@ def test_attention_is_that_of_the_decoder_that_was_asked_for(
     assert looked["ms"].languages == ("en",)
     assert looked["cls"].languages == ("de",)
     assert looked["ms"].cross[0].tolist() != looked["cls"].cross[0].tolist()
-    with pytest.raises(ConfigError, match="--summary-decoder both .*load the model with cls or ms"):
+    with pytest.raises(ConfigError, match="both of two are to write; .* cls or ms"):
         make_summarizer(task, "both").attention(documents[0])
 
 
