@@ -134,8 +134,8 @@ def _check_is_bundle(folder: Path) -> None:
     if not (folder / INDEX_FILE).exists():
         found = ", ".join(sorted(path.name for path in folder.iterdir())[:5]) or "nothing"
         raise CheckpointError(
-            f"bundle {folder}: must have a {INDEX_FILE}, but has {found}; make a bundle of a"
-            " checkpoint and its data-bin with mclas export"
+            f"bundle {folder}: must have a {INDEX_FILE}, but has {found}; make one with mclas"
+            " export, of a checkpoint and its data-bin"
         )
 
 

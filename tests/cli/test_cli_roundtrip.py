@@ -54,7 +54,7 @@ def test_a_corpus_is_made_reported_and_filtered_again(
     [
         (["--t1", "60"], "--t1 60: must be from 0 to 1 (ROUGE is a share here, not points)"),
         (["--t2", "-0.1"], "--t2 -0.1: must be from 0 to 1"),
-        (["--protocol", "rouge-x"], "but is 'rouge-x'; choose one of them"),
+        (["--protocol", "rouge-x"], "but is 'rouge-x'; change --protocol"),
         (["--fill", "fr"], "--fill fr: must be one of en and de"),
         (["--forward", "google:en-de"], "translator 'google:en-de': must be one of fairseq:"),
         (["--beam", "0"], "--beam 0: must be at least 1"),

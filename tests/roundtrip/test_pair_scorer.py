@@ -77,5 +77,5 @@ def test_stems_are_forgotten_before_they_fill_memory(monkeypatch: pytest.MonkeyP
 
 
 def test_an_unknown_protocol_is_refused() -> None:
-    with pytest.raises(ConfigError, match="but is 'rouge-x'; choose one of them"):
+    with pytest.raises(ConfigError, match="but is 'rouge-x'; change --protocol"):
         PairScorer("rouge-x", "en")

@@ -42,7 +42,7 @@ def get_protocol(name: str, language: str, *, tokenizer: Optional[Path] = None) 
     if name not in protocols_for(language):
         raise ConfigError(
             f"ROUGE protocol for {language!r}: must be one of {', '.join(protocols_for(language))},"
-            f" but is {name!r}; choose one of them"
+            f" but is {name!r}; change --protocol (in fairseq's commands: --rouge-protocol)"
         )
     if tokenizer is not None and not PROTOCOLS[name].takes_tokenizer:
         users = [key for key, protocol in PROTOCOLS.items() if protocol.takes_tokenizer]
