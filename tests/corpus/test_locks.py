@@ -1,11 +1,13 @@
 """One process at a time writes to a place."""
 
+import fcntl
 import os
 import signal
 import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -54,6 +56,25 @@ def test_a_lock_ends_with_its_process(end: signal.Signals, tmp_path: Path) -> No
     assert lock is not None
     lock.release()
     assert not (tmp_path / "lock").exists()
+
+
+def test_a_lock_whose_file_its_holder_removes_meanwhile_is_taken_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, removals = tmp_path / "lock", [True, False]
+    flock = fcntl.flock
+
+    def after_removal(file: IO[str], how: int) -> None:
+        if removals.pop(0):
+            path.unlink()  # between the opening of the file and its lock
+        flock(file, how)
+
+    monkeypatch.setattr(fcntl, "flock", after_removal)
+    lock = take_lock(path)
+    assert lock is not None
+    assert removals == []
+    assert path.read_text().split()[0] == str(os.getpid())
+    lock.release()
 
 
 def test_a_lock_is_given_up_after_use_also_where_that_fails(tmp_path: Path) -> None:

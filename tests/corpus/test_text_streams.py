@@ -1,4 +1,4 @@
-"""Standard streams that a program has replaced by text without bytes, as a notebook does."""
+"""Standard input whatever the locale, and streams that a program has replaced by plain text."""
 
 import io
 from pathlib import Path
@@ -16,3 +16,9 @@ def test_text_without_bytes_is_read_and_written(monkeypatch: pytest.MonkeyPatch)
     with open_output("-") as stream:
         stream.writelines(f"{number} {line}\n" for number, line in read_lines(Path("-")))
     assert printed.getvalue() == "1 ä\n2 模\n"
+
+
+def test_standard_input_is_utf8_whatever_the_locale(monkeypatch: pytest.MonkeyPatch) -> None:
+    content = io.BufferedReader(io.BytesIO("\ufeffä\n模\n".encode()))
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(content, encoding="latin-1"))
+    assert list(read_lines(Path("-"))) == [(1, "ä"), (2, "模")]
