@@ -49,6 +49,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="write pairs-train.jsonl etc. as well: the sentences with their translations",
     )
     parser.add_argument(
+        "--links",
+        metavar="LANG",
+        help="write links-LANG-train.jsonl etc. as well: which words of the English summaries and"
+        " of those in LANG (de, zh) are the same names, numbers and people (for mclas heads probe)",
+    )
+    parser.add_argument(
         "--overwrite", action="store_true", help="replace files that exist in the folder"
     )
 
@@ -58,6 +64,7 @@ def run(args: argparse.Namespace) -> int:
     from mclas_fairseq.corpus.records import write_records
     from mclas_fairseq.corpus.synthetic_news import SPLITS, generate
     from mclas_fairseq.corpus.synthetic_news.generator import sentence_pairs
+    from mclas_fairseq.corpus.synthetic_news.links import generate_links
 
     sizes = {"train": args.train, "valid": args.valid, "test": args.test}
 
@@ -70,6 +77,13 @@ def run(args: argparse.Namespace) -> int:
     if args.pairs:
         files |= {
             args.out / f"pairs-{split}.jsonl": sentence_pairs(records(split)) for split in SPLITS
+        }
+    if args.links is not None:
+        files |= {
+            args.out / f"links-{args.links}-{split}.jsonl": generate_links(
+                args.setting, split, sizes[split], args.seed, args.links
+            )
+            for split in SPLITS
         }
     _check_free(files, args.overwrite)
     for file, content in files.items():

@@ -1,7 +1,7 @@
 """What a model loses on each document of a split, summary by summary: what heads are judged by."""
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, Optional
 
 import numpy as np
 from fairseq import utils
@@ -14,10 +14,18 @@ from mclas_fairseq.summarization.smoothed import smoothed_loss_by_token
 from mclas_fairseq.summarization.task import CrossLingualSummarizationTask
 
 Batch = dict[str, Any]
+Samples = list[dict[str, Any]]
+Change = Callable[[Samples], Samples]  # of the samples of a dataset
 
 
 def batches(
-    task: Any, split: str, *, documents: int, batch_size: int, device: Any = "cpu"
+    task: Any,
+    split: str,
+    *,
+    documents: int,
+    batch_size: int,
+    device: Any = "cpu",
+    change: Optional[Change] = None,
 ) -> Iterator[Batch]:
     """Batches of a split as in validation, documents of one length together.
 
@@ -27,6 +35,7 @@ def batches(
         documents: at most so many, spread evenly over the lengths; 0: all.
         batch_size: documents of a batch.
         device: where the batches are wanted.
+        change: what is done to the samples of all chosen documents first.
 
     Raises:
         ConfigError: the task trains several corpora, or a number cannot be.
@@ -47,9 +56,13 @@ def batches(
     chosen = dataset.ordered_indices()
     if 0 < documents < len(chosen):
         chosen = chosen[np.linspace(0, len(chosen) - 1, documents).round().astype(int)]
+    changed = None if change is None else change([dataset[int(row)] for row in chosen])
     for start in range(0, len(chosen), batch_size):
         rows = chosen[start : start + batch_size]
-        batch = dataset.collater([dataset[int(row)] for row in rows])
+        samples = (
+            [dataset[int(row)] for row in rows] if changed is None else changed[start:][:batch_size]
+        )
+        batch = dataset.collater(samples)
         moved: Batch = utils.apply_to_sample(lambda tensor: tensor.to(device), batch)
         yield moved
 

@@ -9,9 +9,11 @@ import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from mclas_fairseq.corpus.text_files import write_beside
 from mclas_fairseq.errors import ConfigError, DataError
+from mclas_fairseq.heads.slicing import weights_fingerprint
 from mclas_fairseq.modules.attention_heads import split_name
 
 ALL = "all"  # the importance of a head for the summaries of all languages together
@@ -64,6 +66,24 @@ class Ranking:
                 " another number"
             )
         return self.least_first(language)[:k]
+
+    def check_checkpoint(self, path: Path, checkpoint: Path, state: Mapping[str, Any]) -> None:
+        """Refuse a ranking of other weights.
+
+        Args:
+            path: of the ranking.
+            checkpoint: file of the weights.
+            state: what it holds.
+
+        Raises:
+            ConfigError: it is of another checkpoint.
+        """
+        fingerprint = weights_fingerprint(state["model"])
+        if self.checkpoint != fingerprint:
+            raise ConfigError(
+                f"--ranking {path}: must be of {checkpoint} ({fingerprint[:12]}), but is of other"
+                f" weights ({self.checkpoint[:12]}); rank the heads of this checkpoint"
+            )
 
     def save(self, path: Path) -> None:
         """Write the CSV, the least important head first."""

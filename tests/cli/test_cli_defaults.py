@@ -163,6 +163,7 @@ MCLAS: dict[str, dict[str, object]] = {
         "--test": 200,
         "--seed": 1,
         "--pairs": False,
+        "--links": None,
         "--overwrite": False,
     },
     "extract": {"--log": REQUIRED, "--data": REQUIRED, "-o/--output": "-"},
@@ -342,6 +343,24 @@ HUMAN: dict[str, dict[str, object]] = {
 }
 
 HEADS: dict[str, dict[str, object]] = {
+    "probe": {
+        "--checkpoint": None,
+        "--model": None,
+        "--data": REQUIRED,
+        "--out": REQUIRED,
+        "--split": "valid",
+        "--documents": 500,
+        "--batch-size": 16,
+        "--links": None,
+        "--symmetrisation": "grow-diag",
+        "--control": None,
+        "--ablate": False,
+        "--draws": 20,
+        "--ranking": None,
+        "--show": [],
+        "--seed": 1,
+        "--overwrite": False,
+    },
     "rank": {
         "--checkpoint": REQUIRED,
         "--data": REQUIRED,

@@ -16,8 +16,8 @@ GRAMMARS: dict[str, Grammar] = {
 assert tuple(GRAMMARS) == LANGUAGES
 
 
-def sentence(statement: Statement, language: str) -> str:
-    """The statement as one sentence of the language."""
+def slots_of(statement: Statement, language: str) -> dict[str, str]:
+    """What fills the slots of the statement's pattern."""
     grammar = GRAMMARS[language]
     slots = {"place": statement.place, "person": statement.person}
     if statement.time is not None:
@@ -32,7 +32,13 @@ def sentence(statement: Statement, language: str) -> str:
         slots["number"] = grammar.number(statement.number, statement.spelled)
         several = Count(statement.number, _people())
         slots["number_people"] = grammar.counted((several,), statement.spelled)
-    return grammar.finish(statement.pattern[language].format_map(slots))
+    return slots
+
+
+def sentence(statement: Statement, language: str) -> str:
+    """The statement as one sentence of the language."""
+    pattern = statement.pattern[language]
+    return GRAMMARS[language].finish(pattern.format_map(slots_of(statement, language)))
 
 
 def text(statements: Sequence[Statement], language: str) -> str:

@@ -1,0 +1,1 @@
+"""What the heads of a decoder do: they translate, summarize, look at neighbours (MCLAS, part 6)."""
