@@ -31,6 +31,7 @@ EXTRAS = {
     "xlsum": ["fugashi", "jieba", "pythainlp", "unidic-lite"],
     "human": ["statsmodels"],
     "convert": ["openpyxl", "pyarrow"],
+    "ct2": ["ctranslate2"],
     "pretrained": ["protobuf", "tokenizers", "transformers"],
     "roundtrip": [
         "ctranslate2",

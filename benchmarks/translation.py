@@ -24,8 +24,8 @@ from sacrebleu.metrics.bleu import BLEU
 from benchmarks.common import Ratio
 from mclas_fairseq import __version__
 from mclas_fairseq.corpus.text_files import read_lines
+from mclas_fairseq.ctranslate.library import ctranslate2
 from mclas_fairseq.translators import Translator, TranslatorOptions, open_translator
-from mclas_fairseq.translators.ct2_library import ctranslate2
 
 # Name, kind of translator, precision; the first is what the others are compared with.
 SYSTEMS = (

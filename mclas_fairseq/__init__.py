@@ -99,7 +99,8 @@ def load(
         options: how summaries are searched for
             (`mclas_fairseq.inference.options.DecodingOptions`); None: as the bundle says, or for a
             checkpoint the defaults.
-        precision: "float32" or "bfloat16"; None: that of the training.
+        precision: "float32", "bfloat16" or, on a processor, "int8"; None: that of the training, or
+            of a bundle in CTranslate2's form its first form.
         target_langs: of a model with several target languages those to write, as in ["de", "zh"]
             or "de,zh"; None: all.
 

@@ -2,6 +2,7 @@
 
 import os
 from argparse import Namespace
+from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -15,7 +16,7 @@ from mclas_fairseq.binarize.options import PrepareOptions, TokenizerOptions
 from mclas_fairseq.binarize.prepare import prepare
 from mclas_fairseq.bundles.card import CardDetails
 from mclas_fairseq.bundles.config import BundleConfig
-from mclas_fairseq.bundles.weights import untie
+from mclas_fairseq.bundles.weights import count_numbers, untie, write_weights
 from mclas_fairseq.bundles.writing import BundleContents, write_bundle
 from mclas_fairseq.corpus.records import write_records
 from mclas_fairseq.corpus.synthetic_news import generate
@@ -69,7 +70,15 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     vocabularies = [task.data_bin.vocabulary(language) for language in ("en", "de")]
     details = CardDetails(name="random")
-    contents = BundleContents(weights, config, task.data_bin, vocabularies, details, ())
+    contents = BundleContents(
+        partial(write_weights, weights=weights),
+        count_numbers(weights),
+        config,
+        task.data_bin,
+        vocabularies,
+        details,
+        (),
+    )
     write_bundle(folder / "bundle", contents, overwrite=False)
     return folder / "bundle"
 

@@ -12,7 +12,7 @@ GROUND = {"errors", "version", "extras", "transformers_loading"}
 # Room -> the rooms that it may import, beside itself and the ground. A method's room stands on all
 # that is shared; what is shared knows no method.
 SHARED = {"corpus", "modules", "data", "optim", "evaluation", "generation", "checkpoints"}
-SHARED |= {"bundles", "translators", "scoring", "lexicon"}
+SHARED |= {"bundles", "translators", "scoring", "lexicon", "ctranslate"}
 METHODS = {"summarization", "vhm", "mglm", "heads"}
 ABOVE = {"inference", "serve", "roundtrip", "binarize", "doctor"}
 MAY_IMPORT = {
@@ -25,8 +25,9 @@ MAY_IMPORT = {
     "generation": {"data", "modules"},
     "checkpoints": {"data", "corpus", "modules"},
     "lexicon": {"corpus", "data", "checkpoints"},
-    "bundles": {"checkpoints", "generation", "data", "corpus", "modules"},
-    "translators": {"corpus", "checkpoints", "data"},
+    "bundles": {"checkpoints", "ctranslate", "generation", "data", "corpus", "modules"},
+    "ctranslate": {"generation", "data", "corpus", "modules"},
+    "translators": {"corpus", "checkpoints", "data", "ctranslate"},
     "scoring": {"evaluation", "data", "corpus", "generation"},
     "summarization": SHARED,
     "vhm": SHARED | {"summarization"},

@@ -143,6 +143,16 @@ def model_card(
     return "\n\n".join(sections) + "\n"
 
 
+def converted_card(card: str, config: BundleConfig) -> str:
+    """The card of a bundle that was made of another one: that one's, with what has changed."""
+    return (
+        f"{card}\n## Form\n\nThis bundle was made of the one that is described above. It has the"
+        f" model in CTranslate2's form ({', '.join(config.forms)}), which needs the extra `ct2`"
+        " (`pip install 'mclas-fairseq[ct2]'`) and decodes in"
+        f" {config.forms[0]} unless told otherwise.\n"
+    )
+
+
 def _not_stated(what: str) -> str:
     return f"Not stated by the maker of this bundle ({what})."
 
@@ -181,7 +191,8 @@ def _usage(details: CardDetails, config: BundleConfig) -> str:
     last = config.target_langs[0] if several else config.summary_langs[-1]
     whole = "summary.summary has all" if several else f"summary.best.summary has {_both(config)}"
     pretrained = config.tokenizer == "pretrained" or config.model.get("pretrained_config")
-    extra = " with its extra (`pip install 'mclas-fairseq[pretrained]'`)" if pretrained else ""
+    names = [*(["pretrained"] if pretrained else []), *(["ct2"] if config.forms else [])]
+    extra = f" with its extra (`pip install 'mclas-fairseq[{','.join(names)}]'`)" if names else ""
     return f"""\
 This folder is a bundle of `mclas-fairseq` {config.versions["mclas-fairseq"]}, which is all that
 needs to be installed{extra}. Nothing in the folder is executed when it is loaded, and every file is
@@ -229,10 +240,17 @@ def _model(config: BundleConfig, manifest: Manifest, sizes: Mapping[str, int]) -
         ("dictionary", f"{config.dictionary_size:,} entries"),
         ("tokenizer", f"{config.tokenizer}{', lower case' if config.lowercase else ''}"),
         ("longest document", f"{config.max_source_positions:,} tokens; the rest is cut off"),
-        ("decodes in", config.precision),
+        ("decodes in", _precision(config)),
         ("decoding, unless told otherwise", _options(config.decoding)),
     ]  # fmt: skip
     return "\n".join(["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows)])
+
+
+def _precision(config: BundleConfig) -> str:
+    if not config.forms:
+        return config.precision
+    others = f" (also there: {', '.join(config.forms[1:])})" if config.forms[1:] else ""
+    return f"{config.forms[0]}, by CTranslate2{others}"
 
 
 def _options(settings: Mapping[str, Any]) -> str:

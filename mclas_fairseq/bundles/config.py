@@ -27,6 +27,7 @@ from mclas_fairseq.checkpoints.settings import (
     is_ours,
     settle,
 )
+from mclas_fairseq.ctranslate.files import FORMS
 from mclas_fairseq.data.layouts import Layout
 from mclas_fairseq.errors import CheckpointError, ConfigError
 from mclas_fairseq.generation.options import DecodingOptions, unknown_options
@@ -39,7 +40,7 @@ _NOT_KEPT = frozenset(
     # The last one can name a folder; the encoder's settings travel instead (`pretrained_config`).
     {"help", "max_source_positions", "max_target_positions", "pretrained_encoder"}
 )
-_OPTIONAL = ("train_tasks", "prompts")
+_OPTIONAL = ("train_tasks", "prompts", "forms")  # not stored where empty
 _TRAINED = (["cls"], ["mt", "cls"], ["ms", "cls"], ["mt", "ms", "cls"])
 _PLAIN = (str, int, float, bool, type(None))
 
@@ -71,6 +72,8 @@ class BundleConfig:
             models empty, and not stored.
         prompts: of a model that writes behind prompts, language -> its template; for other models
             empty, and not stored.
+        forms: of CTranslate2 in which the bundle has the model, that which is used unless told
+            otherwise first; of bundles for torch empty, and not stored.
     """
 
     architecture: str
@@ -92,6 +95,7 @@ class BundleConfig:
     versions: dict[str, str] = field(default_factory=dict)
     train_tasks: list[str] = field(default_factory=list)
     prompts: dict[str, str] = field(default_factory=dict)
+    forms: list[str] = field(default_factory=list)
 
     @property
     def written_langs(self) -> list[str]:
@@ -210,7 +214,7 @@ def _parse(folder: Path, content: object) -> BundleConfig:
         kind = getattr(kind, "__origin__", kind)
         if type(content[name]) is not kind:
             raise _bad(folder, f"has {content[name]!r} for {name!r}, not {kind.__name__}")
-    for name in ("summary_langs", "train_tasks"):
+    for name in ("summary_langs", "train_tasks", "forms"):
         if not all(isinstance(item, str) for item in content.get(name, [])):
             raise _bad(folder, f"has {content[name]!r} for {name!r}, not a list of texts")
     for name in ("tied_weights", "versions", "prompts"):
@@ -242,6 +246,8 @@ def _check_architecture(folder: Path, config: BundleConfig) -> None:
     tasks = config.train_tasks
     if tasks and (config.target_layout != Layout.NCLS or tasks not in _TRAINED):
         raise _bad(folder, f"has the tasks {tasks} with the layout {config.target_layout!r}")
+    if not set(config.forms) <= set(FORMS):
+        raise _bad(folder, f"has the forms {config.forms}, not some of {', '.join(FORMS)}")
     if config.precision not in ("float32", "bfloat16"):
         raise _bad(folder, f"has the precision {config.precision!r}, not float32 or bfloat16")
 

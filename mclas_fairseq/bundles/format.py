@@ -1,6 +1,7 @@
 """The format of a bundle: which files it has, and that they are the ones that were written.
 
 model.safetensors          the weights, tied ones once
+ct2/FORM/                  or the model in CTranslate2's form, in one number format or several
 config.json                settings of model, task and decoding (`bundle_config`)
 dict.txt                   the dictionary
 tokenizer/                 the tokenizer's files
@@ -31,20 +32,23 @@ from mclas_fairseq.corpus.tokenizers.extended import BASE_FOLDER, EXTENSION_FOLD
 from mclas_fairseq.corpus.tokenizers.pretrained import MODEL_FILE as PRETRAINED_FILE
 from mclas_fairseq.corpus.tokenizers.subword_sentencepiece import MODEL_FILE
 from mclas_fairseq.corpus.tokenizers.wordpiece import VOCABULARY_FILE
+from mclas_fairseq.ctranslate.files import FOLDER, FORM_FILES, FORMS
 from mclas_fairseq.data.data_bin import DICTIONARY_FILE, TOKENIZER_FOLDER
 from mclas_fairseq.errors import CheckpointError
 
 FORMAT = "mclas-fairseq bundle"
 FORMAT_VERSION = 1
+CT2_VERSION = 2  # of bundles in CTranslate2's form
 INDEX_FILE = "bundle.json"
 WEIGHTS_FILE = "model.safetensors"
 CONFIG_FILE = "config.json"
 CARD_FILE = "README.md"
 
 _REQUIRED = (
-    *(WEIGHTS_FILE, CONFIG_FILE, DICTIONARY_FILE, CARD_FILE),
+    *(CONFIG_FILE, DICTIONARY_FILE, CARD_FILE),
     f"{TOKENIZER_FOLDER}/{DESCRIPTION_FILE}",
 )
+_CT2_FILES = {f"{FOLDER}/{form}/{name}" for form in FORMS for name in FORM_FILES}
 _VOCABULARY = re.compile(r"vocabulary\.[A-Za-z0-9-]+\.txt")
 _TOKENIZER_FILES = frozenset(
     {DESCRIPTION_FILE, CODES_FILE, MODEL_FILE, PRETRAINED_FILE, VOCABULARY_FILE, SHARED_FILE}
@@ -87,7 +91,7 @@ def write_index(folder: Path, version: str) -> dict[str, FileEntry]:
     files = {name: describe_file(folder / name) for name in names}
     content = {
         "format": FORMAT,
-        "format_version": FORMAT_VERSION,
+        "format_version": CT2_VERSION if _CT2_FILES & files.keys() else FORMAT_VERSION,
         "made_with": f"mclas-fairseq {version}",
         "files": {name: vars(entry) for name, entry in files.items()},
     }
@@ -109,7 +113,7 @@ def check_bundle(folder: Path) -> dict[str, FileEntry]:
     _check_is_bundle(folder)
     present = _plain_files(folder)
     files = _read_index(folder)
-    for name in [*_REQUIRED, *files]:
+    for name in [*_required(files), *files]:
         if name not in present or name not in files:
             where = "is not listed" if name in present else "is not there"
             raise CheckpointError(f"bundle {folder}: must have {name}, but it {where}; {_AGAIN}")
@@ -167,11 +171,11 @@ def _read_index(folder: Path) -> dict[str, FileEntry]:
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise _bad_index(folder, f'does not say "format": "{FORMAT}"')
     version = content.get("format_version")
-    if version != FORMAT_VERSION:
+    if version not in (FORMAT_VERSION, CT2_VERSION):
         raise CheckpointError(
-            f"bundle {folder}: format version {FORMAT_VERSION} can be read, found {version!r} (made"
-            f" with {content.get('made_with')!r}); install a newer mclas-fairseq (pip install"
-            " --upgrade mclas-fairseq)"
+            f"bundle {folder}: format version {FORMAT_VERSION} or {CT2_VERSION} can be read, found"
+            f" {version!r} (made with {content.get('made_with')!r}); install a newer mclas-fairseq"
+            " (pip install --upgrade mclas-fairseq)"
         )
     files = content.get("files")
     if not isinstance(files, dict):
@@ -202,8 +206,15 @@ def _check_names(folder: Path, names: Iterable[str]) -> None:
             )
 
 
+def _required(files: Mapping[str, object]) -> list[str]:
+    """What a bundle of these files must have: the weights for torch, or whole forms."""
+    forms = {form for form in FORMS if any(name.startswith(f"{FOLDER}/{form}/") for name in files)}
+    of_forms = [f"{FOLDER}/{form}/{name}" for form in sorted(forms) for name in FORM_FILES]
+    return [*_REQUIRED, *(of_forms or [WEIGHTS_FILE])]
+
+
 def _is_of_the_format(name: str) -> bool:
-    if name in _REQUIRED or _VOCABULARY.fullmatch(name):
+    if name in {WEIGHTS_FILE, *_REQUIRED, *_CT2_FILES} or _VOCABULARY.fullmatch(name):
         return True
     top, *folders, file = PurePosixPath(name).parts if "/" in name else ("", name)
     return (

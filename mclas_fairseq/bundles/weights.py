@@ -45,6 +45,11 @@ def untie(
     return weights, tied
 
 
+def count_numbers(weights: Mapping[str, Tensor]) -> int:
+    """How many numbers a model learned: its parameters."""
+    return sum(value.numel() for value in weights.values() if value.is_floating_point())
+
+
 def write_weights(folder: Path, weights: Mapping[str, Tensor]) -> None:
     """Write `model.safetensors`; the same weights give the same bytes."""
     path = folder / WEIGHTS_FILE

@@ -5,24 +5,21 @@ machine or the folder it was made in.
 """
 
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-
-from torch import Tensor
+from typing import Optional
 
 from mclas_fairseq.bundles.card import CardDetails, ScoreRow, model_card
 from mclas_fairseq.bundles.config import BundleConfig
 from mclas_fairseq.bundles.format import (
     CARD_FILE,
     INDEX_FILE,
-    WEIGHTS_FILE,
     FileEntry,
     write_index,
 )
 from mclas_fairseq.bundles.tokenizer import save_tokenizer
-from mclas_fairseq.bundles.weights import write_weights
 from mclas_fairseq.corpus.unfinished import SUFFIX, unfinished_folder
 from mclas_fairseq.data.data_bin import (
     DICTIONARY_FILE,
@@ -39,20 +36,24 @@ class BundleContents:
     """What goes into a bundle.
 
     Attributes:
-        weights: name -> tensor, each once.
+        write_model: writes the model's files into a folder.
+        parameters: how many numbers it has.
         config: settings.
         data_bin: where dictionary and tokenizer are taken from.
         vocabularies: of the summary languages, those that the checkpoint carries.
         details: what the maker says, for the model card.
         scores: for the model card.
+        card: the model card itself, where there is one already.
     """
 
-    weights: Mapping[str, Tensor]
+    write_model: Callable[[Path], None]
+    parameters: int
     config: BundleConfig
     data_bin: DataBin
     vocabularies: Sequence[LanguageVocabulary]
     details: CardDetails
-    scores: Sequence[ScoreRow]
+    scores: Sequence[ScoreRow] = ()
+    card: Optional[str] = None
 
 
 def write_bundle(out: Path, contents: BundleContents, *, overwrite: bool) -> dict[str, FileEntry]:
@@ -63,20 +64,18 @@ def write_bundle(out: Path, contents: BundleContents, *, overwrite: bool) -> dic
         CheckpointError: writing failed.
     """
     with _staged(out, overwrite=overwrite) as folder:
-        write_weights(folder, contents.weights)
+        contents.write_model(folder)
+        size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
         contents.config.save(folder)
         shutil.copyfile(contents.data_bin.folder / DICTIONARY_FILE, folder / DICTIONARY_FILE)
         save_tokenizer(contents.data_bin.tokenizer, folder / TOKENIZER_FOLDER)
         for vocabulary in contents.vocabularies:
             vocabulary.save(folder / vocabulary_file(vocabulary.language))
-        sizes = {
-            "parameters": sum(
-                value.numel() for value in contents.weights.values() if value.is_floating_point()
-            ),
-            "bytes": (folder / WEIGHTS_FILE).stat().st_size,
-        }
+        sizes = {"parameters": contents.parameters, "bytes": size}
         manifest = contents.data_bin.manifest
-        card = model_card(contents.details, contents.config, manifest, contents.scores, sizes)
+        card = contents.card or model_card(
+            contents.details, contents.config, manifest, contents.scores, sizes
+        )
         (folder / CARD_FILE).write_text(card, encoding="utf-8")
         return write_index(folder, contents.config.versions["mclas-fairseq"])
 

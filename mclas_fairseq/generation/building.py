@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from mclas_fairseq.data.indexed_dictionary import special_indices
 from mclas_fairseq.generation.forced_scoring import score_hypotheses
 from mclas_fairseq.generation.generator import SummaryGenerator
-from mclas_fairseq.generation.grammar import PlanContent, build_grammar
+from mclas_fairseq.generation.grammar import PlanContent, SummaryGrammar, build_grammar
 from mclas_fairseq.generation.options import DecodingOptions
 from mclas_fairseq.generation.word_limit import ShortensSummaries
 
@@ -84,17 +84,9 @@ def build_summary_generator(
         ConfigError: an option that the search cannot follow.
     """
     scores_references = bool(getattr(args, "score_reference", False))
-    grammar = build_grammar(
-        dictionary,
-        plans[0].vocabularies,
-        separator=plans[0].separator,
-        start=plans[0].start,
-        further=plans[1:],
-        never=special_indices(dictionary).union(_separators(dictionary)),
-        # A target longer than the limits of decoding is still to be scored.
-        **_lengths(options, unlimited=scores_references, longest=_longest(models)),
-        restrict_vocab=options.restrict_vocab,
-    )
+    # A target longer than the limits of decoding is still to be scored.
+    longest = _longest(models) if scores_references else None
+    grammar = summary_grammar(dictionary, plans, options, unlimited=longest)
     kwargs: dict[str, Any] = {
         **extra_kwargs,
         "grammar": grammar,
@@ -114,6 +106,33 @@ def build_summary_generator(
     return base_build(models, args, seq_gen_cls=SummaryGenerator, extra_gen_cls_kwargs=kwargs)
 
 
+def summary_grammar(
+    dictionary: Any,
+    plans: Sequence[PlanContent],
+    options: DecodingOptions,
+    *,
+    unlimited: Optional[int] = None,
+) -> SummaryGrammar:
+    """The grammar of hypotheses that the options of search describe.
+
+    Args:
+        dictionary: the fairseq dictionary.
+        plans: how a hypothesis in each target language is written, by its number.
+        options: vocabularies, and lengths of each summary.
+        unlimited: instead of those lengths, any up to so many tokens.
+    """
+    return build_grammar(
+        dictionary,
+        plans[0].vocabularies,
+        separator=plans[0].separator,
+        start=plans[0].start,
+        further=plans[1:],
+        never=special_indices(dictionary).union(_separators(dictionary)),
+        **_lengths(options, unlimited),
+        restrict_vocab=options.restrict_vocab,
+    )
+
+
 def _separators(dictionary: Any) -> list[int]:
     """Ids of the separators of target languages: they are content of no summary."""
     symbols = enumerate(dictionary.symbols)
@@ -128,8 +147,8 @@ def _values(args: Any) -> Mapping[str, Any]:
     return args if isinstance(args, Mapping) else vars(args)
 
 
-def _lengths(options: DecodingOptions, *, unlimited: bool, longest: int) -> dict[str, Any]:
-    if unlimited:
-        return {"min_len": 0, "max_len_a": 0.0, "max_len_b": longest}
+def _lengths(options: DecodingOptions, unlimited: Optional[int]) -> dict[str, Any]:
+    if unlimited is not None:
+        return {"min_len": 0, "max_len_a": 0.0, "max_len_b": unlimited}
     names = ("min_len", "max_len_a", "max_len_b")
     return {name: getattr(options, name) for name in names}

@@ -39,7 +39,8 @@ class WordLimit:
             return
         kept = tokens.new_tensor(places)
         hypothesis["tokens"] = tokens[kept]
-        hypothesis["positional_scores"] = hypothesis["positional_scores"][kept]
+        if "positional_scores" in hypothesis:  # CTranslate2 gives none
+            hypothesis["positional_scores"] = hypothesis["positional_scores"][kept]
         attention = hypothesis.get("attention")
         if isinstance(attention, Tensor) and attention.dim() == 2:
             # A given first symbol has no column of attention.

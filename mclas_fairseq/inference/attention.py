@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from mclas_fairseq.corpus.tokenizers import Tokenizer
+from mclas_fairseq.ctranslate.network import Ct2Network
 from mclas_fairseq.data.layouts import Layout
 from mclas_fairseq.errors import ConfigError
 from mclas_fairseq.summarization.base_task import SummarizationTask
@@ -147,12 +148,17 @@ def check_traceable(models: Sequence[nn.Module], task: SummarizationTask) -> Non
     """Refuse systems whose attention is not one.
 
     Raises:
-        ConfigError: an ensemble, or one that writes with two decoders.
+        ConfigError: an ensemble, one that writes with two decoders, or one in CTranslate2's form.
     """
     if len(models) > 1:
         raise ConfigError(
             f"attention: is that of one model, but {len(models)} are loaded as an ensemble; load"
             " one checkpoint"
+        )
+    if isinstance(models[0], Ct2Network):
+        raise ConfigError(
+            "attention: is that of a model of torch's, but the bundle is in CTranslate2's form;"
+            " load one that mclas export wrote without --format ct2"
         )
     if len(task.languages) > 1 and task.layout is Layout.NCLS_MS:
         raise ConfigError(

@@ -6,24 +6,27 @@ optimizer's state, the command line of the training, names of files and folders,
 records, references and all other text.
 """
 
+import dataclasses
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Optional
 
 from torch import Tensor
 
-from mclas_fairseq.bundles.card import CardDetails, read_scores
+from mclas_fairseq.bundles.card import CardDetails, converted_card, read_scores
 from mclas_fairseq.bundles.config import BundleConfig, Settings, model_settings
-from mclas_fairseq.bundles.format import FileEntry
-from mclas_fairseq.bundles.weights import untie
+from mclas_fairseq.bundles.format import CARD_FILE, FileEntry
+from mclas_fairseq.bundles.weights import count_numbers, untie, write_weights
 from mclas_fairseq.bundles.writing import BundleContents, check_free, write_bundle
 from mclas_fairseq.checkpoints.averaging import PROVENANCE, updates_of
 from mclas_fairseq.data.language_vocabulary import LanguageVocabulary
 from mclas_fairseq.errors import CheckpointError
 from mclas_fairseq.generation.options import DecodingOptions
-from mclas_fairseq.inference.loading import LoadedSystem, load_for_export
+from mclas_fairseq.inference.ct2 import check_forms, form_writer
+from mclas_fairseq.inference.loading import LoadedSystem, load_bundle, load_for_export
 from mclas_fairseq.mglm.seq2seq import GlmSeq2SeqTask
 from mclas_fairseq.version import __version__
 from mclas_fairseq.vhm.batches import TrainTask
@@ -31,7 +34,14 @@ from mclas_fairseq.vhm.task import MultitaskSummarizationTask
 
 logger = logging.getLogger(__name__)
 
-_DISTRIBUTIONS = ("fairseq-fixed", "fairseq", "safetensors", "sentencepiece", "torch")
+_DISTRIBUTIONS = (
+    "ctranslate2",
+    "fairseq-fixed",
+    "fairseq",
+    "safetensors",
+    "sentencepiece",
+    "torch",
+)
 
 
 def export_bundle(
@@ -42,6 +52,7 @@ def export_bundle(
     *,
     options: Optional[DecodingOptions] = None,
     overwrite: bool = False,
+    forms: Sequence[str] = (),
 ) -> dict[str, FileEntry]:
     """Write a bundle of one checkpoint.
 
@@ -52,15 +63,20 @@ def export_bundle(
         details: what the maker says, for the model card.
         options: how the bundle decodes unless told otherwise.
         overwrite: replace `out` if it is a bundle.
+        forms: of CTranslate2 in which the model is written, that which is used unless told
+            otherwise first; none: for torch.
 
     Returns:
         The bundle's files by name.
 
     Raises:
-        CheckpointError: the checkpoint cannot be read, or is not of this data-bin.
+        CheckpointError: the checkpoint cannot be read, is not of this data-bin, or is of a model
+            that CTranslate2 cannot hold.
         ConfigError: `out` may not be replaced, or a report of scores cannot be read.
     """
     check_free(out, overwrite=overwrite)
+    if forms:
+        check_forms(forms)
     scores = [row for path in details.scores for row in read_scores(path)]
     if not checkpoint.is_file():
         raise CheckpointError(f"checkpoint {checkpoint}: the file does not exist")
@@ -71,9 +87,11 @@ def export_bundle(
         system.task.choose_task(TrainTask.CLS)
     stored: Mapping[str, Tensor] = state["model"]
     weights, tied = untie(system.models[0], {name: value.dtype for name, value in stored.items()})
-    config = _config(system, state, tied)
+    config = _config(system, state, {} if forms else tied)
+    config = dataclasses.replace(config, forms=list(forms))
     contents = BundleContents(
-        weights=weights,
+        write_model=_writer(system, weights, forms),
+        parameters=count_numbers(weights),
         config=config,
         data_bin=system.task.data_bin,
         vocabularies=[_vocabulary(system, language) for language in config.written_langs],
@@ -81,6 +99,70 @@ def export_bundle(
         scores=scores,
     )
     return write_bundle(out, contents, overwrite=overwrite)
+
+
+def convert_bundle(
+    bundle: Path,
+    out: Path,
+    forms: Sequence[str],
+    *,
+    changes: Optional[Mapping[str, Any]] = None,
+    overwrite: bool = False,
+) -> dict[str, FileEntry]:
+    """Write a bundle in CTranslate2's form of one for torch.
+
+    Args:
+        bundle: for torch.
+        out: the folder to write, which must not exist.
+        forms: as in `export_bundle`, at least one.
+        changes: options of decoding, by their names, that are to differ from the bundle's.
+        overwrite: replace `out` if it is a bundle.
+
+    Returns:
+        The new bundle's files by name.
+
+    Raises:
+        CheckpointError: it is no bundle, not whole, in CTranslate2's form already, or of a model
+            that CTranslate2 cannot hold.
+        ConfigError: `out` may not be replaced.
+    """
+    check_free(out, overwrite=overwrite)
+    check_forms(forms)
+    system = load_bundle(bundle, changes=changes)
+    config = BundleConfig.load(bundle)
+    if config.forms:
+        raise CheckpointError(
+            f"--model {bundle}: must be a bundle for torch, but is in CTranslate2's form"
+            f" ({', '.join(config.forms)}) already; give the one that it was made from"
+        )
+    weights, _ = untie(system.models[0], {})
+    config = dataclasses.replace(
+        config,
+        forms=list(forms),
+        tied_weights={},
+        decoding=dict(vars(system.options)),
+        versions=_versions(),
+    )
+    contents = BundleContents(
+        write_model=_writer(system, weights, forms),
+        parameters=count_numbers(weights),
+        config=config,
+        data_bin=system.task.data_bin,
+        vocabularies=[_vocabulary(system, language) for language in config.written_langs],
+        details=CardDetails(name=out.name),
+        card=converted_card((bundle / CARD_FILE).read_text(encoding="utf-8"), config),
+    )
+    return write_bundle(out, contents, overwrite=overwrite)
+
+
+def _writer(
+    system: LoadedSystem, weights: Mapping[str, Tensor], forms: Sequence[str]
+) -> Callable[[Path], None]:
+    """What writes the model's files into a bundle."""
+    if forms:
+        system.task.decode_with(system.options)
+        return form_writer(system.models[0], system.task, forms)
+    return partial(write_weights, weights=weights)
 
 
 def _vocabulary(system: LoadedSystem, language: str) -> LanguageVocabulary:

@@ -20,18 +20,21 @@ from torch import nn
 from mclas_fairseq.bundles.config import BundleConfig, stored_options
 from mclas_fairseq.bundles.format import CONFIG_FILE, check_bundle
 from mclas_fairseq.bundles.weights import read_weights
+from mclas_fairseq.ctranslate.network import Ct2Network
 from mclas_fairseq.data.data_bin import vocabulary_file
 from mclas_fairseq.data.manifest import Manifest
 from mclas_fairseq.errors import CheckpointError, ConfigError
 from mclas_fairseq.generation.options import DecodingOptions, of_task
 from mclas_fairseq.inference.bundle_task import build_task
+from mclas_fairseq.inference.ct2 import open_network
 from mclas_fairseq.mglm.seq2seq import GlmSeq2SeqTask
+from mclas_fairseq.modules.int8_linear import quantize_linears
 from mclas_fairseq.summarization.base_task import SummarizationTask
 from mclas_fairseq.vhm.task import MultitaskSummarizationTask
 
 logger = logging.getLogger(__name__)
 
-PRECISIONS = ("float32", "bfloat16")
+PRECISIONS = ("float32", "bfloat16", "int8")
 
 Device = Union[str, torch.device, None]
 
@@ -47,7 +50,7 @@ class LoadedSystem:
     Attributes:
         models: one, or an ensemble; on the CPU, as they were stored.
         task: with the layout, languages and vocabularies of the checkpoint.
-        precision: float32 or bfloat16, in which the models decode.
+        precision: one of `PRECISIONS`, in which the models decode.
         options: how summaries are searched for.
     """
 
@@ -60,7 +63,8 @@ class LoadedSystem:
         """The same system that decodes in another precision; None: in its own.
 
         Raises:
-            ConfigError: it is none of `PRECISIONS`.
+            ConfigError: it is none of `PRECISIONS`, or the model is in CTranslate2's form and the
+                bundle has not this one.
         """
         if precision is None:
             return self
@@ -69,13 +73,16 @@ class LoadedSystem:
                 f"precision {precision}: must be one of {', '.join(PRECISIONS)}; leave it out for"
                 " that of the training"
             )
+        for model in self.models:
+            if isinstance(model, Ct2Network):
+                model.check_form(precision)
         return dataclasses.replace(self, precision=precision)
 
     def prepare(self, device: Device) -> None:
         """Make the models ready for decoding and move them.
 
         Raises:
-            ConfigError: there is no such device.
+            ConfigError: there is no such device, or torch has no 8 bits there.
         """
         target = choose_device(device)
         # What fairseq's preparation looks at; the beam only steers an obsolete speed-up.
@@ -84,11 +91,25 @@ class LoadedSystem:
             generation=Namespace(beam=self.options.beam),
         )
         for model in self.models:
+            if isinstance(model, Ct2Network):
+                model.open(self.precision, str(target))
+                continue
             prepared: Any = model
             prepared.prepare_for_inference_(cfg)
             model.eval()
+            if self.precision == "int8":
+                _check_int8(target)
+                quantize_linears(model.float())
             model.to(target)
         logger.info("decoding on %s in %s", target, self.precision)
+
+
+def _check_int8(device: torch.device) -> None:
+    if device.type != "cpu":
+        raise ConfigError(
+            f"precision int8: torch has 8 bits on processors alone, but the device is {device};"
+            " leave --int8 out, or give --cpu (mclas serve: --device cpu)"
+        )
 
 
 def choose_device(device: Device) -> torch.device:
@@ -222,6 +243,9 @@ def load_bundle(
     options = dataclasses.replace(options or stored_options(folder, config), **(changes or {}))
     check_generate_task(options, several=bool(config.train_tasks))
     task = build_task(folder, config, options)
+    if config.forms:
+        network = open_network(folder, config, task)
+        return LoadedSystem([network], task, config.forms[0], options)
     model = _build_model(folder, config, task)
     logger.info("loaded the bundle %s", folder)
     return LoadedSystem([model], task, config.precision, options)

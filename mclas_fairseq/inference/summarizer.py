@@ -23,12 +23,14 @@ import torch
 from fairseq import utils
 from tqdm import tqdm
 
+from mclas_fairseq.ctranslate.network import Ct2Network
 from mclas_fairseq.data.layouts import Layout
 from mclas_fairseq.data.summary_dataset import SummaryDataset
 from mclas_fairseq.data.summary_text import SummaryText
 from mclas_fairseq.errors import ConfigError
 from mclas_fairseq.generation.options import DecodingOptions
 from mclas_fairseq.inference.attention import SummaryAttention, check_traceable, trace_attention
+from mclas_fairseq.inference.ct2 import ct2_search
 from mclas_fairseq.inference.documents import check_document, tell_of_cuts
 from mclas_fairseq.inference.loading import Device, LoadedSystem, load_bundle, load_checkpoints
 from mclas_fairseq.inference.results import Hypothesis, Summary
@@ -58,7 +60,7 @@ class Summarizer:
         self.models = list(models)
         self.task = task
         self.options = options
-        self.generator = task.build_generator(self.models, Namespace(**options.values()))
+        self.generator = _build_search(self.models, task, options)
 
     @classmethod
     def load(
@@ -78,7 +80,7 @@ class Summarizer:
             data: the data-bin.
             options: how to decode.
             device: of torch's; None: a GPU if there is one.
-            precision: float32 or bfloat16; None: that of the training.
+            precision: float32, bfloat16 or, on a processor, int8; None: that of the training.
             target_langs: which target languages to write; None: all that the checkpoint has.
 
         Raises:
@@ -108,7 +110,8 @@ class Summarizer:
             options: how to decode; None: as the bundle says.
             changes: single options, by their names, that differ from those.
             device: of torch's; None: a GPU if there is one.
-            precision: float32 or bfloat16; None: that of the training.
+            precision: float32, bfloat16 or, on a processor, int8; None: that of the training,
+                or of a bundle in CTranslate2's form its first form.
             target_langs: which target languages to write; None: all that the bundle has.
 
         Raises:
@@ -142,9 +145,10 @@ class Summarizer:
 
     @property
     def has_attention(self) -> bool:
-        """Whether `attention` can be asked: of one model that writes with one decoder."""
+        """Whether `attention` can be asked: of one model for torch that writes with one decoder."""
         several_decoders = len(self.task.languages) > 1 and self.task.layout is Layout.NCLS_MS
-        return len(self.models) == 1 and not several_decoders
+        in_torch = not isinstance(self.models[0], Ct2Network)
+        return len(self.models) == 1 and in_torch and not several_decoders
 
     def length(self, document: str) -> int:
         """Tokens of a document that the model reads, EOS included."""
@@ -283,7 +287,8 @@ class Summarizer:
         return self.task.build_dataset_for_inference(tokens, [len(line) for line in tokens])
 
     def _batch(self, dataset: SummaryDataset, rows: Iterable[int]) -> dict[str, Any]:
-        device = next(self.models[0].parameters()).device
+        parameter = next(self.models[0].parameters(), None)
+        device = torch.device("cpu") if parameter is None else parameter.device
         batch = dataset.collater([dataset[int(row)] for row in rows])
         moved: dict[str, Any] = utils.apply_to_sample(lambda tensor: tensor.to(device), batch)
         return moved
@@ -299,3 +304,11 @@ class Summarizer:
 def _hypothesis(candidate: Mapping[str, Any], text: SummaryText) -> Hypothesis:
     ids = tuple(candidate["tokens"].tolist())
     return Hypothesis(text.summaries(ids), float(candidate["score"]) / math.log(2), ids)
+
+
+def _build_search(
+    models: Sequence[torch.nn.Module], task: SummarizationTask, options: DecodingOptions
+) -> Any:
+    if isinstance(models[0], Ct2Network):
+        return ct2_search(models[0], task, options)
+    return task.build_generator(models, Namespace(**options.values()))

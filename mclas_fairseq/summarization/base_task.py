@@ -21,6 +21,7 @@ from mclas_fairseq.data.summary_text import SummaryText
 from mclas_fairseq.data.target_languages import TargetLanguages
 from mclas_fairseq.data.task_state import TaskState
 from mclas_fairseq.errors import ConfigError
+from mclas_fairseq.generation.grammar import SummaryGrammar
 from mclas_fairseq.generation.options import DecodingOptions
 from mclas_fairseq.modules.emulated_bf16 import warn_of_emulated_bf16
 from mclas_fairseq.modules.parameter_groups import mark_groups
@@ -201,6 +202,10 @@ class SummarizationTask(OneDictionaryTask):
     def completed(self, generator: Any, args: Any) -> Any:
         """A search of `args` with what this task adds to it: nothing."""
         return generator
+
+    def grammar(self) -> SummaryGrammar:
+        """Which sequences are hypotheses, searched as this task searches now."""
+        return self._search.grammar(self.decoder_choice)
 
     @property
     def _search(self) -> SearchBuilder:

@@ -10,8 +10,8 @@ from mclas_fairseq.data.layouts import DecoderChoice, Layout
 from mclas_fairseq.data.setting import Setting
 from mclas_fairseq.data.target_languages import TargetLanguages
 from mclas_fairseq.errors import ConfigError
-from mclas_fairseq.generation.building import build_summary_generator
-from mclas_fairseq.generation.grammar import PlanContent
+from mclas_fairseq.generation.building import build_summary_generator, summary_grammar
+from mclas_fairseq.generation.grammar import PlanContent, SummaryGrammar
 from mclas_fairseq.generation.options import DecodingOptions
 from mclas_fairseq.generation.two_decoders import TwoDecoderGenerator
 
@@ -66,21 +66,33 @@ class SearchBuilder:
         extra_kwargs: Mapping[str, Any],
     ) -> Any:
         setting = self.setting
-
-        def vocabularies(target: str) -> list[list[int]]:
-            languages = setting.layout.written(setting.source_lang, target, decoder)
-            return [self.vocabulary(language) for language in languages]
-
         return build_summary_generator(
             self.base_build,
             decoding_models(models, setting.layout, decoder),
             args,
             dictionary=setting.data_bin.dictionary,
-            plans=plan_contents(setting.targets, setting.layout, vocabularies),
+            plans=self._plans(decoder),
             options=DecodingOptions.of(args, self.options),
             text=setting.text(setting.written(decoder)),
             extra_kwargs={"bos": setting.start(decoder), **extra_kwargs},
         )
+
+    def grammar(self, decoder: DecoderChoice) -> SummaryGrammar:
+        """Which sequences are hypotheses of one decoder.
+
+        Raises:
+            ConfigError: no summary can keep to the lengths, or has a token to hold.
+        """
+        return summary_grammar(self.setting.data_bin.dictionary, self._plans(decoder), self.options)
+
+    def _plans(self, decoder: DecoderChoice) -> list[PlanContent]:
+        setting = self.setting
+
+        def vocabularies(target: str) -> list[list[int]]:
+            languages = setting.layout.written(setting.source_lang, target, decoder)
+            return [self.vocabulary(language) for language in languages]
+
+        return plan_contents(setting.targets, setting.layout, vocabularies)
 
 
 def plan_contents(

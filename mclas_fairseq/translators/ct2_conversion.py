@@ -12,7 +12,7 @@ import json
 import logging
 import os
 import shutil
-from collections.abc import Container, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,9 @@ from typing import Any
 import torch
 from fairseq.models.transformer import TransformerModel, TransformerModelBase
 
+from mclas_fairseq.ctranslate.library import ctranslate2
+from mclas_fairseq.ctranslate.transformer import transformer_spec, unsupported
 from mclas_fairseq.errors import CheckpointError, ConfigError
-from mclas_fairseq.translators.ct2_library import ctranslate2
 from mclas_fairseq.translators.fairseq_models import LoadedModel, load_model, model_files
 from mclas_fairseq.translators.fingerprints import hash_files
 from mclas_fairseq.translators.options import TranslatorOptions
@@ -97,24 +98,15 @@ def _limits(loaded: LoadedModel) -> dict[str, object]:
 def _save(checkpoint: Path, loaded: LoadedModel, folder: Path) -> None:
     """Write the weights and vocabularies of a model into a new folder."""
     converter = ctranslate2("converters.fairseq")
-    specs = ctranslate2("specs")
     model: Any = loaded.models[0]
-    reason = _unsupported(model, converter._SUPPORTED_ACTIVATIONS)
+    stock = type(model) in (TransformerModel, TransformerModelBase)
+    reason = unsupported(model) if stock else f"it is a {type(model).__name__}"
     if reason:
         raise CheckpointError(
             f"checkpoint {checkpoint}: must be a Transformer that CTranslate2 knows, but {reason}; "
             "translate with fairseq: instead"
         )
-    spec = specs.TransformerSpec.from_config(
-        (len(model.encoder.layers), len(model.decoder.layers)),
-        model.cfg.encoder.attention_heads,
-        pre_norm=model.cfg.encoder.normalize_before,
-        activation=converter._SUPPORTED_ACTIVATIONS[model.cfg.activation_fn],
-        layernorm_embedding=model.cfg.layernorm_embedding,
-    )
-    with torch.no_grad():
-        converter.set_transformer_encoder(spec.encoder, model.encoder)
-        converter.set_transformer_decoder(spec.decoder, model.decoder)
+    spec = transformer_spec(model)
     spec.register_source_vocabulary(converter._get_vocab(loaded.task.source_dictionary))
     spec.register_target_vocabulary(converter._get_vocab(loaded.task.target_dictionary))
     # As fairseq trains: both sides end in the end of sentence, and the target begins with it.
@@ -124,35 +116,6 @@ def _save(checkpoint: Path, loaded: LoadedModel, folder: Path) -> None:
     spec.optimize()
     folder.mkdir()
     spec.save(str(folder))
-
-
-def _unsupported(model: Any, activations: Container[str]) -> str:
-    """Say what CTranslate2 cannot do of this model; nothing where it can do all."""
-    if type(model) not in (TransformerModel, TransformerModelBase):
-        return f"it is a {type(model).__name__}"
-    cfg = model.cfg
-    unusual = {
-        f"its activation is {cfg.activation_fn}": cfg.activation_fn not in activations,
-        "its encoder and decoder normalise at different places": (
-            cfg.encoder.normalize_before != cfg.decoder.normalize_before
-        ),
-        "its encoder and decoder have different numbers of attention heads": (
-            cfg.encoder.attention_heads != cfg.decoder.attention_heads
-        ),
-        "it has no positions": cfg.no_token_positional_embeddings,
-        "it has an adaptive softmax": model.decoder.adaptive_softmax is not None,
-        "it attends to itself and the source at once": cfg.cross_self_attention,
-        "it has no cross-attention": cfg.no_cross_attention,
-        "it has BASE layers": cfg.base_layers,
-        "it reads characters": cfg.char_inputs,
-        "its embeddings have another size than its decoder": (
-            model.decoder.project_in_dim is not None or model.decoder.project_out_dim is not None
-        ),
-        "its decoder ends without normalisation": (
-            cfg.decoder.normalize_before and cfg.no_decoder_final_norm
-        ),
-    }
-    return ", ".join(reason for reason, applies in unusual.items() if applies)
 
 
 def _check_scores(checkpoint: Path, loaded: LoadedModel, folder: Path) -> None:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from mclas_fairseq.checkpoints.load_errors import check_file
 from mclas_fairseq.corpus.json_text import parse_json
+from mclas_fairseq.ctranslate.library import ctranslate2
 from mclas_fairseq.errors import ConfigError, DataError, TranslatorError
 from mclas_fairseq.translators.base import Translation, Translator
 from mclas_fairseq.translators.batching import Batches, is_out_of_memory
@@ -20,7 +21,6 @@ from mclas_fairseq.translators.ct2_conversion import (
     MODEL_FILE,
     converted_folder,
 )
-from mclas_fairseq.translators.ct2_library import ctranslate2
 from mclas_fairseq.translators.fairseq_models import check_languages
 from mclas_fairseq.translators.fingerprints import describe, hash_files
 from mclas_fairseq.translators.options import TranslatorOptions, TranslatorSpec

@@ -172,6 +172,7 @@ MCLAS: dict[str, dict[str, object]] = {
         "--checkpoint": None,
         "--data": None,
         "--precision": None,
+        "--int8": False,
         "-i/--input": "-",
         "-o/--output": "-",
         "--format": "auto",
@@ -289,9 +290,12 @@ MCLAS: dict[str, dict[str, object]] = {
     },
     "heads": {},  # see HEADS
     "export": {
-        "--checkpoint": REQUIRED,
-        "--data": REQUIRED,
+        "--checkpoint": None,
+        "--data": None,
+        "--model": None,
         "--out": REQUIRED,
+        "--format": "torch",
+        "--forms": None,
         "--overwrite": False,
         "--name": None,
         "--licence": None,

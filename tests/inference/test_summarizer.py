@@ -158,5 +158,7 @@ def test_an_unknown_precision_is_refused(summarizer: Summarizer) -> None:
     system = LoadedSystem(summarizer.models, summarizer.task, "float32", summarizer.options)
     assert system.in_precision(None) is system
     assert system.in_precision("bfloat16").precision == "bfloat16"
-    with pytest.raises(ConfigError, match=r"precision half: must be one of float32, bfloat16; "):
+    with pytest.raises(
+        ConfigError, match=r"precision half: must be one of float32, bfloat16, int8; "
+    ):
         system.in_precision("half")

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import torch
 
+from mclas_fairseq.ctranslate.library import ctranslate2
 from mclas_fairseq.errors import CheckpointError, ConfigError, MclasError, TranslatorError
 from mclas_fairseq.translators import ct2_conversion, open_translator
-from mclas_fairseq.translators.ct2_library import ctranslate2
 
 if TYPE_CHECKING:
     from tests.translators.conftest import Model

@@ -42,8 +42,14 @@ def add_model_flags(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--data", type=Path, metavar="DIR", help="the checkpoint's data-bin")
     parser.add_argument(
-        "--precision", choices=("float32", "bfloat16"),
-        help="number format in which the model decodes (default: that of its training)",
+        "--precision",
+        choices=("float32", "bfloat16", "int8"),
+        help="number format in which the model decodes (default: that of its training, or the first"
+        " form of a bundle for CTranslate2)",
+    )
+    parser.add_argument(
+        "--int8", action="store_true",
+        help="the same as --precision int8: linear layers in 8 bits, for models on a processor",
     )  # fmt: skip
 
 
@@ -73,6 +79,7 @@ def load_summarizer(
     from mclas_fairseq.inference.summarizer import Summarizer
 
     device = "cpu" if args.cpu else None
+    precision = _precision(args)
     if args.model is not None:
         given = [f"--{name}" for name in ("checkpoint", "data") if getattr(args, name)]
         if given:
@@ -85,7 +92,7 @@ def load_summarizer(
             args.model,
             changes=changes,
             device=device,
-            precision=args.precision,
+            precision=precision,
             target_langs=targets,
         )
     if args.checkpoint is None or args.data is None:
@@ -103,9 +110,19 @@ def load_summarizer(
         args.data,
         options,
         device=device,
-        precision=args.precision,
+        precision=precision,
         target_langs=targets,
     )
+
+
+def _precision(args: argparse.Namespace) -> Optional[str]:
+    if args.int8 and args.precision not in (None, "int8"):
+        raise ConfigError(
+            f"--int8 and --precision {args.precision}: both say in which format the model decodes;"
+            " give one of them"
+        )
+    given: Optional[str] = "int8" if args.int8 else args.precision
+    return given
 
 
 def read_documents(

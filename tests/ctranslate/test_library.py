@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from mclas_fairseq.translators import ct2_library
+from mclas_fairseq.ctranslate import library as ct2_library
 
 WITH_MKL, WITHOUT = {"float32", "int8", "int16"}, {"float32", "int8"}
 

@@ -21,10 +21,10 @@ _USE_MKL = "CT2_USE_MKL"
 _X86 = ("x86_64", "AMD64")
 
 
-def ctranslate2(part: str = "") -> Any:
+def ctranslate2(part: str = "", *, extra: str = "roundtrip", purpose: str = "ct2:") -> Any:
     """Import CTranslate2, or a part of it such as "specs".
 
-    What the user has set in CT2_USE_MKL stays.
+    What the user has set in CT2_USE_MKL stays. For `extra` and `purpose` see `extras.py`.
 
     Raises:
         SetupError: it is not installed.
@@ -32,7 +32,7 @@ def ctranslate2(part: str = "") -> Any:
     needs_mkl = not processor_has_vnni() and _USE_MKL not in os.environ
     if needs_mkl:
         os.environ[_USE_MKL] = "1"
-    found = require("ctranslate2", extra="roundtrip", purpose="ct2:")
+    found = require("ctranslate2", extra=extra, purpose=purpose)
     if needs_mkl and "int16" not in found.get_supported_compute_types("cpu"):
         logger.warning(
             "ct2: CTranslate2 must multiply 8 bits with MKL on a processor without VNNI, such as "
@@ -40,7 +40,7 @@ def ctranslate2(part: str = "") -> Any:
             "more than usual from those in float32: set CT2_USE_MKL=1 before Python starts"
         )
     if part:
-        found = require(f"ctranslate2.{part}", extra="roundtrip", purpose="ct2:")
+        found = require(f"ctranslate2.{part}", extra=extra, purpose=purpose)
     return found
 
 

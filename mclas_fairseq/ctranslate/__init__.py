@@ -1,0 +1,1 @@
+"""CTranslate2: its library, and Transformers in its form."""
