@@ -2,9 +2,10 @@
 
 import argparse
 import json
+import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Optional
 
 from mclas_fairseq.cli.parts.search_flags import add_search_flags
 from mclas_fairseq.cli.parts.summarizer import (
@@ -19,6 +20,11 @@ from mclas_fairseq.errors import ConfigError
 if TYPE_CHECKING:
     from mclas_fairseq.inference.results import Hypothesis, Summary
     from mclas_fairseq.inference.summarizer import Summarizer
+
+    # A document, the text that its summary was written from, and its best hypothesis.
+    _Read = tuple[InputDocument, str, Hypothesis]
+
+logger = logging.getLogger(__name__)
 
 NAME = "summarize"
 HELP = "summarize plain text or records with a checkpoint or a bundle"
@@ -56,6 +62,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="write there, a JSON line a document, what each piece of its best summary attended to"
         "; mclas report --attention shows it",
     )  # fmt: skip
+    parser.add_argument(
+        "--on-long", choices=("truncate", "windows", "refuse"), default="truncate",
+        help="a document that is longer than the model reads is cut off there (truncate),"
+        " summarized in windows that end at sentences, whose joined summaries are summarized"
+        " (windows), or refused before any is summarized (default: truncate)",
+    )  # fmt: skip
     parser.add_argument("--batch-size", type=int, default=16, metavar="N", help="default: 16")
     parser.add_argument("--cpu", action="store_true", help="do not use a GPU")
     add_search_flags(parser.add_argument_group("search, as fairseq-generate"))
@@ -67,29 +79,46 @@ def run(args: argparse.Namespace) -> int:
 
     from mclas_fairseq.corpus.output import open_output
     from mclas_fairseq.data.target_languages import parse_languages
+    from mclas_fairseq.inference.long_documents import stream_long
+    from mclas_fairseq.inference.on_long import choose_on_long
 
     if args.batch_size < 1:
         raise ConfigError(f"--batch-size {args.batch_size}: it must be at least 1")
     summarizer = load_summarizer(args, NAME, parse_languages(args.target_langs))
     items = list(read_documents(args.input, args.format, summarizer.source_lang))
-    outputs = summarizer.stream((item.text for item in items), batch_size=args.batch_size)
-    written = []
+    on_long = choose_on_long(args.on_long)
+    texts = [item.text for item in items]
+    warnings = _warn_of_languages(texts, summarizer.source_lang)
+    outputs = stream_long(summarizer, texts, on_long, batch_size=args.batch_size)
     with open_output(args.output) as stream:
         progress = tqdm(outputs, total=len(items), unit="document", disable=None)
-        for item, summary in zip(items, progress, strict=True):
-            stream.write(_line(item, summary, _chosen(summarizer, args.write)) + "\n")
-            written.append(summary.best)
+        chosen = _chosen(summarizer, args.write)
+        read: list[_Read] = []
+        for item, summary, warning in zip(items, progress, warnings, strict=True):
+            stream.write(_line(item, summary, chosen, warning) + "\n")
+            text = summary.windows.joined if summary.windows else item.text
+            read.append((item, text, summary.best))
     if args.attention is not None:
-        _write_attention(args.attention, items, written, summarizer)
+        _write_attention(args.attention, read, summarizer)
     return 0
 
 
-def _write_attention(
-    path: Path,
-    items: Sequence[InputDocument],
-    written: "Sequence[Hypothesis]",
-    summarizer: "Summarizer",
-) -> None:
+def _warn_of_languages(texts: Sequence[str], language: str) -> list[Optional[str]]:
+    """What there is to say of the language of each document; the log names the first of them."""
+    from mclas_fairseq.inference.document_language import language_warning
+
+    warnings = [language_warning(text, language) for text in texts]
+    found = [(number, one) for number, one in enumerate(warnings, start=1) if one]
+    if found:
+        logger.warning(
+            "%s of %s documents do not seem to be in %r, which the model reads (document %d: %s)",
+            *(f"{len(found):,}", f"{len(texts):,}", language, *found[0]),
+        )
+    return warnings
+
+
+def _write_attention(path: Path, read: "Sequence[_Read]", summarizer: "Summarizer") -> None:
+    """Attention of each document, with the text that its summary was written from."""
     from tqdm import tqdm
 
     from mclas_fairseq.corpus.output import write_json_lines
@@ -98,11 +127,11 @@ def _write_attention(
     rows = (
         {
             "id": str(number) if item.id is None else item.id,
-            **summarizer.attention(item.text, best).to_json(tokenizer, source),
+            **summarizer.attention(text, best).to_json(tokenizer, source),
         }
-        for number, (item, best) in enumerate(zip(items, written, strict=True), start=1)
+        for number, (item, text, best) in enumerate(read, start=1)
     )
-    progress = tqdm(rows, total=len(items), unit="document", desc="attention", disable=None)
+    progress = tqdm(rows, total=len(read), unit="document", desc="attention", disable=None)
     write_json_lines(str(path), progress)
 
 
@@ -113,7 +142,9 @@ def _chosen(summarizer: "Summarizer", write: str) -> tuple[str, ...]:
     return {"target": languages[-targets:], "source": languages[:1], "both": languages}[write]
 
 
-def _line(item: InputDocument, summary: "Summary", chosen: tuple[str, ...]) -> str:
+def _line(
+    item: InputDocument, summary: "Summary", chosen: tuple[str, ...], warning: Optional[str]
+) -> str:
     if item.id is None:
         whole = summary.summary
         return "\t".join(whole[language] for language in chosen)
@@ -126,6 +157,10 @@ def _line(item: InputDocument, summary: "Summary", chosen: tuple[str, ...]) -> s
         record = {"id": item.id, **_ranked(summary.hypotheses)}
     if summary.unread_tokens:
         record["unread_tokens"] = summary.unread_tokens
+    if summary.windows:
+        record["windows"] = vars(summary.windows)
+    if warning:
+        record["warning"] = warning
     return json.dumps(record, ensure_ascii=False)
 
 

@@ -90,6 +90,12 @@ class TargetLanguages:
         number = torch.full((len(rows),), self.numbers[0], device=rows.device)
         return {**sample, "target_lang": number}
 
+    def of_rows(self, sample: dict[str, Any]) -> list[str]:
+        """The target language of each row of a batch (B)."""
+        if "target_lang" in sample:
+            return [self.trained[number] for number in sample["target_lang"].tolist()]
+        return [self.first] * len(sample["net_input"]["src_tokens"])
+
 
 def parse_languages(text: Optional[str]) -> Optional[tuple[str, ...]]:
     """Languages of a flag `de,zh`; None for no flag and for "all".

@@ -7,13 +7,14 @@ of a word or two can be taken for a kindred language, so the candidates should b
 the pipeline: `mclas score`, beside ROUGE.
 """
 
+import math
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from functools import lru_cache
 from typing import Any, Optional
 
 from mclas_fairseq.errors import DataError
-from mclas_fairseq.evaluation.script_languages import SCRIPT_LANGUAGES, main_script
+from mclas_fairseq.evaluation.script_languages import LATIN, SCRIPT_LANGUAGES, main_script
 
 UNDETERMINED = "und"  # BCP 47's code for a text in no known language
 
@@ -54,6 +55,35 @@ def identify_language(text: str, candidates: Optional[Collection[str]] = None) -
         )
     found = next(code for code, _ in _model().rank(text) if code in possible)
     return given.get(found, str(found))
+
+
+def language_odds(text: str, language: str) -> Optional[tuple[str, float]]:
+    """How much likelier another language is than the one that a text should be in.
+
+    Args:
+        text: of any length; the odds grow with it.
+        language: the code that is expected.
+
+    Returns:
+        The likeliest code, or "" for a script of several languages none of which is the expected
+        one, and the logarithm of its odds against `language`, in nats: 0 where that is the
+        likeliest, infinite where it is not written in the script of the text. None where nothing
+        can be said: there are no letters of a known script, or the library does not know
+        `language`.
+    """
+    script, expected = main_script(text), _base(language)
+    if not script:
+        return None
+    if not _written_in(expected, script):
+        codes = _usual_languages(script) if script == LATIN else SCRIPT_LANGUAGES[script]
+        return (codes[0] if len(codes) == 1 else "", math.inf)
+    if len(SCRIPT_LANGUAGES.get(script, ())) == 1:
+        return (expected, 0.0)
+    if expected not in _known_languages():
+        return None
+    ranked = _model().rank(text)
+    likeliest = next(pair for pair in ranked if pair[0] == expected or len(pair[0]) == 2)
+    return (str(likeliest[0]), float(likeliest[1] - dict(ranked)[expected]))
 
 
 def language_shares(

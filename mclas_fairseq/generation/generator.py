@@ -33,6 +33,7 @@ from mclas_fairseq.generation.search_call import (
 )
 from mclas_fairseq.generation.sliced_projection import SlicedProjection
 from mclas_fairseq.generation.step_rules import StepRule, StepRules
+from mclas_fairseq.generation.watching import WATCH, WatchedSearch
 from mclas_fairseq.generation.word_limit import ShortensSummaries, WordLimit
 
 logger = logging.getLogger(__name__)
@@ -157,6 +158,10 @@ class SummaryGenerator(SequenceGenerator):
             # B -> B * beam: a document's hypotheses stand together
             given = given.repeat_interleave(self.beam_size)
         call = self._for_one_call(prefixed=prefix_tokens is not None)
+        if WATCH in sample:
+            watched = WatchedSearch(call.search, sample[WATCH])
+            del call.search  # a module's place; what looks on is none
+            call.search = watched
         found: list[list[Hypothesis]] = SequenceGenerator._generate(
             call, sample, prefix_tokens, constraints, bos_token=given
         )

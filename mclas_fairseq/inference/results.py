@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Optional, Protocol
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,36 @@ class Hypothesis:
 
 
 @dataclass(frozen=True)
+class Windows:
+    """How a document was read that is longer than the model reads.
+
+    Attributes:
+        count: windows that it was cut into.
+        passes: how often the model read: the windows, joined summaries, and so on.
+        joined: the joined summaries of the last windows, from which the summary was written.
+    """
+
+    count: int
+    passes: int
+    joined: str
+
+
+class Watch(Protocol):
+    """Told of a summary while it is written, piece by piece; called in the thread that decodes."""
+
+    def __call__(self, document: int, target: str, language: str, text: str) -> None:
+        """Take what a token adds.
+
+        Args:
+            document: its place among those that are summarized, from 0.
+            target: target language of the hypothesis.
+            language: of the summary, one of the hypothesis.
+            text: that the token adds; all of a summary's, joined and without spaces at the ends,
+                are the summary, unless a limit of words cuts it afterwards.
+        """
+
+
+@dataclass(frozen=True)
 class Summary:
     """What was written for one document.
 
@@ -35,11 +66,14 @@ class Summary:
         targets: with several target languages the hypotheses in each; else empty.
         unread_tokens: of the document's end, which is beyond what the model reads (its
             `--max-source-positions`); 0 where all of it was read.
+        windows: how it was read where it was read in windows; the hypotheses are then those of the
+            joined summaries.
     """
 
     hypotheses: tuple[Hypothesis, ...]
     targets: Mapping[str, tuple[Hypothesis, ...]] = field(default_factory=dict)
     unread_tokens: int = 0
+    windows: Optional[Windows] = None
 
     @property
     def best(self) -> Hypothesis:

@@ -33,7 +33,11 @@ from mclas_fairseq.inference.attention import SummaryAttention, check_traceable,
 from mclas_fairseq.inference.ct2 import ct2_search
 from mclas_fairseq.inference.documents import check_document, tell_of_cuts
 from mclas_fairseq.inference.loading import Device, LoadedSystem, load_bundle, load_checkpoints
-from mclas_fairseq.inference.results import Hypothesis, Summary
+from mclas_fairseq.inference.long_documents import stream_long
+from mclas_fairseq.inference.on_long import OnLong, choose_on_long
+from mclas_fairseq.inference.results import Hypothesis, Summary, Watch
+from mclas_fairseq.inference.token_watch import TextWatch
+from mclas_fairseq.inference.windows import Reader
 from mclas_fairseq.summarization.base_task import SummarizationTask
 from mclas_fairseq.summarization.search import decoding_models
 
@@ -150,22 +154,44 @@ class Summarizer:
         in_torch = not isinstance(self.models[0], Ct2Network)
         return len(self.models) == 1 and in_torch and not several_decoders
 
-    def length(self, document: str) -> int:
-        """Tokens of a document that the model reads, EOS included."""
-        return int(self._encode([document]).src.sizes[0])
+    @property
+    def writes_by_token(self) -> bool:
+        """Whether a `Watch` can be told of tokens: with a beam of one, which takes none back."""
+        return self.options.beam == 1 and self.options.sample_latent == 0
+
+    def measure(self, document: str) -> tuple[int, int]:
+        """Tokens of a document that the model reads, EOS included, and those beyond."""
+        source = self._encode([document]).src
+        return int(source.sizes[0]), int(source.unread[0])
+
+    @property
+    def reader(self) -> Reader:
+        """How documents are cut that are longer than the model reads."""
+        limit = int(self.task.max_source_positions)
+        return Reader(limit, lambda text: sum(self.measure(text)), self.source_lang)
 
     @overload  # a string is an iterable of strings as well: the first that fits counts
     def summarize(  # type: ignore[overload-overlap]
-        self, documents: str, *, batch_size: int = 16, progress: bool = False
+        self, documents: str, *, batch_size: int = 16, progress: bool = False, on_long: str = ...
     ) -> Summary: ...
 
     @overload
     def summarize(
-        self, documents: Iterable[str], *, batch_size: int = 16, progress: bool = False
+        self,
+        documents: Iterable[str],
+        *,
+        batch_size: int = 16,
+        progress: bool = False,
+        on_long: str = ...,
     ) -> list[Summary]: ...
 
     def summarize(
-        self, documents: Union[str, Iterable[str]], *, batch_size: int = 16, progress: bool = False
+        self,
+        documents: Union[str, Iterable[str]],
+        *,
+        batch_size: int = 16,
+        progress: bool = False,
+        on_long: str = OnLong.TRUNCATE,
     ) -> Union[Summary, list[Summary]]:
         """Summarize one document, or several.
 
@@ -173,23 +199,31 @@ class Summarizer:
             documents: raw text, in the language of the training's documents.
             batch_size: documents decoded together; it changes speed and memory, not the summaries.
             progress: draw a bar on standard error.
+            on_long: what is done with a document that is longer than the model reads: truncate,
+                windows or refuse, see `inference/windows.py`.
 
         Returns:
             For a string its summary; else one for each document, in input order.
 
         Raises:
-            DataError: a document is no string, or has no text.
-            ConfigError: `batch_size` is not positive.
+            DataError: a document is no string, or has no text, or is refused as too long.
+            ConfigError: `batch_size` is not positive, or the model cannot read in windows.
         """
-        if isinstance(documents, str):
-            return next(self.stream([documents], batch_size=batch_size))
-        documents = list(documents)
-        found = self.stream(documents, batch_size=batch_size)
+        several = not isinstance(documents, str)
+        documents = [documents] if isinstance(documents, str) else list(documents)
+        found = stream_long(self, documents, choose_on_long(on_long), batch_size=batch_size)
+        if not several:
+            return next(found)
         bar = tqdm(found, total=len(documents), unit="document", disable=not progress)
         return list(bar)
 
     def stream(
-        self, documents: Iterable[str], *, batch_size: int = 16, buffer_size: int = 512
+        self,
+        documents: Iterable[str],
+        *,
+        batch_size: int = 16,
+        buffer_size: int = 512,
+        watch: Optional[Watch] = None,
     ) -> Iterator[Summary]:
         """Summarize documents as they come, any number of them.
 
@@ -197,6 +231,8 @@ class Summarizer:
             documents: raw text.
             batch_size: documents decoded together.
             buffer_size: documents read ahead, to be batched by length.
+            watch: told of summaries while they are written, with a beam of one; its documents are
+                places in the buffer.
 
         Yields:
             The summary of each document, in input order.
@@ -212,7 +248,7 @@ class Summarizer:
         number = 0
         while buffer := list(islice(remaining, buffer_size)):
             texts = [check_document(number, document) for number, document in buffer]
-            found = self._summarize_buffer(texts, batch_size)
+            found = self._summarize_buffer(texts, batch_size, watch)
             for number, summary in zip((number for number, _ in buffer), found, strict=True):
                 if summary.unread_tokens:
                     unread[number] = summary.unread_tokens
@@ -251,14 +287,16 @@ class Summarizer:
             start=int(self.generator.bos),
         )
 
-    def _summarize_buffer(self, documents: Sequence[str], batch_size: int) -> Iterator[Summary]:
+    def _summarize_buffer(
+        self, documents: Sequence[str], batch_size: int, watch: Optional[Watch]
+    ) -> Iterator[Summary]:
         dataset = self._encode(documents)
         order = dataset.ordered_indices()
         found: dict[int, dict[str, tuple[Hypothesis, ...]]] = {}
         said = time.monotonic()
         for start in range(0, len(order), batch_size):
             batch = self._batch(dataset, order[start : start + batch_size])
-            for row, hypotheses in self._decode(batch):
+            for row, hypotheses in self._decode(batch, watch):
                 target = list(hypotheses[0].summary)[-1]
                 found.setdefault(row, {})[target] = hypotheses
             # Summaries come in input order, so none does before the last batch is decoded.
@@ -293,12 +331,22 @@ class Summarizer:
         moved: dict[str, Any] = utils.apply_to_sample(lambda tensor: tensor.to(device), batch)
         return moved
 
-    def _decode(self, batch: dict[str, Any]) -> Iterator[tuple[int, tuple[Hypothesis, ...]]]:
+    def _decode(
+        self, batch: dict[str, Any], watch: Optional[Watch]
+    ) -> Iterator[tuple[int, tuple[Hypothesis, ...]]]:
         text = self.task.summary_text()
+        rows: list[int] = batch["id"].tolist()
+        looking = None
+        if watch is not None and self.writes_by_token:
+            looking = TextWatch(watch, self.task, rows, self.task.targets.of_rows(batch))
+            batch = looking.of(batch)
         decoded = self.task.inference_step(self.generator, self.models, batch)
-        for row, candidates in zip(batch["id"].tolist(), decoded, strict=True):
+        for place, (row, candidates) in enumerate(zip(rows, decoded, strict=True)):
             kept = candidates[: self.options.nbest]
-            yield row, tuple(_hypothesis(candidate, text) for candidate in kept)
+            hypotheses = tuple(_hypothesis(candidate, text) for candidate in kept)
+            if looking is not None:
+                looking.finish(place, hypotheses[0].summary)
+            yield row, hypotheses
 
 
 def _hypothesis(candidate: Mapping[str, Any], text: SummaryText) -> Hypothesis:

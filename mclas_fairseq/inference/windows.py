@@ -1,0 +1,167 @@
+"""Documents that are longer than a model reads: cut off, refused, or read in windows.
+
+`windows` cuts a document into windows that end at sentences, summarizes each, and summarizes the
+joined summaries, which are in the language of the document (`S^A`): the same again while those are
+too long. It needs a model that writes such summaries. A document that the model reads whole is
+never touched.
+
+Place in the pipeline: `mclas summarize`, `mclas serve` and the Python API give their documents to
+`Windowed`, which says what is to be summarized next.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Optional
+
+from mclas_fairseq.corpus.languages import is_unspaced
+from mclas_fairseq.corpus.sentences import join_sentences, sentence_ends
+from mclas_fairseq.errors import ConfigError, DataError
+from mclas_fairseq.inference.results import Summary, Windows
+
+# A pass that shortens a document by less goes nowhere: what is beyond is not read then.
+_PROGRESS = 0.9
+
+Count = Callable[[str], int]
+
+
+@dataclass(frozen=True)
+class Reader:
+    """What of a model says how documents are cut.
+
+    Attributes:
+        limit: tokens of a document that are read, EOS included.
+        count: tokens of a text, EOS included, whatever the limit.
+        language: of the documents.
+    """
+
+    limit: int
+    count: Count
+    language: str
+
+
+def check_windows(source_lang: str, summary_langs: Sequence[str]) -> None:
+    """Refuse windows of a model whose summaries it cannot read itself.
+
+    Raises:
+        ConfigError: it writes none in the language of the documents.
+    """
+    if source_lang not in summary_langs:
+        raise ConfigError(
+            f"--on-long windows: needs a model that also writes summaries in {source_lang!r}, the"
+            f" language of its documents, to read them again, but this one writes"
+            f" {', '.join(summary_langs)}; take a model of layout mclas or ms, with two decoders"
+            " --summary-decoder both, or --on-long truncate"
+        )
+
+
+def too_long(tokens: int, limit: int) -> DataError:
+    """What is said of a document under `--on-long refuse`."""
+    return DataError(
+        f"a document must have at most {limit:,} tokens, which the model reads, this one has"
+        f" {tokens:,}; shorten it, or give --on-long windows or truncate"
+    )
+
+
+class Windowed:
+    """A long document on its way: `texts` are to be summarized now.
+
+    Attributes:
+        texts: windows, or in the last round the joined summaries alone.
+    """
+
+    def __init__(self, document: str, reader: Reader):
+        self._reader = reader
+        self._tokens = reader.count(document)
+        self._passes = 1
+        self._joined: Optional[str] = None
+        self.texts = cut_windows(document, reader)
+        self._windows = len(self.texts)
+
+    @property
+    def last(self) -> bool:
+        """Whether the summary of `texts` is the document's."""
+        return self._joined is not None
+
+    def advance(self, summaries: Sequence[Summary]) -> Optional[Summary]:
+        """Take the summaries of `texts`.
+
+        Returns:
+            The document's, or None where `texts` has what is to be summarized next.
+        """
+        if self._joined is not None:
+            (summary,) = summaries
+            windows = Windows(self._windows, self._passes, self._joined)
+            return replace(summary, windows=windows)
+        language = self._reader.language
+        joined = join_sentences((one.summary[language] for one in summaries), language)
+        tokens = self._reader.count(joined)
+        self._passes += 1
+        shorter = tokens <= _PROGRESS * self._tokens
+        self._tokens = tokens
+        if tokens > self._reader.limit and shorter:
+            self.texts = cut_windows(joined, self._reader)
+        else:
+            self._joined, self.texts = joined, [joined]
+        return None
+
+
+def cut_windows(text: str, reader: Reader) -> list[str]:
+    """Cut a text into as few windows as can be, of lengths as even as sentences allow.
+
+    A sentence that is longer than a window is cut between words.
+
+    Args:
+        text: what is too long.
+        reader: how much a window may hold.
+
+    Returns:
+        The windows; joined they are the text but for spaces between them.
+    """
+    bounds = [0, *sentence_ends(text), len(text)]
+    sentences = [text[a:b].strip() for a, b in pairwise(bounds)]
+    parts = [part for one in sentences if one for part in _within(one, reader)]
+    lengths = [reader.count(part) - 1 for part in parts]
+    groups = _even_groups(lengths, reader.limit - 1)
+    windows = (join_sentences(parts[a:b], reader.language) for a, b in groups)
+    # Joined sentences may have a token more than each alone.
+    return [part for window in windows for part in _within(window, reader)]
+
+
+def _within(text: str, reader: Reader) -> list[str]:
+    """A text, in halves of halves until each can be read."""
+    if reader.count(text) <= reader.limit or len(text) < 2:
+        return [text]
+    middle = len(text) // 2
+    if not is_unspaced(reader.language):
+        spaces = (text.rfind(" ", 1, middle), text.find(" ", middle, len(text) - 1))
+        found = [place for place in spaces if place > 0]
+        middle = min(found, key=lambda place: abs(place - middle), default=middle)
+    halves = (text[:middle].strip(), text[middle:].strip())
+    return [part for half in halves if half for part in _within(half, reader)]
+
+
+def _even_groups(lengths: Sequence[int], most: int) -> list[tuple[int, int]]:
+    """Neighbours in as few groups as can be, the largest of which is as small as can be."""
+    groups = list(_groups(lengths, most))
+    low, high = max(1, math.ceil(sum(lengths) / len(groups))), most
+    while low < high:
+        middle = (low + high) // 2
+        tried = list(_groups(lengths, middle))
+        if len(tried) <= len(groups) and max(lengths) <= middle:
+            groups, high = tried, middle
+        else:
+            low = middle + 1
+    return groups
+
+
+def _groups(lengths: Sequence[int], most: int) -> Iterator[tuple[int, int]]:
+    """Start and end of groups whose lengths have a sum of at most `most`, each as large as can."""
+    start = total = 0
+    for place, length in enumerate(lengths):
+        if place > start and total + length > most:
+            yield start, place
+            start, total = place, 0
+        total += length
+    yield start, len(lengths)
