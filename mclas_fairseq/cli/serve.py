@@ -2,11 +2,13 @@
 
 import argparse
 import dataclasses
+import os
 from pathlib import Path
+from typing import Any
 
-from mclas_fairseq.errors import ConfigError
 from mclas_fairseq.extras import require
-from mclas_fairseq.serve.settings import ServeSettings, flag
+from mclas_fairseq.serve.configuration import configure
+from mclas_fairseq.serve.settings import Address, ServeSettings, flag
 
 NAME = "serve"
 HELP = "answer over HTTP: bundles loaded once, batches across clients, a page to try them"
@@ -19,7 +21,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "/v1/models, /livez, /readyz, /metrics, the description at /openapi.json, and a page to\n"
         "try it at /. Documents of all clients are decoded together. SIGTERM ends it when what\n"
         "was taken is answered (exit code 0). It listens on this machine alone unless --host says\n"
-        "otherwise. No text of a document is logged."
+        "otherwise. SIGHUP, and a bundle that was replaced, loads models anew without losing a\n"
+        "request. No text of a document is logged."
     )
     parser.epilog = (
         "examples:\n"
@@ -28,39 +31,35 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '  curl -s http://127.0.0.1:8000/v1/summarize --json \'{"text": "A long report ..."}\''
     )
     parser.add_argument(
-        "bundle", type=Path, nargs="+", metavar="BUNDLE",
+        "bundle", type=Path, nargs="*", metavar="BUNDLE",
         help="folder that mclas export wrote; the model has its name",
     )  # fmt: skip
     parser.add_argument(
-        "--host", default="127.0.0.1", metavar="ADDRESS",
-        help="where to listen (default: 127.0.0.1, this machine alone)",
+        "--config", type=Path, metavar="FILE",
+        help="TOML file with options by their names here (max-queue = 64; bundle = [...]); flags"
+        " and the environment (MCLAS_SERVE_MAX_QUEUE=64) go before it",
     )  # fmt: skip
-    parser.add_argument("--port", type=int, default=8000, metavar="N", help="default: 8000")
-    parser.add_argument(
-        "--api-key-file", type=Path, metavar="FILE",
-        help="keys, one a line; clients send one as Authorization: Bearer KEY",
-    )  # fmt: skip
-    parser.add_argument(
-        "--device", metavar="NAME", help="cpu or cuda (default: a GPU if there is one)"
-    )
-    group = parser.add_argument_group("limits")
-    for one in dataclasses.fields(ServeSettings):
-        text = f"{one.metadata['help']} (default: {one.default})"
-        group.add_argument(
-            flag(one.name), type=type(one.default), default=one.default, metavar="N", help=text
-        )
+    _add_options(parser, Address)
+    _add_options(parser.add_argument_group("limits"), ServeSettings)
+
+
+def _add_options(group: Any, configured: type[Any]) -> None:
+    """A flag for each field; None unless it is given, so that other sources can say it."""
+    for one in dataclasses.fields(configured):
+        text = one.metadata["help"]
+        if "(default: " not in text and one.default is not None:
+            text += f" (default: {one.default})"
+        shown = one.metadata.get("metavar", "N")
+        group.add_argument(flag(one.name), type=one.metadata["kind"], metavar=shown, help=text)
 
 
 def run(args: argparse.Namespace) -> int:
     """Serve until SIGTERM or Ctrl-C."""
     for module in ("fastapi", "uvicorn", "prometheus_client"):
         require(module, extra="serve", purpose="mclas serve")
-    if not 0 <= args.port <= 65_535:
-        raise ConfigError(f"--port {args.port}: it must lie between 0 and 65535; give 8000, say")
-    names = [one.name for one in dataclasses.fields(ServeSettings)]
-    settings = ServeSettings(**{name: getattr(args, name) for name in names})
+    configuration = configure(vars(args), os.environ, args.config)
 
-    from mclas_fairseq.serve.running import Address, serve
+    from mclas_fairseq.serve.running import serve
 
-    serve(args.bundle, Address(args.host, args.port, args.api_key_file), settings, args.device)
+    serve(configuration)
     return 0

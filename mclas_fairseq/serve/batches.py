@@ -1,12 +1,16 @@
 """Which of the waiting documents are decoded together."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, Optional
 
+from mclas_fairseq.inference.on_long import OnLong
 from mclas_fairseq.inference.results import Summary
-from mclas_fairseq.serve.models import Search
+from mclas_fairseq.serve.models import Model, Search
+
+# Told of a document's summaries while they are written: target, language, text that is added.
+Told = Callable[[str, str, str], None]
 
 
 @dataclass(frozen=True)
@@ -17,39 +21,88 @@ class Outcome:
         summary: what was written.
         attention: as `SummaryAttention.to_json` gives it, where it was asked for.
         read_tokens: of the document.
+        warning: what there is to say of its language.
     """
 
     summary: Summary
     attention: Optional[dict[str, Any]]
     read_tokens: int
+    warning: Optional[str] = None
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is asked of the documents of a request, beside the search.
+
+    Attributes:
+        timeout: seconds after which nobody waits for them any more.
+        attention: whether attention is asked for.
+        on_long: what becomes of those that are longer than the model reads.
+    """
+
+    timeout: float
+    attention: bool = False
+    on_long: OnLong = OnLong.TRUNCATE
 
 
 @dataclass(eq=False)
 class Job:
-    """A document that waits, or is being decoded.
+    """A document that waits, or is being decoded; or a part of a long one.
 
     Attributes:
+        model: that was asked; it stays with the job when another takes its name.
         search: how it is searched.
         text: of the document.
-        attention: whether attention is asked for.
+        asked: of it.
         arrived: when it entered the queue, in seconds of the monotonic clock.
-        deadline: when nobody waits for it any more.
-        future: gets its outcome, or what went wrong.
+        told: who looks on while it is decoded.
+        parts: takes the summaries of the windows of a long document, of which this is one.
+        future: gets its outcome, or what went wrong; the windows of a document share its own.
         tokens: that the model reads of it; 0 until it is measured.
+        warning: what there is to say of its language.
     """
 
+    model: Model
     search: Search
     text: str = field(repr=False)
-    attention: bool
+    asked: Asked
     arrived: float
-    deadline: float
+    told: Optional[Told] = field(default=None, repr=False)
+    parts: Optional[Any] = field(default=None, repr=False)
     future: "Future[Outcome]" = field(default_factory=Future, repr=False)
     tokens: int = 0
+    warning: Optional[str] = None
 
     @property
     def kind(self) -> Hashable:
         """Documents of the same kind can be decoded together."""
-        return self.search
+        return self.model, self.search
+
+    @property
+    def name(self) -> str:
+        """Of its model."""
+        return self.model.card.name
+
+    @property
+    def deadline(self) -> float:
+        """When nobody waits for it any more."""
+        return self.arrived + self.asked.timeout
+
+    def begin(self) -> bool:
+        """Mark it as being decoded; False where nobody waits for it."""
+        if self.future.running():  # another window of the document was begun
+            return True
+        return not self.future.done() and self.future.set_running_or_notify_cancel()
+
+    def finish(self, outcome: Outcome) -> None:
+        """Give the outcome to who waits, if anybody does."""
+        if self.begin():
+            self.future.set_result(outcome)
+
+    def fail(self, error: Exception) -> None:
+        """Tell who waits what went wrong, if anybody does."""
+        if self.begin():
+            self.future.set_exception(error)
 
 
 def choose_batch(jobs: Sequence[Job], max_tokens: int) -> list[Job]:

@@ -1,23 +1,24 @@
 """The queue, and the one thread that owns the models.
 
 Requests of all clients put their documents into one bounded queue; the thread takes batches out of
-it (`batches.py`). It alone touches the models, from loading on: torch's models, and a task that is
-told how to search, are not for several threads.
+it (`batches.py`) and decodes them (`decoding.py`). It alone touches models that are served, from
+loading on: torch's models, and a task that is told how to search, are not for several threads.
+Models that take their places are loaded elsewhere and handed over whole (`reloading.py`).
 """
 
 import logging
 import math
 import threading
 import time
-import traceback
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Optional
+from typing import Optional
 
-from mclas_fairseq.errors import MclasError
-from mclas_fairseq.serve.batches import Job, Outcome, choose_batch, is_full
+from mclas_fairseq.inference.document_language import language_warning
+from mclas_fairseq.serve.batches import Asked, Job, Told, choose_batch, is_full
+from mclas_fairseq.serve.decoding import Decoding
 from mclas_fairseq.serve.metrics import Metrics
-from mclas_fairseq.serve.models import Search, ServedModel
+from mclas_fairseq.serve.models import Model, Search
 from mclas_fairseq.serve.problems import Problem, later
 from mclas_fairseq.serve.settings import ServeSettings
 
@@ -41,14 +42,15 @@ class Engine:
 
     def __init__(
         self,
-        load: Callable[[], Mapping[str, ServedModel]],
+        load: Callable[[], Mapping[str, Model]],
         settings: ServeSettings,
         failed: Callable[[BaseException], None] = lambda error: None,
     ):
         self.settings = settings
-        self.models: Mapping[str, ServedModel] = {}
+        self.models: Mapping[str, Model] = {}
         self.metrics = Metrics(lambda: len(self._waiting))
         self._load, self._failed = load, failed
+        self._decoding = Decoding(self.metrics, settings.max_windows)
         self._waiting: list[Job] = []
         self._changed = threading.Condition()
         self._draining = self._ended = False
@@ -76,6 +78,11 @@ class Engine:
         if self._thread.is_alive():
             self._thread.join(timeout)
 
+    def replace(self, models: Mapping[str, Model]) -> None:
+        """Serve these from now on, by their names; documents that wait keep the model they have."""
+        self.models = {**self.models, **models}
+        self.metrics.loaded(self.models)
+
     @property
     def ready(self) -> bool:
         """Whether documents are taken."""
@@ -93,23 +100,37 @@ class Engine:
             raise later(503, "the models are still being loaded; come again", 5)
 
     def submit(
-        self, search: Search, texts: Sequence[str], *, attention: bool, timeout: float
+        self,
+        model: Model,
+        search: Search,
+        texts: Sequence[str],
+        asked: Asked,
+        told: Sequence[Told] = (),
     ) -> list[Job]:
         """Put documents into the queue, all or none.
+
+        Args:
+            model: one of `models`.
+            search: that the model gave.
+            texts: of the documents.
+            asked: of each.
+            told: of each who looks on while it is decoded; called in the thread.
 
         Raises:
             Problem: 503 while loading or ending; 429 when they do not fit, with `Retry-After`.
         """
         now = time.monotonic()
-        jobs = [Job(search, text, attention, now, now + timeout) for text in texts]
+        jobs = [Job(model, search, text, asked, now) for text in texts]
+        for job, one in zip(jobs, told, strict=False):
+            job.told = one
         with self._changed:
             self.check_ready()
             free = self.settings.max_queue - len(self._waiting)
             if len(jobs) > free:
                 raise later(
                     429,
-                    f"{len(jobs)} documents do not fit into the queue, which has room for {free};"
-                    " come again after the seconds that Retry-After says",
+                    f"{len(jobs)} documents do not fit into the queue, which has room for"
+                    f" {max(0, free)}; come again after the seconds that Retry-After says",
                     self._seconds_to_empty(),
                 )
             self._waiting.extend(jobs)
@@ -118,11 +139,11 @@ class Engine:
 
     def forget(self, jobs: Sequence[Job]) -> None:
         """Nobody waits for these any more: those that are not being decoded leave the queue."""
-        gone = set(jobs)
+        gone = {job.future for job in jobs}
         with self._changed:
-            self._waiting = [job for job in self._waiting if job not in gone]
-        for job in gone:
-            job.future.cancel()
+            self._waiting = [job for job in self._waiting if job.future not in gone]
+        for future in gone:
+            future.cancel()
 
     def _seconds_to_empty(self) -> int:
         documents = sum(count for count, _ in self._pace)
@@ -136,16 +157,21 @@ class Engine:
     def _run(self) -> None:
         try:
             models = dict(self._load())
-            self.metrics.loaded(models)
-            self.models = models
+            for model in models.values():
+                language_warning("A word or two.", model.card.source_lang)  # reads its tables
+            self.replace(models)
         except BaseException as error:  # also SystemExit of a library: the server must end
             self._draining = True
             self._failed(error)
             return
         logger.info("ready: %s", ", ".join(models))
         while batch := self._next_batch():
-            self.metrics.started(batch, time.monotonic())
-            self._decode(batch)
+            start = time.monotonic()
+            self.metrics.started(batch, start)
+            following = self._decoding.decode(batch)
+            self._pace.append((len(batch), time.monotonic() - start))
+            with self._changed:  # they have waited already, and go first
+                self._waiting[:0] = following
 
     def _next_batch(self) -> list[Job]:
         """Wait for documents; an empty batch ends the thread."""
@@ -171,76 +197,27 @@ class Engine:
                 taken = set(chosen)
                 self._waiting = [job for job in self._waiting if job not in taken]
             # What was forgotten just now is not decoded.
-            if batch := [job for job in chosen if job.future.set_running_or_notify_cancel()]:
+            if batch := [job for job in chosen if job.begin()]:
                 return batch
 
     def _refuse_all(self) -> None:
         for job in self._waiting:
-            if job.future.set_running_or_notify_cancel():
-                job.future.set_exception(later(503, "the server ended; try another", 5))
+            job.fail(later(503, "the server ended; try another", 5))
         self._waiting = []
 
     def _measure(self, jobs: Sequence[Job]) -> None:
-        for job in jobs:
-            try:
-                job.tokens = self.models[job.search.model].length(job.text)
-            except Exception as error:
-                self._fail(job, error, waiting=True)
+        """Measure documents; windows of a long one take its place."""
+        instead = {job: self._decoding.measure(job) for job in jobs if not job.future.done()}
+        with self._changed:
+            self._waiting = [one for job in self._waiting for one in instead.get(job, [job])]
 
     def _drop_late(self) -> None:
         """Documents past their deadline, or that failed, leave the queue; the lock is held."""
         now = time.monotonic()
-        late = [job for job in self._waiting if job.deadline <= now and not job.future.done()]
-        for job in late:
-            if job.future.set_running_or_notify_cancel():
-                job.future.set_exception(past_deadline())
+        for job in self._waiting:
+            if job.deadline <= now:
+                job.fail(past_deadline())
         self._waiting = [job for job in self._waiting if not job.future.done()]
-
-    def _decode(self, batch: Sequence[Job]) -> None:
-        start = time.monotonic()
-        try:
-            outcomes = self._outcomes(batch)
-        except Exception as error:
-            if len(batch) == 1:
-                self._fail(batch[0], error)
-                return
-            # One document, or all together, was too much: the others need not suffer for it.
-            for job in batch:
-                self._decode([job])
-            return
-        seconds = time.monotonic() - start
-        self.metrics.decode_seconds.observe(seconds)
-        self._pace.append((len(batch), seconds))
-        for job, outcome in zip(batch, outcomes, strict=True):
-            self.metrics.finished(job.search.model, outcome)
-            job.future.set_result(outcome)
-
-    def _outcomes(self, batch: Sequence[Job]) -> list[Outcome]:
-        search = batch[0].search
-        model = self.models[search.model]
-        summaries = model.summarize(search, [job.text for job in batch])
-        return [
-            Outcome(summary, self._attention(model, job), job.tokens)
-            for job, summary in zip(batch, summaries, strict=True)
-        ]
-
-    @staticmethod
-    def _attention(model: ServedModel, job: Job) -> Optional[dict[str, Any]]:
-        return model.attention(job.search, job.text) if job.attention else None
-
-    def _fail(self, job: Job, error: Exception, *, waiting: bool = False) -> None:
-        if waiting and not job.future.set_running_or_notify_cancel():
-            return
-        self.metrics.failures.labels(job.search.model).inc()
-        if isinstance(error, MclasError):
-            job.future.set_exception(Problem(422, str(error)))
-            return
-        # The message of a foreign error may hold the document: places and type alone are told.
-        places = "".join(traceback.format_tb(error.__traceback__))
-        logger.error("a document could not be decoded: %s\n%s", type(error).__name__, places)
-        job.future.set_exception(
-            Problem(500, "a document could not be decoded; the server's log says where it failed")
-        )
 
 
 def past_deadline() -> Problem:

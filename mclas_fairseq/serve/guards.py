@@ -84,18 +84,38 @@ class Counting:
             logger.log(level, "%s %s %d %.3f s", scope["method"], route, status, seconds)
 
 
+class Keys:
+    """The keys of a server.
+
+    Attributes:
+        values: they may be replaced at any time; none: nobody needs one.
+    """
+
+    def __init__(self, values: Sequence[bytes] = ()):
+        self.values = tuple(values)
+
+    def known(self, authorization: str) -> bool:
+        """Whether a header `Authorization` has one of them."""
+        scheme, _, given = authorization.partition(" ")
+        sent = given.strip().encode("latin-1", "replace")
+        # All are compared, each in constant time: how long it takes tells nothing.
+        found = [hmac.compare_digest(sent, key) for key in self.values]
+        return scheme.lower() == "bearer" and any(found)
+
+
 class ApiKeys:
     """Lets nobody through to `paths` who has none of the keys; without keys everybody."""
 
-    def __init__(self, app: ASGIApp, keys: Sequence[bytes], paths: Sequence[str]):
+    def __init__(self, app: ASGIApp, keys: Keys, paths: Sequence[str]):
         self.app = app
-        self.keys = tuple(keys)
+        self.keys = keys
         self.paths = tuple(paths)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, or refuse with 401."""
         guarded = scope["type"] == "http" and scope["path"].startswith(self.paths)
-        if self.keys and guarded and not self._known(Headers(scope=scope).get("authorization", "")):
+        header = Headers(scope=scope).get("authorization", "") if guarded else ""
+        if guarded and self.keys.values and not self.keys.known(header):
             problem = Problem(
                 401,
                 "a key is needed: send the header Authorization: Bearer KEY with a key that this"
@@ -105,13 +125,6 @@ class ApiKeys:
             await problem.response()(scope, receive, send)
             return
         await self.app(scope, receive, send)
-
-    def _known(self, authorization: str) -> bool:
-        scheme, _, given = authorization.partition(" ")
-        sent = given.strip().encode("latin-1", "replace")
-        # All are compared, each in constant time: how long it takes tells nothing.
-        found = [hmac.compare_digest(sent, key) for key in self.keys]
-        return scheme.lower() == "bearer" and any(found)
 
 
 class BodyLimits:
@@ -177,7 +190,7 @@ def _as_http(problem: Problem) -> HTTPException:
     return HTTPException(problem.status, problem.detail, problem.headers)
 
 
-def guarded(app: Any, settings: ServeSettings, metrics: Metrics, keys: Sequence[bytes]) -> None:
+def guarded(app: Any, settings: ServeSettings, metrics: Metrics, keys: Keys) -> None:
     """Put all guards before an application; the last one added is the first that is asked."""
     app.add_middleware(BodyLimits, settings=settings)
     app.add_middleware(ApiKeys, keys=keys, paths=("/v1/", "/metrics"))

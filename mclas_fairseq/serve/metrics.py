@@ -4,8 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from mclas_fairseq.inference.results import Summary
 from mclas_fairseq.serve.batches import Job, Outcome
-from mclas_fairseq.serve.models import ServedModel
+from mclas_fairseq.serve.models import Model
 from mclas_fairseq.version import __version__
 
 _SECONDS = (0.005, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120)
@@ -36,6 +37,15 @@ class Metrics:
         self.truncated = self._counter(
             "truncated_documents", "documents whose end was not read", "model"
         )
+        self.windowed = self._counter(
+            "windowed_documents", "documents that were read in windows", "model"
+        )
+        self.other_language = self._counter(
+            "other_language_documents", "documents that seem to be in another language", "model"
+        )
+        self.reloads = self._counter(
+            "reloads", "attempts to load a replaced bundle", "model", "result"
+        )
         self.info = Gauge(
             "mclas_model_info", "1 for each model that is loaded",
             ["model", "source_lang", "target_langs", "version"], registry=self.registry,
@@ -52,8 +62,9 @@ class Metrics:
             registry=self.registry,
         )  # fmt: skip
 
-    def loaded(self, models: Mapping[str, ServedModel]) -> None:
-        """Tell of the models."""
+    def loaded(self, models: Mapping[str, Model]) -> None:
+        """Tell of the models, which replace those before."""
+        self.info.clear()
         for model in models.values():
             card = model.card
             languages = ",".join(card.target_langs)
@@ -65,15 +76,24 @@ class Metrics:
         for job in batch:
             self.queue_seconds.observe(now - job.arrived)
 
+    def decoded(self, batch: Sequence[Job], summaries: Sequence[Summary], seconds: float) -> None:
+        """Tell of a batch that was decoded."""
+        self.decode_seconds.observe(seconds)
+        for job, summary in zip(batch, summaries, strict=True):
+            best = [found[0] for found in summary.targets.values()] or [summary.best]
+            self.written.labels(job.name).inc(sum(one.tokens for one in best))
+
     def finished(self, model: str, outcome: Outcome) -> None:
         """Tell of a document that was summarized."""
-        summary = outcome.summary
-        best = [found[0] for found in summary.targets.values()] or [summary.best]
         self.documents.labels(model).inc()
         self.read.labels(model).inc(outcome.read_tokens)
-        self.written.labels(model).inc(sum(one.tokens for one in best))
-        if summary.unread_tokens:
-            self.truncated.labels(model).inc()
+        for counter, counts in (
+            (self.truncated, outcome.summary.unread_tokens),
+            (self.windowed, outcome.summary.windows),
+            (self.other_language, outcome.warning),
+        ):
+            if counts:
+                counter.labels(model).inc()
 
     def text(self) -> bytes:
         """All of it, in Prometheus' text format."""

@@ -1,18 +1,19 @@
-"""A bundle that is served: one set of weights, searched as each request asks.
+"""Models that are served: one set of weights each, searched as each request asks.
 
-Everything here belongs to the one thread that decodes; only `card` may be read by others.
+`Model` is all that the rest of the service knows of one; whatever has these methods can be served.
+They belong to the one thread that decodes, but for `card` and `search`, which read nothing else.
 """
 
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Optional
+from typing import Any, Optional, Protocol
 
 from mclas_fairseq.errors import ConfigError
 from mclas_fairseq.inference.options import DecodingOptions
-from mclas_fairseq.inference.results import Summary
+from mclas_fairseq.inference.results import Summary, Watch
 from mclas_fairseq.inference.summarizer import Summarizer
+from mclas_fairseq.inference.windows import Reader
 from mclas_fairseq.serve.schema import ModelCard
 
 _SEARCHES_KEPT = 16  # ways of searching that are ready for the next request
@@ -23,26 +24,82 @@ class Search:
     """How a document is to be searched; documents of the same search share batches.
 
     Attributes:
-        model: its name.
         options: of the search, all of them.
         target_langs: to be written, in order.
     """
 
-    model: str
     options: DecodingOptions
     target_langs: tuple[str, ...]
 
 
-class ServedModel:
-    """A model by its name.
+class Model(Protocol):
+    """A model that is served.
 
     Attributes:
-        name: of the bundle's folder.
-        card: what clients may know.
+        card: what clients may know; `card.name` is its name.
     """
 
+    card: ModelCard
+
+    def search(self, changes: dict[str, Any], target_langs: Optional[Sequence[str]]) -> Search:
+        """The search that a request asks for.
+
+        Args:
+            changes: options that differ from the model's own.
+            target_langs: to be written; None: all.
+
+        Raises:
+            ConfigError: an option is out of range or does not go with others, or the model has not
+                learned a language.
+        """
+
+    def measure(self, text: str) -> tuple[int, int]:
+        """Tokens of a document that the model reads, and those beyond."""
+
+    @property
+    def reader(self) -> Reader:
+        """How documents are cut that are longer than the model reads."""
+
+    def summarize(
+        self, search: Search, texts: Sequence[str], watch: Optional[Watch] = None
+    ) -> list[Summary]:
+        """Summarize documents in one batch (one for each target language).
+
+        `watch` is told of what is written while it is, of searches with a beam of one.
+        """
+
+    def attention(self, search: Search, text: str) -> dict[str, Any]:
+        """What the best summary of a document attended to, as `SummaryAttention.to_json` does."""
+
+
+def choose_search(
+    card: ModelCard, changes: dict[str, Any], target_langs: Optional[Sequence[str]]
+) -> Search:
+    """What `Model.search` does where nothing but its card matters.
+
+    Raises:
+        ConfigError: see there.
+    """
+    chosen = tuple(target_langs or card.target_langs)
+    foreign = [code for code in chosen if code not in card.target_langs]
+    if foreign or len(set(chosen)) < len(chosen):
+        raise ConfigError(
+            f"target_langs: must be some of {', '.join(card.target_langs)}, each once;"
+            " leave them out to get all"
+        )
+    options = DecodingOptions(**{**card.search, **changes})
+    if options.max_len_a == 0 and options.max_len_b < options.min_len:
+        raise ConfigError(
+            f"max_len_b {options.max_len_b}: must be at least min_len, which is"
+            f" {options.min_len}; raise it, or lower min_len"
+        )
+    return Search(options, chosen)
+
+
+class TorchModel:
+    """A model that torch decodes."""
+
     def __init__(self, name: str, summarizer: Summarizer):
-        self.name = name
         self._base = summarizer
         self._searches: OrderedDict[Search, Summarizer] = OrderedDict()
         self.card = ModelCard(
@@ -56,50 +113,39 @@ class ServedModel:
         )
 
     def search(self, changes: dict[str, Any], target_langs: Optional[Sequence[str]]) -> Search:
-        """The search that a request asks for.
+        """See `Model`."""
+        return choose_search(self.card, changes, target_langs)
 
-        Args:
-            changes: options that differ from the bundle's.
-            target_langs: to be written; None: all.
+    def measure(self, text: str) -> tuple[int, int]:
+        """See `Model`."""
+        return self._base.measure(text)
 
-        Raises:
-            ConfigError: an option is out of range or does not go with others, or the model has not
-                learned a language.
-        """
-        chosen = tuple(target_langs or self.card.target_langs)
-        foreign = [code for code in chosen if code not in self.card.target_langs]
-        if foreign or len(set(chosen)) < len(chosen):
-            raise ConfigError(
-                f"target_langs: must be some of {', '.join(self.card.target_langs)}, each once;"
-                " leave them out to get all"
-            )
-        options = DecodingOptions(**{**self.card.search, **changes})
-        if options.max_len_a == 0 and options.max_len_b < options.min_len:
-            raise ConfigError(
-                f"max_len_b {options.max_len_b}: must be at least min_len, which is"
-                f" {options.min_len}; raise it, or lower min_len"
-            )
-        return Search(self.name, options, chosen)
+    @property
+    def reader(self) -> Reader:
+        """See `Model`."""
+        return self._base.reader
 
-    def length(self, text: str) -> int:
-        """Tokens of a document that the model reads."""
-        return self._base.length(text)
-
-    def summarize(self, search: Search, texts: Sequence[str]) -> list[Summary]:
-        """Summarize documents in one batch (one for each target language)."""
-        summarizer = self._ready(search)
-        return list(summarizer.stream(texts, batch_size=len(texts) * len(search.target_langs)))
+    def summarize(
+        self, search: Search, texts: Sequence[str], watch: Optional[Watch] = None
+    ) -> list[Summary]:
+        """See `Model`."""
+        size = len(texts) * len(search.target_langs)
+        return list(
+            self._ready(search).stream(texts, batch_size=size, buffer_size=size, watch=watch)
+        )
 
     def attention(self, search: Search, text: str) -> dict[str, Any]:
-        """What the best summary of a document attended to."""
+        """See `Model`."""
         summarizer = self._ready(search)
         tokenizer = summarizer.task.data_bin.tokenizer
         return summarizer.attention(text).to_json(tokenizer, summarizer.source_lang)
 
     def _ready(self, search: Search) -> Summarizer:
-        """A summarizer that searches so; the weights are those of all."""
+        """A summarizer that searches so; the weights and the task are those of all.
+
+        What a request cannot change (which decoder, which task of several) stays as it was loaded.
+        """
         task = self._base.task
-        task.decode_with(search.options)
         task.write_targets(search.target_langs)
         if search not in self._searches:
             self._searches[search] = Summarizer(self._base.models, task, search.options)
@@ -107,37 +153,3 @@ class ServedModel:
         while len(self._searches) > _SEARCHES_KEPT:
             self._searches.popitem(last=False)
         return self._searches[search]
-
-
-def load_models(bundles: Sequence[Path], device: Optional[str]) -> dict[str, ServedModel]:
-    """Load bundles; each is named as its folder.
-
-    Raises:
-        CheckpointError: one is no bundle, not whole, or altered.
-        ConfigError: there is no such device.
-    """
-    models = {
-        name: ServedModel(name, Summarizer.from_bundle(folder, device=device))
-        for name, folder in names_of(bundles).items()
-    }
-    for model in models.values():
-        model.length("A")  # tokenizers read their files at the first text
-    return models
-
-
-def names_of(bundles: Sequence[Path]) -> dict[str, Path]:
-    """The name of each bundle.
-
-    Raises:
-        ConfigError: two folders have the same name.
-    """
-    named: dict[str, Path] = {}
-    for folder in bundles:
-        name = folder.resolve().name
-        if name in named:
-            raise ConfigError(
-                f"bundles {named[name]} and {folder}: each is named as its folder, and the names"
-                f" must differ, but both are {name!r}; rename one"
-            )
-        named[name] = folder
-    return named

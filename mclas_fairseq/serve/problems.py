@@ -5,7 +5,7 @@ No text of a document is ever repeated in one, nor a traceback.
 
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import Optional
+from typing import Any, Optional
 
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
@@ -54,8 +54,8 @@ class Problem(Exception):
         self.errors = errors
         self.headers = dict(headers or {})
 
-    def response(self) -> JSONResponse:
-        """The answer."""
+    def body(self) -> dict[str, Any]:
+        """What is sent."""
         body = ProblemBody(
             type="about:blank",
             title=HTTPStatus(self.status).phrase,
@@ -63,8 +63,12 @@ class Problem(Exception):
             detail=self.detail,
             errors=[FieldError(pointer=where, detail=rule) for where, rule in self.errors] or None,
         )
+        return body.model_dump(exclude_none=True)
+
+    def response(self) -> JSONResponse:
+        """The answer."""
         return JSONResponse(
-            body.model_dump(exclude_none=True),
+            self.body(),
             status_code=self.status,
             headers=self.headers,
             media_type=MEDIA_TYPE,

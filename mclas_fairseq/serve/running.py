@@ -1,12 +1,11 @@
 """The process: listens, serves, and ends without losing what it has taken."""
 
 import logging
+import resource
 import signal
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
 from types import FrameType
 from typing import Optional
 
@@ -14,47 +13,41 @@ import uvicorn
 
 from mclas_fairseq.errors import ConfigError
 from mclas_fairseq.serve.app import build_app
+from mclas_fairseq.serve.bundles import Bundles
+from mclas_fairseq.serve.configuration import Configuration
+from mclas_fairseq.serve.connections import protocol
 from mclas_fairseq.serve.engine import Engine
-from mclas_fairseq.serve.models import load_models, names_of
-from mclas_fairseq.serve.settings import ServeSettings, is_loopback, read_keys
+from mclas_fairseq.serve.guards import Keys
+from mclas_fairseq.serve.reloading import Reloader
+from mclas_fairseq.serve.settings import Address, is_loopback, read_keys
 
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Address:
-    """Where a server listens, and who may ask.
-
-    Attributes:
-        host: its address; one that is not loopback is reached from elsewhere.
-        port: 0 takes a free one.
-        key_file: of keys, one a line; None: nobody needs one.
-    """
-
-    host: str
-    port: int
-    key_file: Optional[Path] = None
-
-
-def serve(
-    bundles: Sequence[Path], address: Address, settings: ServeSettings, device: Optional[str]
-) -> None:
+def serve(configuration: Configuration) -> None:
     """Serve bundles until SIGTERM or SIGINT; then finish what was taken, and return.
+
+    At SIGHUP bundles and keys are read anew.
 
     Raises:
         ConfigError: two bundles have one name, or the file of keys or the address cannot be used.
         CheckpointError: a bundle cannot be loaded.
     """
-    names_of(bundles)
-    keys = read_keys(address.key_file)
-    warn_if_open(address.host, keys)
+    address, settings = configuration.address, configuration.settings
+    bundles = Bundles(configuration.bundles, address.device)
+    keys = Keys(read_keys(address.api_key_file))
+    warn_if_open(address.host, keys.values)
     errors: list[BaseException] = []
 
     def failed(error: BaseException) -> None:
         errors.append(error)
         server.should_exit = True
 
-    engine = Engine(lambda: load_models(bundles, device), settings, failed)
+    def read_keys_again() -> None:
+        keys.values = read_keys(address.api_key_file)
+
+    engine = Engine(bundles.load, settings, failed)
+    reloader = Reloader(bundles, engine, settings.watch_seconds, read_keys_again)
     config = uvicorn.Config(
         build_app(engine, keys),
         host=address.host,
@@ -63,13 +56,18 @@ def serve(
         access_log=False,  # guards.py logs requests, by route
         server_header=False,
         timeout_graceful_shutdown=int(settings.grace),
+        timeout_keep_alive=int(settings.idle_timeout),
+        http=protocol(settings.read_timeout),
         ws="none",
     )
-    server = _Server(config, engine)
+    server = _Server(config, engine, reloader)
+    _allow_connections()
     with _listen(address) as listening:
         name, port = listening.getsockname()[:2]
         logger.info("at http://%s:%d/", f"[{name}]" if ":" in name else name, port)
+        reloader.start()
         server.run([listening])
+    reloader.stop()
     if errors:
         raise errors[0]
 
@@ -82,6 +80,13 @@ def warn_if_open(host: str, keys: Sequence[bytes]) -> None:
             " --api-key-file, or put something before it that asks who is there",
             host,
         )
+
+
+def _allow_connections() -> None:
+    """As many open connections as the machine allows; shells often allow a thousand."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _listen(address: Address) -> socket.socket:
@@ -99,15 +104,16 @@ def _listen(address: Address) -> socket.socket:
 class _Server(uvicorn.Server):
     """Uvicorn, whose handlers of signals drain the queue and end with exit code 0."""
 
-    def __init__(self, config: uvicorn.Config, engine: Engine):
+    def __init__(self, config: uvicorn.Config, engine: Engine, reloader: Reloader):
         super().__init__(config)
-        self._engine = engine
+        self._engine, self._reloader = engine, reloader
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Handle signals meanwhile; uvicorn would raise them again at the end."""
         numbers = (signal.SIGINT, signal.SIGTERM)
         before = {number: signal.signal(number, self.handle_exit) for number in numbers}
+        before[signal.SIGHUP] = signal.signal(signal.SIGHUP, lambda *_: self._reloader.ask())
         try:
             yield
         finally:

@@ -7,6 +7,7 @@ from typing import Any, Optional
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from mclas_fairseq.inference.on_long import OnLong
 from mclas_fairseq.inference.options import search_option
 
 _LONGEST_ID = 200
@@ -65,6 +66,13 @@ class SummarizeRequest(_Request):
     timeout: Optional[float] = Field(
         None, description="seconds after which the answer is 504, if less than the server's", gt=0
     )
+    on_long: Optional[OnLong] = Field(
+        None,
+        description="a document that is longer than the model reads is cut off there (truncate),"
+        " summarized in windows whose joined summaries are summarized (windows), or refused with"
+        " 422 (refuse); left out: as the server does",
+        strict=False,
+    )
     beam: Optional[int] = _searched("beam")
     nbest: Optional[int] = _searched("nbest")
     min_len: Optional[int] = _searched("min_len")
@@ -77,7 +85,7 @@ class SummarizeRequest(_Request):
 
     def changes(self) -> dict[str, Any]:
         """Options of the search that were given."""
-        own = {"text", "documents", "model", "target_langs", "attention", "timeout"}
+        own = {"text", "documents", "model", "target_langs", "attention", "timeout", "on_long"}
         return self.model_dump(exclude=own, exclude_none=True)
 
 
@@ -111,6 +119,14 @@ class Attention(BaseModel):
     )
 
 
+class ReadWindows(BaseModel):
+    """How a document was read that is longer than the model reads."""
+
+    count: int = Field(description="windows that it was cut into")
+    passes: int = Field(description="how often the model read: windows, joined summaries, ...")
+    joined: str = Field(description="the joined summaries that the summary was written from")
+
+
 class Result(BaseModel):
     """What was written for one document."""
 
@@ -122,6 +138,14 @@ class Result(BaseModel):
     )
     read_tokens: int = Field(description="tokens of the document that the model read")
     unread_tokens: int = Field(description="tokens of its end that are beyond what it reads")
+    windows: Optional[ReadWindows] = Field(
+        None,
+        description="of a document that was read in windows; scores and attention are then"
+        " those of the joined summaries",
+    )
+    warning: Optional[str] = Field(
+        None, description="says that the document does not seem to be in the model's language"
+    )
     attention: Optional[Attention] = None
 
 

@@ -7,10 +7,40 @@ from pathlib import Path
 from typing import Any, Optional
 
 from mclas_fairseq.errors import ConfigError
+from mclas_fairseq.inference.on_long import choose_on_long
 
 
 def _limit(default: float, text: str, *, least: float = 1) -> Any:
-    return field(default=default, metadata={"help": text, "least": least})
+    return field(default=default, metadata={"kind": type(default), "help": text, "least": least})
+
+
+def _word(kind: type[Any], default: Optional[str], text: str, shown: str) -> Any:
+    return field(default=default, metadata={"kind": kind, "help": text, "metavar": shown})
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where a server listens and decodes, and who may ask.
+
+    Raises:
+        ConfigError: there is no such port.
+    """
+
+    host: str = _word(
+        str, "127.0.0.1", "where to listen (default: 127.0.0.1, this machine alone)", "ADDRESS"
+    )
+    port: int = _limit(8000, "0 takes a free one, which the log names (default: 8000)", least=0)
+    api_key_file: Optional[Path] = _word(
+        Path, None, "keys, one a line; clients send one as Authorization: Bearer KEY", "FILE"
+    )
+    device: Optional[str] = _word(str, None, "cpu or cuda (default: a GPU if there is one)", "NAME")
+
+    def __post_init__(self) -> None:
+        """Check the port."""
+        if not 0 <= self.port <= 65_535:
+            raise ConfigError(
+                f"--port {self.port}: it must lie between 0 and 65535; give 8000, say"
+            )
 
 
 @dataclass(frozen=True)
@@ -18,7 +48,8 @@ class ServeSettings:
     """Limits of a server; each is a flag of `mclas serve` with hyphens for underscores.
 
     Raises:
-        ConfigError: a limit is too small, or a request could never enter the queue.
+        ConfigError: a limit is too small, a request could never enter the queue, or there is no
+            such way with long documents.
     """
 
     max_batch_tokens: int = _limit(
@@ -30,6 +61,7 @@ class ServeSettings:
     max_queue: int = _limit(256, "documents that may wait; more are answered with 429")
     max_documents: int = _limit(64, "documents of one request")
     max_body_bytes: int = _limit(1_048_576, "size of a request; larger ones are answered with 413")
+    max_windows: int = _limit(64, "windows that a long document may be cut into")
     max_beam: int = _limit(16, "widest beam that a request may ask for")
     timeout: float = _limit(
         60.0, "seconds until a request is given up with 504; requests may ask for less", least=0.01
@@ -37,13 +69,29 @@ class ServeSettings:
     read_timeout: float = _limit(
         10.0, "seconds that a client may take to send a request", least=0.01
     )
+    idle_timeout: float = _limit(
+        5.0, "seconds after which a connection without a request is closed"
+    )
     grace: float = _limit(
         30.0, "seconds that running requests get after SIGTERM; after them the rest is cut off"
     )
+    watch_seconds: float = _limit(
+        5.0, "seconds between looks at the bundles; one that was replaced is loaded anew; 0: never",
+        least=0,
+    )  # fmt: skip
+    on_long: str = _word(
+        str, "truncate",
+        "a document that is longer than the model reads is cut off there (truncate), summarized in"
+        " windows whose joined summaries are summarized (windows), or refused (refuse); requests"
+        " may ask for another way", "HOW",
+    )  # fmt: skip
 
     def __post_init__(self) -> None:
         """Check every limit."""
+        choose_on_long(self.on_long)
         for one in dataclasses.fields(self):
+            if "least" not in one.metadata:
+                continue
             value, least = getattr(self, one.name), one.metadata["least"]
             if not least <= value < float("inf"):
                 raise ConfigError(

@@ -19,6 +19,7 @@ from mclas_fairseq.cli import COMMANDS, build_parser
 from mclas_fairseq.corpus.conversion.splitting import SplitOptions
 from mclas_fairseq.generation.options import DecodingOptions
 from mclas_fairseq.scoring.rouge import RougeScorerConfig
+from mclas_fairseq.serve.settings import Address, ServeSettings
 from mclas_fairseq.summarization.cross_entropy import SummaryCrossEntropyConfig
 from mclas_fairseq.summarization.model import MclasModel
 from mclas_fairseq.summarization.two_decoders import NclsMsModel
@@ -179,6 +180,7 @@ MCLAS: dict[str, dict[str, object]] = {
         "--write": "target",
         "--target-langs": None,
         "--attention": None,
+        "--on-long": "truncate",
         "--batch-size": 16,
         "--cpu": False,
         **SEARCH,
@@ -307,21 +309,29 @@ MCLAS: dict[str, dict[str, object]] = {
         "--scores": [],
         **SEARCH,
     },
-    "serve": {
-        "--host": "127.0.0.1",
-        "--port": 8000,
-        "--api-key-file": None,
-        "--device": None,
-        "--max-batch-tokens": 8192,
-        "--max-wait-ms": 20,
-        "--max-queue": 256,
-        "--max-documents": 64,
-        "--max-body-bytes": 1_048_576,
-        "--max-beam": 16,
-        "--timeout": 60.0,
-        "--read-timeout": 10.0,
-        "--grace": 30.0,
-    },
+    # None: not given, so that environment and file can say it; SERVED has the values.
+    "serve": dict.fromkeys(
+        [
+            "--config",
+            "--host",
+            "--port",
+            "--api-key-file",
+            "--device",
+            "--max-batch-tokens",
+            "--max-wait-ms",
+            "--max-queue",
+            "--max-documents",
+            "--max-body-bytes",
+            "--max-windows",
+            "--max-beam",
+            "--timeout",
+            "--read-timeout",
+            "--idle-timeout",
+            "--grace",
+            "--watch-seconds",
+            "--on-long",
+        ]
+    ),
     "doctor": {"--data": None},
 }
 
@@ -392,7 +402,7 @@ PIPELINE: dict[str, object] = {
     **{
         name: value
         for name, value in MCLAS["summarize"].items()
-        if name not in ("--write", "--target-langs", "--attention")
+        if name not in ("--write", "--target-langs", "--attention", "--on-long")
     },
     "--translator": REQUIRED,
     "--translator-beam": 5,
@@ -419,6 +429,26 @@ TOKENIZER: dict[str, object] = {
     "lowercase": False,
     "subset_size": None,
     "subset_seed": 1,
+}
+
+SERVED: dict[str, object] = {
+    "host": "127.0.0.1",
+    "port": 8000,
+    "api_key_file": None,
+    "device": None,
+    "max_batch_tokens": 8192,
+    "max_wait_ms": 20,
+    "max_queue": 256,
+    "max_documents": 64,
+    "max_body_bytes": 1_048_576,
+    "max_windows": 64,
+    "max_beam": 16,
+    "timeout": 60.0,
+    "read_timeout": 10.0,
+    "idle_timeout": 5.0,
+    "grace": 30.0,
+    "watch_seconds": 5.0,
+    "on_long": "truncate",
 }
 
 DECODING: dict[str, object] = {
@@ -580,6 +610,7 @@ def test_prepare_learns_this_tokenizer_when_nothing_is_said() -> None:
 
 def test_summaries_are_searched_for_in_this_way_when_nothing_is_said() -> None:
     assert fields(DecodingOptions) == DECODING
+    assert {**fields(Address), **fields(ServeSettings)} == SERVED
 
 
 def test_convert_splits_in_this_way_when_nothing_is_said() -> None:

@@ -4,23 +4,24 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
 import pytest
 from fastapi.testclient import TestClient
 
 import mclas_fairseq
-from mclas_fairseq.inference.results import Summary
+from mclas_fairseq.inference.results import Summary, Watch
 from mclas_fairseq.inference.summarizer import Summarizer
 from mclas_fairseq.serve.app import build_app
 from mclas_fairseq.serve.engine import Engine
-from mclas_fairseq.serve.models import Search, ServedModel
+from mclas_fairseq.serve.guards import Keys
+from mclas_fairseq.serve.models import Search, TorchModel
 from mclas_fairseq.serve.settings import ServeSettings
 
 BUNDLE = Path(__file__).resolve().parents[1] / "compatibility" / "v0_1" / "bundle"
 
 
-class HeldModel(ServedModel):
+class HeldModel(TorchModel):
     """A model that decodes when it is let, and can be made to fail at some documents."""
 
     def __init__(self, name: str, summarizer: Summarizer):
@@ -31,14 +32,16 @@ class HeldModel(ServedModel):
         self.batches: list[list[str]] = []
         self.fails_at: Callable[[str], bool] = lambda text: False
 
-    def summarize(self, search: Search, texts: Sequence[str]) -> list[Summary]:
+    def summarize(
+        self, search: Search, texts: Sequence[str], watch: Optional[Watch] = None
+    ) -> list[Summary]:
         self.begun.set()
         assert self.go.wait(60)
         self.batches.append(list(texts))
         for text in texts:
             if self.fails_at(text):
                 raise RuntimeError(f"cannot decode {text}")
-        return super().summarize(search, texts)
+        return super().summarize(search, texts, watch)
 
 
 class Served:
@@ -70,7 +73,7 @@ def serve(summarizer: Summarizer) -> Iterator[Callable[..., Served]]:
             own = Summarizer(summarizer.models, summarizer.task, summarizer.options)
             model = HeldModel("bundle", own)
             engine = Engine(lambda: {"bundle": model}, ServeSettings(**settings))
-            app = build_app(engine, keys)
+            app = build_app(engine, Keys(keys))
             client = stack.enter_context(TestClient(app, raise_server_exceptions=False))
             stack.callback(model.go.set)
             while not engine.ready:

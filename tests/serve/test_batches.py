@@ -8,16 +8,19 @@ import pytest
 
 from mclas_fairseq.errors import ConfigError
 from mclas_fairseq.generation.options import DecodingOptions
-from mclas_fairseq.serve.batches import Job, choose_batch, is_full
-from mclas_fairseq.serve.models import Search, names_of
+from mclas_fairseq.serve.batches import Asked, Job, choose_batch, is_full
+from mclas_fairseq.serve.bundles import names_of
+from mclas_fairseq.serve.models import Search
 from mclas_fairseq.serve.running import warn_if_open
 from mclas_fairseq.serve.settings import ServeSettings, is_loopback, read_keys
+
+MODEL: Any = object()
 
 
 def jobs(*lengths: int, beams: tuple[int, ...] = ()) -> list[Job]:
     kinds = beams or (2,) * len(lengths)
     return [
-        Job(Search("m", DecodingOptions(beam=beam), ("de",)), "", False, 0.0, 1.0, tokens=length)
+        Job(MODEL, Search(DecodingOptions(beam=beam), ("de",)), "", Asked(1.0), 0.0, tokens=length)
         for length, beam in zip(lengths, kinds, strict=True)
     ]
 

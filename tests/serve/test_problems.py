@@ -215,7 +215,7 @@ def test_text_with_markup_is_answered_as_text(serve: Callable[..., Served]) -> N
 # -- clients that TestClient cannot be ------------------------------------------------------------
 
 
-def ask(served: Served, receive: Callable[[], Any]) -> list[dict[str, Any]]:
+def ask(served: Served, receive: Callable[[], Any], accept: str = "*/*") -> list[dict[str, Any]]:
     """Send a request by hand; the messages of the answer."""
     sent: list[dict[str, Any]] = []
 
@@ -225,7 +225,8 @@ def ask(served: Served, receive: Callable[[], Any]) -> list[dict[str, Any]]:
     scope = {
         **{"type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "POST"},
         **{"path": "/v1/summarize", "raw_path": b"/v1/summarize", "query_string": b""},
-        **{"headers": [(b"content-type", b"application/json")], "scheme": "http"},
+        **{"scheme": "http"},
+        "headers": [(b"content-type", b"application/json"), (b"accept", accept.encode())],
         **{"server": ("127.0.0.1", 80), "client": ("127.0.0.1", 1)},
     }
     app: Any = served.client.app

@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -74,7 +75,7 @@ class Process:
 @pytest.fixture(scope="module")
 def process() -> Iterator[Process]:
     # It waits long for others, so that a request is under way when the process is ended.
-    started = Process("--max-wait-ms", "700")
+    started = Process("--max-wait-ms", "700", "--read-timeout", "3")
     yield started
     started.close()
 
@@ -84,12 +85,26 @@ def test_lines_of_the_docs_are_answered(process: Process) -> None:
         pytest.skip("curl is not installed")
     lines = "\n".join(BLOCK.findall(DOCS.read_text(encoding="utf-8")))
     shown = re.findall(r"^curl (?:.*\\\n)*.*$", lines, re.MULTILINE)
-    assert len(shown) == 7
+    assert len(shown) == 8
     for line in shown:
         command = line.replace("http://127.0.0.1:8000", process.address)
         done = subprocess.run(["bash", "-c", command + " -f"], capture_output=True, timeout=120)
         assert done.returncode == 0, line
         assert done.stdout
+
+
+def test_sighup_loads_the_bundle_anew(process: Process) -> None:
+    process.process.send_signal(signal.SIGHUP)
+    assert process.wait_for(r" (bundle): loaded anew in")
+    assert process.post("The river rose.")["model"] == "bundle"
+
+
+def test_a_connection_without_a_request_is_closed(process: Process) -> None:
+    host, _, port = process.address.removeprefix("http://").partition(":")
+    for sent in (b"", b"GET /livez HTTP/1.1\r\nHost:"):
+        with socket.create_connection((host, int(port)), timeout=60) as connection:
+            connection.sendall(sent)
+            assert connection.recv(100) == b"", "closed by the server"
 
 
 def test_sigterm_answers_what_was_taken_and_ends_with_0(process: Process) -> None:
