@@ -74,7 +74,8 @@ class Decoding:
             search, model = batch[0].search, batch[0].model
             summaries = model.summarize(search, texts, _watch(batch))
             attention = [
-                model.attention(search, job.text) if job.asked.attention else None for job in batch
+                model.attention(search, job.text, one.best) if job.asked.attention else None
+                for job, one in zip(batch, summaries, strict=True)
             ]
         except Exception as error:
             if len(batch) == 1:

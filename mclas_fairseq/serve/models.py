@@ -11,7 +11,7 @@ from typing import Any, Optional, Protocol
 
 from mclas_fairseq.errors import ConfigError
 from mclas_fairseq.inference.options import DecodingOptions
-from mclas_fairseq.inference.results import Summary, Watch
+from mclas_fairseq.inference.results import Hypothesis, Summary, Watch
 from mclas_fairseq.inference.summarizer import Summarizer
 from mclas_fairseq.inference.windows import Reader
 from mclas_fairseq.serve.schema import ModelCard
@@ -68,7 +68,7 @@ class Model(Protocol):
         `watch` is told of what is written while it is, of searches with a beam of one.
         """
 
-    def attention(self, search: Search, text: str) -> dict[str, Any]:
+    def attention(self, search: Search, text: str, best: Hypothesis) -> dict[str, Any]:
         """What the best summary of a document attended to, as `SummaryAttention.to_json` does."""
 
 
@@ -134,11 +134,11 @@ class TorchModel:
             self._ready(search).stream(texts, batch_size=size, buffer_size=size, watch=watch)
         )
 
-    def attention(self, search: Search, text: str) -> dict[str, Any]:
+    def attention(self, search: Search, text: str, best: Hypothesis) -> dict[str, Any]:
         """See `Model`."""
         summarizer = self._ready(search)
         tokenizer = summarizer.task.data_bin.tokenizer
-        return summarizer.attention(text).to_json(tokenizer, summarizer.source_lang)
+        return summarizer.attention(text, best).to_json(tokenizer, summarizer.source_lang)
 
     def _ready(self, search: Search) -> Summarizer:
         """A summarizer that searches so; the weights and the task are those of all.

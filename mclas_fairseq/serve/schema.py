@@ -61,7 +61,7 @@ class SummarizeRequest(_Request):
         None, description="target languages to write, of those that the model has", min_length=1
     )
     attention: bool = Field(
-        False, description="also what each piece of the best summary attended to; costs a search"
+        False, description="also what each piece of the best summary attended to"
     )
     timeout: Optional[float] = Field(
         None, description="seconds after which the answer is 504, if less than the server's", gt=0
