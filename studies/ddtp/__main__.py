@@ -22,15 +22,19 @@ from pathlib import Path
 from typing import Any
 
 from studies.ddtp import report
+from studies.ddtp.beside import BASELINES, TLTRAN, UNTRANSLATED, Baseline, Translated
 from studies.ddtp.cells import (
     COMMON,
+    CONTROLS,
     CORPORA,
     FINE_TUNING,
+    ITALIAN,
     LAYOUTS,
     MS_TRAINING,
     PRECISION,
     RATES,
     SEARCH,
+    TRANSLATOR_TRAINING,
     WIDEN,
     Cell,
     cells,
@@ -39,8 +43,8 @@ from studies.ddtp.corpora import Material, build
 from studies.ddtp.penalty import decide, decided
 from studies.ddtp.uncopied import without_copying
 from studies.harness.command import main
-from studies.harness.processes import PLUGIN, best_validation
-from studies.harness.study import Start, Study, Work
+from studies.harness.processes import PLUGIN, best_validation, train_once
+from studies.harness.study import Beside, Start, Study, Work
 from studies.harness.summaries import Decoding
 from studies.harness.table import Table
 
@@ -139,6 +143,51 @@ class PackageDescriptions(Study[Cell, Material]):
         """NCLS writes no English."""
         own = cell.corpus.language
         return (own,) if cell.system == "ncls" else (own, "en")
+
+    def optional(self, cell: Cell) -> bool:
+        """Where time does not hold every cell, controls and the least size go, by the rules."""
+        return cell.system in CONTROLS or cell.size <= min(ITALIAN.sizes)
+
+    def names_beside(self, corpus: str) -> Sequence[str]:
+        """Baselines, the untranslated synopsis, and in Italian TLTran."""
+        names = [*(f"baseline-{kind}" for kind in BASELINES), UNTRANSLATED]
+        return [f"{corpus}_{name}" for name in names + [TLTRAN] * (corpus == ITALIAN.language)]
+
+    def beside(self, work: Work[Material], name: str) -> Beside:
+        """One of them."""
+        system, language = name.removeprefix(f"{work.corpus}_"), work.corpus
+        if system == TLTRAN:
+            return self._tltran(work)
+        kind = system.removeprefix("baseline-")
+
+        def writing(split: str) -> Baseline:
+            material = work.material
+            return Baseline(kind, material.training, material.records[split], language)
+
+        return Beside({"system": system}, dict, writing, (language,))
+
+    def _tltran(self, work: Work[Material]) -> Beside:
+        search, pairs = [*SEARCH.split(), "--lenpen", "1.0"], work.material.pairs
+        out, training = work.out / TLTRAN, "translator"
+
+        def make() -> dict[str, Any]:
+            if pairs is None:
+                raise SystemExit(
+                    "--data: TLTran's translator is trained on its paragraphs; give it"
+                )
+            words = work.training(_train(pairs, TRANSLATOR_TRAINING.split()))
+            cost = train_once(words, work.out / training, work.log(training))
+            return {"best": self.best(work.log(training)), "training": cost, "penalty": "1.0"}
+
+        def writing(split: str) -> Translated:
+            data, flags = self.start(work).decoding
+            first = Decoding(work.checkpoint("ms"), data, work.material.records[split], flags)
+            source = out / f"{split}.jsonl"
+            second = Decoding(work.checkpoint(training), pairs or Path(), source, search)
+            return Translated(first, work.out / "summaries" / f"ms.{split}.jsonl", second)
+
+        settings = {"system": TLTRAN, "precision": PRECISION}
+        return Beside(settings, make, writing, (work.corpus,), of_start=True)
 
     def settings(self, cell: Cell) -> dict[str, Any]:
         """What makes the cell."""

@@ -48,6 +48,14 @@ MS_TRAINING = (
     "--max-update 6000 --best-checkpoint-metric ms_nll_loss --seed 1 "
     "--save-interval-updates 250 --validate-interval-updates 250"
 )
+# The translator of TLTran: a model as NCLS, from scratch, on paragraphs; longer ones are left out.
+TRANSLATOR_TRAINING = (
+    "--target-layout ncls --arch mclas_small --copy-attention --lr 1e-3 --warmup-updates 400 "
+    "--max-update 12000 --best-checkpoint-metric cls_nll_loss --seed 1 "
+    "--save-interval-updates 500 --validate-interval-updates 500"
+)
+PARAGRAPHS = 60  # of a description; one that has more is a list
+PARAGRAPH_WORDS = 80  # of a paragraph, which then is within the 128 pieces that are read
 SEARCH = "--beam 5 --max-len-b 30 --no-repeat-ngram-size 3 --batch-size 64"
 
 

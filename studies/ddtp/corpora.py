@@ -1,13 +1,13 @@
 """The package descriptions of one target language as data-bins, made when they are missing."""
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mclas_fairseq.corpus.text_files import read_lines, write_beside
-from studies.ddtp.cells import Corpus
+from studies.ddtp.cells import PARAGRAPH_WORDS, PARAGRAPHS, Corpus
 from studies.harness.processes import data_bin, say
 from studies.shuffle_summaries import shuffle
 
@@ -27,6 +27,9 @@ class Material:
         triples: data-bin of all other systems.
         shuffled: the same with each training document's `S^A` that of another one.
         records: split -> records that have both summaries.
+        training: records of the training triples.
+        pairs: data-bin of paragraphs with their translations, in the place of summaries; None
+            where nothing is translated, or DATA was not given and they are not there.
     """
 
     corpus: Corpus
@@ -34,6 +37,8 @@ class Material:
     triples: Path
     shuffled: Path
     records: dict[str, Path]
+    training: Path = Path("train.jsonl")
+    pairs: Path | None = None
 
 
 def build(corpus: Corpus, data: Path | None, out: Path) -> Material:
@@ -73,7 +78,38 @@ def build(corpus: Corpus, data: Path | None, out: Path) -> Material:
         make("triples", (triples["train"],), valid, "--like", every),
         make("shuffled", (shuffled,), valid, "--like", every),
         {split: triples[split] for split in ("valid", "test")},
+        triples["train"],
+        None if corpus.frozen else _pairs(corpus, data, out, every),
     )
+
+
+def _pairs(corpus: Corpus, data: Path | None, out: Path, every: Path) -> Path | None:
+    """The data-bin of paragraphs, made when it is missing and can be."""
+    made = out / "bins" / "pairs"
+    if not (made / "manifest.json").exists():
+        if data is None:
+            return None
+        files = {split: out / "records" / f"{split}.pairs.jsonl" for split in ("train", "valid")}
+        for split, path in files.items():
+            rows = (json.loads(line) for _, line in read_lines(data / f"{split}.jsonl.gz"))
+            _write_rows(path, (pair for row in rows for pair in paragraphs(row, corpus.language)))
+        named = ("--train", files["train"], "--valid", files["valid"], "--like", every)
+        longest = ("--max-document-words", PARAGRAPH_WORDS)
+        data_bin(made, *named, *longest, languages=("en", corpus.language))
+    return made
+
+
+def paragraphs(row: Row, language: str) -> Iterator[Row]:
+    """The paragraphs of a description with their translations, each as a record.
+
+    The translation stands in the place of the summary: what translates is a model as NCLS.
+    """
+    english, other = row["document"]["en"], row.get("translation", {}).get(language, [])
+    if len(english) != len(other) or len(english) > PARAGRAPHS:
+        return
+    for number, (source, target) in enumerate(zip(english, other, strict=True)):
+        name = f"{row['id']}.{number}"
+        yield {"id": name, "document": {"en": source}, "summary": {language: target}}
 
 
 def _divide(source: Path, corpus: Corpus, triples: Path, rest: Path | None) -> None:
@@ -87,12 +123,18 @@ def _divide(source: Path, corpus: Corpus, triples: Path, rest: Path | None) -> N
 def _write(
     path: Path, rows: Iterable[Row], languages: Iterable[str], wanted: Callable[[Row], bool]
 ) -> None:
+    def kept(row: Row) -> Row:
+        summary = {language: row["summary"][language] for language in languages}
+        return {"id": row["id"], "document": {"en": row["document"]["en"]}, "summary": summary}
+
+    _write_rows(path, map(kept, filter(wanted, rows)))
+
+
+def _write_rows(path: Path, rows: Iterable[Row]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with write_beside(path) as stream:
-        for row in filter(wanted, rows):
-            summary = {language: row["summary"][language] for language in languages}
-            kept = {"id": row["id"], "document": {"en": row["document"]["en"]}, "summary": summary}
-            stream.write(json.dumps(kept, ensure_ascii=False) + "\n")
+        for row in rows:
+            stream.write(json.dumps(row, ensure_ascii=False) + "\n")
 
 
 def _check_count(triples: Path, corpus: Corpus) -> None:

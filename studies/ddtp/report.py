@@ -1,5 +1,6 @@
 """Tables, verdicts and the figure of the study on package descriptions, from the finished cells."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from functools import reduce
 from pathlib import Path
@@ -8,10 +9,12 @@ from typing import Any
 import numpy as np
 
 from mclas_fairseq.evaluation.plots import COLOURS
+from studies.ddtp import beside
 from studies.ddtp.cells import NAMES, SYSTEMS, Cell, Corpus, cells, seeds
+from studies.ddtp.learned import aims, learned
 from studies.ddtp.verdicts import MEASURES, verdicts
 from studies.harness.judging import Runs, collect, interval
-from studies.harness.plots import Axes, Series, draw
+from studies.harness.plots import Axes, Level, Series, draw
 from studies.harness.summaries import CONTENT
 from studies.harness.table import Row, Table
 
@@ -26,7 +29,8 @@ class Results:
         self.split = split
         rows = table.full_rows()
         self.rows = {cell: rows[cell.name] for cell in cells(corpus) if cell.name in rows}
-        self.missing = [cell.name for cell in cells(corpus) if split not in self.rows.get(cell, {})]
+        self.missing = [cell for cell in cells(corpus) if split not in self.rows.get(cell, {})]
+        self.beside = self._beside(rows)
         self.ms = collect([rows.get(f"{corpus.language}_ms")], split, "en")
 
     def runs(self, size: int, system: str, start: str = "ms", language: str = "") -> Runs | None:
@@ -39,6 +43,23 @@ class Results:
         """The seeds that are there."""
         rows = self.rows_of((size, system, start))
         return collect(rows, self.split, language or self.corpus.language)
+
+    def _beside(self, rows: dict[str, Row]) -> dict[str, Runs]:
+        """Baselines, the untranslated synopsis and TLTran, as far as they are there."""
+        language, found = self.corpus.language, {}
+        for kind in beside.NAMES:
+            name = f"baseline-{kind}" if kind in beside.BASELINES else kind
+            runs = collect([rows.get(f"{language}_{name}")], self.split, language)
+            if runs is not None:
+                found[kind] = runs
+        return found
+
+    def systems(self) -> Iterator[tuple[str, int, Runs]]:
+        """Name, triples and finished seeds of each system, in the target language."""
+        for size, system, start in self.groups():
+            runs = self.finished(size, system, start)
+            if runs is not None:
+                yield f"{NAMES[system]} from {_shown(start)}, {size:,} triples", size, runs
 
     def groups(self) -> list[Group]:
         """What there are seeds of."""
@@ -56,6 +77,10 @@ class Results:
         return [self.rows[cell] for cell in named if cell in self.rows]
 
 
+def _shown(start: str) -> str:
+    return start.replace("ms", "MS")
+
+
 def _at(row: Row, path: Sequence[str]) -> Any:
     return reduce(lambda value, key: value[key], path, row)
 
@@ -66,12 +91,14 @@ def scores(results: Results, language: str) -> Iterator[str]:
     yield f"| triples | from | system | seeds | {measures} | R-L | words | distinct |"
     yield "|---|---|---|---|---|---|---|---|---|"
     rows = [
-        (f"{size:,} | {start.replace('ms', 'MS')} | {NAMES[system]}", runs)
+        (f"{size:,} | {_shown(start)} | {NAMES[system]}", runs)
         for size, system, start in results.groups()
         if (runs := results.finished(size, system, start, language)) is not None
     ]
     if language == "en" and results.ms is not None:
         rows.append((" | | MS", results.ms))
+    if language == results.corpus.language:
+        rows += [(f" | | {beside.NAMES[kind]}", one) for kind, one in results.beside.items()]
     for name, runs in rows:
         shown = " | ".join(interval(runs.values(measure)) for measure in MEASURES)
         longest = f"{runs.values('rougeL').mean():.2f}"
@@ -94,7 +121,7 @@ def settings(results: Results) -> Iterator[str]:
         updates = ", ".join(f"{one:.0f}" for one in results.of(group, "best", "update"))
         nll = np.mean(results.of(group, "best", "cls_nll_bits_per_token"))
         minutes = np.mean(results.of(group, "training", "cpu_seconds")) / 60
-        name = f"{size:,} | {start.replace('ms', 'MS')} | {NAMES[system]}"
+        name = f"{size:,} | {_shown(start)} | {NAMES[system]}"
         yield f"| {name} | {decided} | {updates} | {nll:.3f} | {minutes:.0f} |"
 
 
@@ -111,7 +138,13 @@ def plot(results: Results, path: Path) -> None:
     split = {"valid": "validation", "test": "test"}[results.split]
     title = f"en-{results.corpus.language}, {split}; 95 % intervals over documents and seeds"
     sizes = [f"{size:,}" for size in results.corpus.sizes]
-    draw(series, Axes(sizes, "training triples", "content ROUGE-1 F1", title), path)
+    levels = [
+        Level(beside.NAMES[kind], float(results.beside[kind].values(CONTENT).mean()))
+        for kind in ("constant-content", "nearest", beside.TLTRAN, beside.UNTRANSLATED)
+        if kind in results.beside
+    ]
+    axes = Axes(sizes, "training triples", "content ROUGE-1 F1", title, levels=levels)
+    draw(series, axes, path)
 
 
 def parts(results: Results) -> Iterator[tuple[str, Iterable[str]]]:
@@ -120,7 +153,20 @@ def parts(results: Results) -> Iterator[tuple[str, Iterable[str]]]:
     yield f"**Summaries in {language}**", scores(results, language)
     yield "**Summaries in en**", scores(results, "en")
     yield "**Settings**", settings(results)
+    yield "**Learned** (bootstrap over documents and seeds)", (f"- {x}" for x in learned(results))
     yield "**Verdicts** (t over seeds)", (f"- {line}" for line in verdicts(results))
+    if not results.corpus.frozen:
+        yield "**Aims**", (f"- {line}" for line in aims(results))
     if results.missing:
-        count = len(results.missing)
-        yield "", [f"{count} cells are missing, the next one is {results.missing[0]}"]
+        yield "**Missing**", missing(results)
+
+
+def missing(results: Results) -> Iterator[str]:
+    """How many cells of each system there are not, and what stands beside them."""
+    names = [f"{one.system} from {_shown(one.start)} on {one.size:,}" for one in results.missing]
+    shown = ", ".join(f"{count} of {name}" for name, count in Counter(names).items())
+    yield f"{len(names)} cells ({shown}); the next one is {results.missing[0].name}"
+    wanted = [kind for kind in beside.NAMES if kind != beside.TLTRAN or not results.corpus.frozen]
+    absent = [beside.NAMES[kind] for kind in wanted if kind not in results.beside]
+    if absent:
+        yield f"beside them: {', '.join(absent)}"

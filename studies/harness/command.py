@@ -4,10 +4,12 @@ import argparse
 import re
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from studies.harness.opening import open_test
 from studies.harness.processes import claimed
-from studies.harness.running import open_test, run, run_start, states
+from studies.harness.running import run, run_beside, run_start, states
 from studies.harness.study import CellT, MaterialT, Study, Work
 from studies.harness.table import RESULTS, Table
 
@@ -23,7 +25,7 @@ def main(study: Study[CellT, MaterialT], arguments: Sequence[str] | None = None)
         work = Work(corpus, args.out / corpus, table, None)
         print(*states(study, work), sep="\n")
     elif args.command == "test":
-        open_test(study, _open(study, table, args))
+        open_test(study, _open(study, table, args), args.without)
     else:
         _report(study, table, args)
 
@@ -62,6 +64,16 @@ def parser(study: Study[CellT, MaterialT]) -> argparse.ArgumentParser:
             one.add_argument("--data", type=Path, metavar="DATA", help="folder of real corpora")
         if command == "run":
             one.add_argument("--only", default="", metavar="REGEX", help="cells whose name matches")
+            one.add_argument(
+                "--smoke", type=int, default=0, metavar="N",
+                help="try the study: end every training after N updates; needs an OUT and "
+                "--results of its own",
+            )  # fmt: skip
+        if command == "test":
+            one.add_argument(
+                "--without", default="", metavar="REGEX",
+                help="do not wait for cells whose name matches, which were given up",
+            )  # fmt: skip
         if command == "report":
             one.add_argument(
                 "--run", default="", metavar="NAME", help="of an earlier run: rows NAME/..."
@@ -71,14 +83,18 @@ def parser(study: Study[CellT, MaterialT]) -> argparse.ArgumentParser:
     return whole
 
 
-def choose(study: Study[CellT, MaterialT], corpus: str, regex: str) -> list[CellT]:
+def choose(
+    study: Study[CellT, MaterialT], corpus: str, regex: str, *, needed: bool = True
+) -> list[CellT]:
     """The cells whose name matches; those outside the comparison only if none of the others does.
 
-    Ends the study when there is none at all.
+    Ends the study when there is none at all, if one is needed.
     """
     for group in (study.cells, study.cells_by_name):
         if chosen := [cell for cell in group(corpus) if re.search(regex, cell.name)]:
             return chosen
+    if not needed:
+        return []
     raise SystemExit(f"--only: no cell of {corpus} matches {regex}; `list` shows their names")
 
 
@@ -95,12 +111,29 @@ def _open(
 
 
 def _run(study: Study[CellT, MaterialT], table: Table, args: argparse.Namespace) -> None:
-    chosen = choose(study, args.corpus, args.only)
-    work = _open(study, table, args)
+    beside = [name for name in study.names_beside(args.corpus) if re.search(args.only, name)]
+    chosen = choose(study, args.corpus, args.only, needed=not beside)
+    if args.smoke and args.results == RESULTS:
+        raise SystemExit("--smoke: its rows are no results; give --results another folder")
+    work = replace(_open(study, table, args), smoke=args.smoke)
+    _check_smoke(work)
     run_start(study, work)
     waiting = [cell.name for cell in chosen if not run(study, work, cell)]
+    waiting += [name for name in beside if not run_beside(study, work, name)]
     if waiting:
         print(f"== left to other commands: {', '.join(waiting)}; run this again to see them done")
+
+
+def _check_smoke(work: Work[MaterialT]) -> None:
+    """End the study where OUT was begun with other lengths of training."""
+    marker = work.out / "smoke.txt"
+    before = marker.read_text(encoding="utf-8").strip() if marker.exists() else ""
+    begun = any(work.out.glob("**/checkpoint_last.pt")) or bool(before)
+    if begun and before != (str(work.smoke) if work.smoke else ""):
+        was = f"with --smoke {before}" if before else "without --smoke"
+        raise SystemExit(f"--smoke {work.smoke}: {work.out} was begun {was}; take another OUT")
+    if work.smoke:
+        marker.write_text(f"{work.smoke}\n", encoding="utf-8")
 
 
 def _report(study: Study[CellT, MaterialT], table: Table, args: argparse.Namespace) -> None:

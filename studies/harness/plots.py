@@ -1,5 +1,6 @@
 """Figures of studies: scores with intervals by size of the training data."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,14 @@ class Series:
 
 
 @dataclass(frozen=True)
+class Level:
+    """What does not depend on the size, as a baseline: a line across the figure."""
+
+    label: str
+    value: float
+
+
+@dataclass(frozen=True)
 class Axes:
     """What a figure says beside its series.
 
@@ -33,6 +42,7 @@ class Axes:
         title: above all.
         headroom: how far the axis goes beyond the data, for a legend of three columns above them.
         dpi: dots an inch, of 7 by 4.
+        levels: lines across, named at their right ends.
     """
 
     ticks: Sequence[str]
@@ -41,10 +51,13 @@ class Axes:
     title: str
     headroom: float = 1.0
     dpi: int = 120
+    levels: Sequence[Level] = ()
 
 
 def draw(series: Sequence[Series], axes: Axes, path: Path) -> None:
     """Draw means with 95 % intervals over documents and seeds, as lines or bars."""
+    # fairseq lets every logger speak; this one tells of each font that it looks at.
+    logging.getLogger("matplotlib").setLevel(logging.WARNING)
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7, 4), layout="constrained")
@@ -58,6 +71,13 @@ def draw(series: Sequence[Series], axes: Axes, path: Path) -> None:
             plot.bar(at, mean, 0.22, alpha=0.35, label=one.label, **style)
         else:
             plot.errorbar(at, mean, fmt="o-", label=one.label, **style)
+    for level in axes.levels:
+        plot.axhline(level.value, color="0.6", linestyle=":", zorder=0)
+        place = (1.0, level.value)
+        plot.annotate(
+            level.label, place, xycoords=("axes fraction", "data"), ha="right", va="bottom",
+            fontsize="x-small", color="0.4",
+        )  # fmt: skip
     plot.set_xticks(range(len(axes.ticks)), axes.ticks)
     plot.set_xlabel(axes.sizes)
     plot.set_ylabel(axes.scores)

@@ -1,4 +1,4 @@
-"""Running a study: each cell once, from trials of its rate to its row, and the test split."""
+"""Running a study: each cell once, from trials of its rate to its row."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -10,7 +10,7 @@ from mclas_fairseq.bundles.format import describe_file
 from studies.harness.origin import origin, without_folders
 from studies.harness.processes import claimed, say, train_once
 from studies.harness.rates import Choice, best, search
-from studies.harness.study import CellT, MaterialT, Study, Work
+from studies.harness.study import CellT, MaterialT, Study, Work, Writing
 from studies.harness.summaries import (
     Decoding,
     Summary,
@@ -18,7 +18,6 @@ from studies.harness.summaries import (
     read_summaries,
     text_hash,
 )
-from studies.harness.table import Table
 
 
 def training_name(cell: str, rate: str) -> str:
@@ -31,7 +30,8 @@ def train(
 ) -> dict[str, Any]:
     """Train a cell with a rate, or find it trained; what it cost."""
     name = training_name(cell.name, rate)
-    return train_once(study.command(work, cell, rate), work.out / name, work.log(name))
+    words = work.training(study.command(work, cell, rate))
+    return train_once(words, work.out / name, work.log(name))
 
 
 def choose_rate(
@@ -68,11 +68,11 @@ def choose_rate(
 
 @dataclass(frozen=True)
 class Trained:
-    """A finished training that is summarized with and measured: a cell's, or the start of all.
+    """What is summarized with and measured: a cell's training, the start of all, or a row beside.
 
     Attributes:
         name: of its row.
-        training: folder in OUT.
+        training: folder in OUT, where there is one; its summaries are named by it.
         decode: split -> how it is summarized.
         languages: what is measured.
         of_start: whether it is, or started from, the start.
@@ -80,7 +80,7 @@ class Trained:
 
     name: str
     training: str
-    decode: Callable[[str], Decoding]
+    decode: Callable[[str], Writing]
     languages: Sequence[str]
     of_start: bool
 
@@ -103,6 +103,27 @@ def trained_start(study: Study[CellT, MaterialT], work: Work[MaterialT]) -> Trai
         return Decoding(work.checkpoint(name), data, study.records(work, split), flags)
 
     return Trained(f"{work.corpus}_{name}", name, decode, start.languages, of_start=True)
+
+
+def trained_beside(study: Study[CellT, MaterialT], work: Work[MaterialT], name: str) -> Trained:
+    """A row beside the cells."""
+    one = study.beside(work, name)
+    return Trained(name, name, one.writing, one.languages, one.of_start)
+
+
+def run_beside(study: Study[CellT, MaterialT], work: Work[MaterialT], name: str) -> bool:
+    """Make a row beside the cells, unless it is there; False: another process is at it."""
+    if work.table.row(name) is not None:
+        return True
+    with claimed(work.out / f"{name}.beside") as mine:
+        if not mine or work.table.row(name) is not None:
+            return mine
+        one = study.beside(work, name)
+        columns = {"cell": {"corpus": work.corpus, **one.settings}, **one.make()}
+        scores = _keep(study, work, trained_beside(study, work, name), columns)
+    first = one.languages[0]
+    say(f"{name}: ROUGE-1 ({first}) {scores[first]['means']['rouge1']['f']:.2f}")
+    return True
 
 
 def run(study: Study[CellT, MaterialT], work: Work[MaterialT], cell: CellT) -> bool:
@@ -140,7 +161,7 @@ def run_start(study: Study[CellT, MaterialT], work: Work[MaterialT]) -> None:
     with claimed(work.out / f"{name}.claim") as mine:
         if not mine:
             raise SystemExit(f"{name} is being trained by another command; wait for it")
-        cost = train_once(start.words, work.out / name, work.log(name))
+        cost = train_once(work.training(start.words), work.out / name, work.log(name))
         check_start(work, name)
         one = trained_start(study, work)
         if work.table.row(one.name) is None:
@@ -165,31 +186,12 @@ def check_start(work: Work[MaterialT], name: str) -> None:
         )
 
 
-def open_test(study: Study[CellT, MaterialT], work: Work[MaterialT]) -> None:
-    """Score every cell's summaries of the test split, once, when all cells are finished."""
-    cells, rows = list(study.cells(work.corpus)), work.table.rows()
-    names = [cell.name for cell in cells]
-    names += [f"{work.corpus}_{study.start_name}"] if study.start_name else []
-    missing = [name for name in names if name not in rows]
-    if missing:
-        raise SystemExit(
-            f"test split: it is opened when all cells are in {work.table.path}, missing {missing}; "
-            "finish them with `run`"
-        )
-    kept = _kept_summaries(work.table, names) if study.keeps_test_summaries else {}
-    every = [trained(study, work, cell, rows[cell.name].get("rate", "")) for cell in cells]
-    every += [trained_start(study, work)] if study.start_name else []
-    for one in every:
-        with claimed(work.out / f"{one.name}.test") as mine:
-            if mine and "test" not in (work.table.row(one.name) or {}):
-                _score_test(study, work, one, kept.get(one.name))
-
-
 def states(study: Study[CellT, MaterialT], work: Work[None]) -> Iterator[str]:
     """Name and state of each cell, and how many there are in each state."""
     every = [*study.cells(work.corpus), *study.cells_by_name(work.corpus)]
+    names = [*(cell.name for cell in every), *study.names_beside(work.corpus)]
     rows, found = work.table.rows(), {}
-    for name in (cell.name for cell in every):
+    for name in names:
         if name in rows:
             found[name] = "finished, test split scored" if "test" in rows[name] else "finished"
         else:
@@ -210,7 +212,7 @@ def _keep(
         checkpoint = work.checkpoint(study.start_name)
         sha256[study.start_name] = describe_file(checkpoint).sha256
     if study.keeps_test_summaries:
-        unseen, _ = _summarize_test(work, one)
+        unseen, _ = summarize_test(work, one)
         lines = [{"cell": one.name, "split": "test", "summaries": unseen}]
         sha256["test_text"] = text_hash(unseen)
     summaries, records = read_summaries(valid), study.records(work, "valid")
@@ -220,46 +222,9 @@ def _keep(
     return scores
 
 
-def _summarize_test(work: Work[MaterialT], one: Trained) -> tuple[list[Summary], dict[str, Any]]:
+def summarize_test(work: Work[MaterialT], one: Trained) -> tuple[list[Summary], dict[str, Any]]:
+    """Summaries of the test split, unseen, and what they cost."""
     # Written anew: what lies there may be of an earlier training.
     out = work.out / "summaries" / f"{one.training}.test.jsonl"
     cost = one.decode("test").write(out, work.log(f"{one.training}.test"))
     return read_summaries(out), cost
-
-
-def _kept_summaries(table: Table, names: Sequence[str]) -> dict[str, list[Summary]]:
-    """The unseen summaries of all cells; ends the study where one is not what its row says."""
-    kept = {
-        line["cell"]: line["summaries"]
-        for line in table.lines()
-        if line["split"] == "test" and "summaries" in line
-    }
-    rows = table.rows()
-    wrong = [
-        name
-        for name in names
-        if name not in kept or text_hash(kept[name]) != rows[name]["sha256"]["test_text"]
-    ]
-    if wrong:
-        raise SystemExit(
-            f"test split: all cells and the summaries that they were kept with must be in "
-            f"{table.documents_path} before any are scored, missing {wrong}; delete the rows of "
-            "these cells and let `run` make them again"
-        )
-    return kept
-
-
-def _score_test(
-    study: Study[CellT, MaterialT],
-    work: Work[MaterialT],
-    one: Trained,
-    kept: list[Summary] | None,
-) -> None:
-    opened: dict[str, Any] = dict(origin())
-    lines = []
-    if kept is None:
-        kept, opened["decoding"] = _summarize_test(work, one)
-        lines = [{"cell": one.name, "split": "test", "summaries": kept}]
-    records = study.records(work, "test")
-    scores = {language: measure(kept, records, language) for language in one.languages}
-    work.table.add(one.name, without_folders({"opened": opened, "test": scores}), lines)

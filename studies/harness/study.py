@@ -1,7 +1,7 @@
 """The form that a study fills in."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
@@ -32,12 +32,24 @@ class Work(Generic[MaterialT]):
         out: folder for everything but results: OUT/CORPUS.
         table: where results go.
         material: what the study's `prepare` made.
+        smoke: end every training after so many updates, to try a study; 0: train as it says.
     """
 
     corpus: str
     out: Path
     table: Table
     material: MaterialT
+    smoke: int = 0
+
+    def training(self, words: Sequence[str]) -> list[str]:
+        """A command that trains, as it is given or shortened; of two flags fairseq takes the last.
+
+        Shortened, it validates once, at its end.
+        """
+        if not self.smoke:
+            return list(words)
+        flags = ("--max-update", "--validate-interval-updates", "--save-interval-updates")
+        return [*words, *(word for flag in flags for word in (flag, str(self.smoke)))]
 
     def log(self, name: str) -> Path:
         """Where a command writes."""
@@ -65,6 +77,32 @@ class Start:
     decoding: tuple[Path, Sequence[str]]
     languages: Sequence[str]
     settings: dict[str, Any]
+
+
+class Writing(Protocol):
+    """How the summaries of a split are made: by decoding, or otherwise."""
+
+    def write(self, out: Path, log: Path) -> dict[str, Any]:
+        """Write the summaries; what it cost."""
+
+
+@dataclass(frozen=True)
+class Beside:
+    """A row beside the cells: summaries of no cell's training, as of a baseline or a pipeline.
+
+    Attributes:
+        settings: columns of its row, beside corpus and system.
+        make: what must be there before anything is written, as another training; further columns.
+        writing: split -> how it is summarized.
+        languages: what it is measured in.
+        of_start: whether the start has part in it.
+    """
+
+    settings: dict[str, Any]
+    make: Callable[[], dict[str, Any]]
+    writing: Callable[[str], Writing]
+    languages: Sequence[str]
+    of_start: bool = False
 
 
 class Study(ABC, Generic[CellT, MaterialT]):
@@ -101,6 +139,18 @@ class Study(ABC, Generic[CellT, MaterialT]):
     def cells_by_name(self, corpus: str) -> Sequence[CellT]:
         """Cells outside the comparison, made only when --only names them."""
         return ()
+
+    def names_beside(self, corpus: str) -> Sequence[str]:
+        """Rows beside the cells, each CORPUS_NAME; made after the cells, tested with them."""
+        return ()
+
+    def beside(self, work: Work[MaterialT], name: str) -> Beside:
+        """One of them."""
+        raise NotImplementedError
+
+    def optional(self, cell: CellT) -> bool:
+        """Whether the test split may be opened without this cell, where it was given up."""
+        return False
 
     @abstractmethod
     def prepare(self, corpus: str, data: Path | None, out: Path) -> MaterialT:

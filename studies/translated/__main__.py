@@ -42,6 +42,14 @@ class TranslatedCopying(PackageDescriptions):
         """Comparisons of a seed first."""
         return list(cells())
 
+    def names_beside(self, corpus: str) -> Sequence[str]:
+        """None: baselines and TLTran stand in the table of studies/ddtp."""
+        return ()
+
+    def optional(self, cell: Cell) -> bool:
+        """Where time does not hold every cell, all but adaptive copying go, by the rules."""
+        return isinstance(cell, CopyingCell) and cell.copying != "adaptive"
+
     def prepare(self, corpus: str, data: Path | None, out: Path) -> Material:
         """The data-bins of studies/ddtp, and a lexicon of the training descriptions."""
         material = super().prepare(corpus, data, out)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from studies.harness.study import Start, Study, Work
+from studies.harness.study import Beside, Start, Study, Work
 from studies.harness.summaries import Decoding
 from studies.harness.table import Table
 
@@ -91,6 +91,36 @@ class FromStart(Toy):
 
     def uses_start(self, cell: ToyCell) -> bool:
         return True
+
+
+@dataclass(frozen=True)
+class Echo:
+    """Summaries that repeat the references."""
+
+    records: Path
+
+    def write(self, out: Path, log: Path) -> dict[str, Any]:
+        rows = [json.loads(line) for line in self.records.read_text().splitlines()]
+        lines = [{"id": row["id"], "summary": {"de": row["summary"]["de"][0]}} for row in rows]
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text("".join(json.dumps(line) + "\n" for line in lines))
+        return {"cpu_seconds": 2}
+
+
+class WithBaseline(FromStart):
+    """The same beside a baseline; toys_b may be given up."""
+
+    def names_beside(self, corpus: str) -> Sequence[str]:
+        return ["toys_echo"]
+
+    def beside(self, work: Work[str], name: str) -> Beside:
+        def writing(split: str) -> Echo:
+            return Echo(self.records(work, split))
+
+        return Beside({"system": name}, lambda: {"made": True}, writing, ("de",))
+
+    def optional(self, cell: ToyCell) -> bool:
+        return cell.name == "toys_b"
 
 
 @pytest.fixture

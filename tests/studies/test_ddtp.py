@@ -225,6 +225,9 @@ def test_claims_are_judged_over_seeds_and_missing_cells_are_said(tmp_path: Path)
 
     table = Table("ddtp", tmp_path)
     results = report.Results(ITALIAN, "valid", table)
+    assert [line for _, lines in report.parts(results) for line in lines][-1].startswith(
+        "beside them: best constant summary, "
+    )
     assert all(
         line.split(": ")[1].startswith(MISSING.split(":")[0]) for line in verdicts.verdicts(results)
     )

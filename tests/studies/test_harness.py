@@ -10,8 +10,18 @@ from studies.harness.command import main
 from studies.harness.judging import judge
 from studies.harness.processes import best_validation, claimed
 from studies.harness.rates import Choice, search
+from studies.harness.running import states
+from studies.harness.study import Work
 from studies.harness.table import Table
-from tests.studies.conftest import FromStart, Toy
+from tests.studies.conftest import FromStart, Toy, WithBaseline
+
+LONGEST, VALIDATE = "--max-update", "--validate-interval-updates"
+SAVE = "--save-interval-updates"
+
+
+def work(study: Toy) -> Work[None]:
+    """Where the study's commands work."""
+    return Work("toys", study.out / "toys", Table(study.name, study.out / "results"), None)
 
 
 def command(study: Toy, *words: str) -> Table:
@@ -122,6 +132,66 @@ def test_nothing_is_opened_while_a_cell_lacks_its_own_summaries(
     with pytest.raises(SystemExit, match=rf"missing \['{name}'\]; delete the rows of these cells"):
         command(FromStart(tmp_path), "test")
     assert not any("test" in row for row in table.rows().values())
+
+
+def test_rows_beside_the_cells_are_made_and_tested_with_them(
+    tmp_path: Path, decoded: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = WithBaseline(tmp_path)
+    table = command(study, "run", "--only", "echo")
+    row = table.rows()["toys_echo"]
+    assert set(table.rows()) == {"toys_ms", "toys_echo"}
+    assert row["cell"] == {"corpus": "toys", "system": "toys_echo"}
+    assert (row["made"], row["decoding"]) == (True, {"cpu_seconds": 2})
+    assert row["valid"]["de"]["means"]["rouge1"]["f"] == 100.0
+    with pytest.raises(SystemExit, match=r"missing \['toys_a', 'toys_b'\]"):
+        command(study, "test")
+    command(study, "run")
+    assert "toys_echo\tfinished" in "\n".join(states(study, work(study)))
+    command(study, "test")
+    assert all("test" in row for row in table.rows().values())
+    assert table.rows()["toys_echo"]["test"]["de"]["means"]["rouge1"]["f"] == 100.0
+
+
+def test_the_test_split_is_opened_without_cells_that_were_given_up(
+    tmp_path: Path, decoded: list[str]
+) -> None:
+    study = WithBaseline(tmp_path)
+    table = command(study, "run", "--only", "_a$|echo")
+    command(study, "run", "--only", "echo")
+    command(study, "test", "--without", "toys_b")
+    assert table.rows()["toys_a"]["opened"]["without"] == "toys_b"
+    command(study, "run")
+    command(study, "test")
+    assert "test" not in table.rows()["toys_b"], "the split was open when it was trained"
+
+
+def test_what_the_rules_ask_for_is_not_given_up(tmp_path: Path, decoded: list[str]) -> None:
+    study = WithBaseline(tmp_path)
+    command(study, "run", "--only", "_b$|echo")
+    with pytest.raises(SystemExit, match="--without toys: toys_a must be finished before"):
+        command(study, "test", "--without", "toys")
+    other = FromStart(tmp_path / "other")
+    command(other, "run", "--only", "_a$")
+    with pytest.raises(SystemExit, match="--without _b: toys_b must be finished"):
+        command(other, "test", "--without", "_b")
+
+
+def test_a_study_is_tried_with_short_trainings_apart_from_its_results(
+    tmp_path: Path, decoded: list[str]
+) -> None:
+    seen = Work("toys", tmp_path, Table("toy", tmp_path), "", smoke=7).training(["train"])
+    assert seen == ["train", *f"{LONGEST} 7 {VALIDATE} 7 {SAVE} 7".split()]
+    assert Work("toys", tmp_path, Table("toy", tmp_path), "").training(["train"]) == ["train"]
+    with pytest.raises(SystemExit, match="--smoke: its rows are no results; give --results"):
+        main(Toy(tmp_path), ["run", str(tmp_path), "--smoke", "7"])
+    (tmp_path / "toys" / "a").mkdir(parents=True)
+    (tmp_path / "toys" / "a" / "checkpoint_last.pt").write_text("whole")
+    with pytest.raises(SystemExit, match="--smoke 7: .* was begun without --smoke; take another"):
+        command(Toy(tmp_path), "run", "--smoke", "7")
+    (tmp_path / "toys" / "smoke.txt").write_text("5\n")
+    with pytest.raises(SystemExit, match="--smoke 0: .* was begun with --smoke 5; take another"):
+        command(Toy(tmp_path), "run")
 
 
 def test_cells_that_started_from_another_training_stop_the_study(
