@@ -7,7 +7,7 @@ from mclas_fairseq.cli.parts import heads_probe, heads_prune, heads_rank
 
 NAME = "heads"
 HELP = "attention heads: what they do, which matter, and models without those that do not"
-OUTPUTS = ("out", "csv", "plot")
+OUTPUTS = ("out", "csv", "plot", "sweep")
 
 _DESCRIPTION = """\
 Attention heads: what they do, which of them matter, and models without those that do not.

@@ -9,6 +9,9 @@ import torch
 from mclas_fairseq.checkpoints.safe_loading import load_checkpoint
 from mclas_fairseq.generation.options import DecodingOptions
 from mclas_fairseq.heads.gates import gated, gates_without
+from mclas_fairseq.heads.losses import batches
+from mclas_fairseq.heads.until_loss import mean_loss
+from mclas_fairseq.inference.loading import load_checkpoints
 from mclas_fairseq.inference.summarizer import Summarizer
 
 if TYPE_CHECKING:
@@ -151,3 +154,61 @@ def test_a_ranking_is_written_and_pruned_by(
     assert "but is of other weights" in error("--checkpoint", pruned, "-k", 1)
     table.write_text("rank,head,all\n1,encoder.0.self.0,0\n")
     assert "must begin with '# mclas heads rank'" in error(*one, "-k", 1)
+
+
+def test_heads_go_until_the_loss_has_risen(toy: "Toy", tmp_path: Path) -> None:
+    table, out = tmp_path / "heads.csv", tmp_path / "out.pt"
+    one = ("--checkpoint", toy.trained("mclas"))
+    toy.mclas("heads", "rank", *one, "--data", toy.data_bin, "--csv", table)
+    words = ("--ranking", table, "--data", toy.data_bin, "--out", out)
+    printed = toy.mclas("heads", "prune", *one, *words, "--until-loss", 10, "--language", "de")
+    assert printed.startswith("6 heads: ")
+    assert "without 6 heads" in printed
+    # what is printed is the loss of the checkpoint that is written
+    system = load_checkpoints([out], toy.data_bin)
+    model = system.models[0].eval()
+    found = lambda: batches(system.task, "valid", documents=0, batch_size=4)  # noqa: E731
+    after = mean_loss(system.task, model, found, "de")
+    assert float(printed.split()[2]) == pytest.approx(after, abs=1e-4)
+
+
+def test_a_sweep_trains_each_and_goes_on(
+    toy: "Toy", tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from mclas_fairseq.cli import main
+
+    table, folder = tmp_path / "heads.csv", tmp_path / "sweep"
+    one = ("--checkpoint", toy.trained("mclas"))
+    toy.mclas("heads", "rank", *one, "--data", toy.data_bin, "--csv", table)
+    flags = [*toy.recipe, *toy.targets, "--target-layout", "mclas", "--cpu", "--num-workers", "0"]
+    fine_tuning = " ".join(flags)
+    words: list[object] = [*one, "--ranking", table, "--data", toy.data_bin, "--sweep", folder]
+    words += ["--ks", "2", "--fine-tuning", fine_tuning, "--draws"]
+    printed = toy.mclas("heads", "prune", *words, 0)
+    assert "k = 0, fine-tuned alike: validation " in printed
+    rows = (folder / "sweep.csv").read_text().splitlines()
+    assert [row.split(",")[:2] for row in rows[1:]] == [
+        ["none", "0"],
+        ["lowest", "2"],
+        ["highest", "2"],
+    ]
+    assert len({row.split(",")[2] for row in rows[1:]}) == 3
+    assert "random" not in printed
+    again = toy.mclas("heads", "prune", *words, 0)
+    assert again == printed
+
+    def error(*more: object) -> str:
+        command = ("heads", "prune", *one, *more)
+        assert main([str(word) for word in command]) == 2
+        return capsys.readouterr().err
+
+    ranking = ("--ranking", table)
+    assert "one place to write, --out FILE or --sweep DIR" in error(*ranking, "-k", 1)
+    out = ("--out", tmp_path / "no.pt")
+    assert "--data: must be given with --until-loss" in error(*ranking, *out, "--until-loss", 1)
+    assert "has none, both, or a half" in error(*ranking, *out, "--until-loss", 1, "-k", 1)
+    swept = ("--sweep", folder, "--data", toy.data_bin)
+    assert "--fine-tuning: must be given with --sweep" in error(*ranking, *swept)
+    more = (*ranking, *swept, "--fine-tuning", fine_tuning)
+    assert "--ks a: must be numbers" in error(*more, "--ks", "a")
+    assert "with fine_tuning" in error(*ranking, *swept, "--fine-tuning", "--lr 1", "--ks", "1")

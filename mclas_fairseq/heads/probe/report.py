@@ -114,7 +114,7 @@ def _importance(report: Report, kind: str, means: Mapping[str, Floats]) -> Itera
 
 def _ablation(one: Ablation) -> Iterator[str]:
     yield ""
-    yield f"Without all {len(one.heads)} heads of {one.kind}-attention labelled {one.label}:"
+    yield f"Without the heads of {one.kind}-attention labelled {one.label} ({len(one.heads)}):"
     for which, own, random in (
         ("S^A", one.first, one.random_first),
         ("S^B", one.second, one.random_second),
