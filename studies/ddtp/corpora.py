@@ -62,7 +62,7 @@ def build(corpus: Corpus, data: Path | None, out: Path) -> Material:
             raise SystemExit("--data: the folder of the descriptions' records must be given")
         for split in SPLITS:
             _divide(data / f"{split}.jsonl.gz", corpus, triples[split], rest.get(split))
-        _check_count(triples["train"], corpus)
+        check_count(triples["train"], corpus)
         shuffle(triples["train"], shuffled, "en", seed=1)
 
     def make(name: str, train: Iterable[Path], valid: Iterable[Path], *flags: object) -> Path:
@@ -137,7 +137,8 @@ def _write_rows(path: Path, rows: Iterable[Row]) -> None:
             stream.write(json.dumps(row, ensure_ascii=False) + "\n")
 
 
-def _check_count(triples: Path, corpus: Corpus) -> None:
+def check_count(triples: Path, corpus: Corpus) -> None:
+    """End the study where records hold another number of triples than the rules speak of."""
     found = sum(1 for _ in read_lines(triples))
     if abs(found - corpus.triples) > _TOLERANCE * corpus.triples:
         raise SystemExit(

@@ -19,13 +19,12 @@ which the claims are judged.
 DATA holds xscitldr/, papers/, tatoeba/ and multi30k/. OUT gets corpora, data-bins and checkpoints.
 """
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from studies.harness.command import main
-from studies.harness.processes import best_validation, call
+from studies.harness.processes import best_validation
 from studies.harness.study import Work
 from studies.harness.summaries import Decoding
 from studies.harness.table import Table
@@ -33,6 +32,9 @@ from studies.harness.training import TunedStudy, part_of, program, validated_eve
 from studies.vhm import report
 from studies.vhm.cells import COMMON, CORPORA, RATES, SYSTEMS, Cell, cells, remedies
 from studies.vhm.corpora import Material, build
+from studies.vhm.health import latent_health
+
+_LATENTS = ("--documents", "100", "--beam", "1", "--max-len-b", "40")
 
 
 class Vhm(TunedStudy[Cell, Material]):
@@ -91,7 +93,9 @@ class Vhm(TunedStudy[Cell, Material]):
         latent = SYSTEMS[cell.system].latent
         return {
             "updates": cell.corpus.updates,
-            "health": _health(work, training) if latent else None,
+            "health": latent_health(work, training, work.material.data, _LATENTS)
+            if latent
+            else None,
             "budget_seconds": cell.corpus.seconds,
         }
 
@@ -102,24 +106,6 @@ class Vhm(TunedStudy[Cell, Material]):
     def plot(self, table: Table, corpus: str, split: str, path: Path) -> None:
         """Figure 2."""
         report.plot(report.Results(CORPORA[corpus], split, table), path)
-
-
-def _health(work: Work[Material], training: str) -> dict[str, Any]:
-    """What `mclas latents` says of the latent variables of CLS, on the validation split."""
-    out = work.out / "latents" / f"{training}.json"
-    if not out.exists():
-        out.parent.mkdir(parents=True, exist_ok=True)
-        words = ["mclas", "latents", "--checkpoint", str(work.checkpoint(training))]
-        words += ["--data", str(work.material.data), "--split", "valid", "--documents", "100"]
-        words += ["--beam", "1", "--max-len-b", "40", "--json", str(out), "--cpu"]
-        call(words, work.log(f"{training}.latents"))
-    found: dict[str, Any] = json.loads(out.read_text(encoding="utf-8"))
-    kept = ("kl", "elbo", "importance_bound", "active_units", "collapsed", "z_matters")
-    costs = {
-        choice: {key: values[key] for key in ("nll", "rouge1", "nll_cost", "rouge1_difference")}
-        for choice, values in found["choices"].items()
-    }
-    return {**{key: found[key] for key in kept}, "choices": costs}
 
 
 if __name__ == "__main__":
