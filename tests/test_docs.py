@@ -45,8 +45,9 @@ TASK = "cross_lingual_summarization"
 SEVERAL = "multitask_summarization"
 TASKS = {TASK, SEVERAL, "glm_pretraining", "glm_seq2seq"}
 
-# Flags of other programs that the texts name.
+# Flags of other programs that the texts name, and those that errors name.
 PIP = {"--no-deps", "--no-build-isolation", "--index-url"}
+NAMED_BY_ERRORS = {"--upgrade", "--local-dir", "--srcdict", "--langs"}  # pip, hf, fairseq, mBART's
 
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 INLINE = re.compile(r"`([^`\n]+)`")
@@ -247,6 +248,18 @@ def test_flags_that_are_named_exist(name: str) -> None:
         elif name.startswith("studies/") and name.count("/") > 1:  # a study's own page
             known |= flags_of(study_parser(".".join(name.split("/")[:-1])))
         assert set(FLAG.findall(code)) <= known, f"{name}: {code}"
+
+
+def test_flags_that_errors_name_exist() -> None:
+    named: dict[str, set[str]] = {}
+    for path in PACKAGE.rglob("*.py"):
+        raised = (node for node in ast.walk(ast.parse(text(path))) if isinstance(node, ast.Raise))
+        for constant in (part for node in raised for part in ast.walk(node)):
+            if isinstance(constant, ast.Constant) and isinstance(constant.value, str):
+                for flag in FLAG.findall(constant.value):
+                    named.setdefault(flag, set()).add(path.relative_to(PACKAGE).as_posix())
+    known = known_flags() | NAMED_BY_ERRORS
+    assert {flag: where for flag, where in named.items() if flag not in known} == {}
 
 
 def test_hydra_example_names_options_that_exist() -> None:

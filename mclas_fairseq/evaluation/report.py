@@ -103,8 +103,8 @@ def _value(measure: Measure, low: float, high: float) -> Value:
 
 
 def format_value(value: Value, *, between: str = " ") -> str:
-    """`16.60 [15.94, 17.31]`."""
-    return f"{value.mean:.2f}{between}[{value.low:.2f}, {value.high:.2f}]"
+    """`16.60 [15.94, 17.31]`; what rounds to zero has no sign."""
+    return f"{value.mean:z.2f}{between}[{value.low:z.2f}, {value.high:z.2f}]"
 
 
 def text_table(

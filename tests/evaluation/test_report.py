@@ -1,10 +1,13 @@
 """Score tables in text, Markdown and JSON, with hand-written numbers."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 
 from mclas_fairseq.evaluation.report import (
+    Value,
+    format_value,
     markdown_table,
     summarise,
     summarise_system,
@@ -43,6 +46,12 @@ def test_text_table_has_a_row_per_system_and_says_what_the_numbers_are() -> None
     assert "2 documents" in lines[4]
     assert "references 3.0" in lines[4]
     assert lines[5:] == [f"`{perfect().signature()}`"]
+
+
+def test_what_rounds_to_zero_has_no_sign() -> None:
+    value = Value(mean=-0.001, low=-0.0049, high=0.0049, signature="", label="", runs=())
+    assert format_value(value) == "0.00 [0.00, 0.00]"
+    assert format_value(replace(value, low=-0.006)) == "0.00 [-0.01, 0.00]"
 
 
 def test_wide_table_puts_intervals_on_lines_of_their_own_and_keeps_to_the_width() -> None:

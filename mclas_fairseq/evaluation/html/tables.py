@@ -17,8 +17,8 @@ def score_table(results: Sequence[SystemResult]) -> str:
         cells = [f"<td>{escape(result.name)}</td>"]
         for key in keys:
             value = result.values[key]
-            interval = f"<small>[{value.low:.2f}, {value.high:.2f}]</small>"
-            cells.append(f"<td>{value.mean:.2f}{interval}</td>")
+            interval = f"<small>[{value.low:z.2f}, {value.high:z.2f}]</small>"
+            cells.append(f"<td>{value.mean:z.2f}{interval}</td>")
         rows.append("".join([*cells, f"<td>{result.length:.1f}</td>"]))
     note = (
         "F1 in points with bootstrap 95 % intervals; length in tokens, references"
