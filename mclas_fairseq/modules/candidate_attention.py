@@ -5,11 +5,23 @@ Cross-Lingual Summarization" (ACL 2020), section 3.3, ATS-A: the encoder's state
 attends to the embeddings of its translation candidates. The released code takes the candidates
 whose lexicon probability is too small out after the attention, so that mass is lost; here the
 attention is over the candidates alone.
+
+Every source token has candidates of its own, so that their vectors, one beside the other, would be
+a table of P * M by C. Here a few tokens at a time, few enough for the processor's cache, go from
+vectors to scores, and once more from vectors to the gradient.
 """
+
+from collections.abc import Iterator
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+
+# Numbers in the vectors of a block's candidates: one megabyte at 4 bytes. A GPU wants fewer steps.
+_BLOCK = 1 << 18
+_BLOCK_ON_GPU = 1 << 26
 
 
 class CandidateAttention(nn.Module):
@@ -50,13 +62,59 @@ class CandidateAttention(nn.Module):
             fp32, shape (P, M); rows sum to 1 and are 0 outside the candidates.
         """
         entries, place = candidates.unique(return_inverse=True)
-        keys = self.key_norm(F.embedding(entries, embeddings))
-        keys = F.embedding(place, keys)  # P x M x C
-        by_head = self.query(self.state_norm(states)).unflatten(1, (self.heads, -1))
-        # H x P x C/H times H x C/H x C -> H x P x C -> P x H x C
+        keys = self.key_norm(F.embedding(entries, embeddings))  # of U entries
+        queries = self.query(self.state_norm(states)).unflatten(1, (self.heads, -1))
         projection = self.key.weight.unflatten(0, (self.heads, -1))
-        queries = torch.bmm(by_head.transpose(0, 1), projection).transpose(0, 1)
-        # P x H x C times P x C x M -> P x H x M
-        scores = torch.bmm(queries, keys.transpose(1, 2)).float() * by_head.size(2) ** -0.5
+        found: Tensor = _Scores.apply(queries, projection, keys, place)
+        scores = found.float() * queries.size(2) ** -0.5  # P x H x M
         weights: Tensor = scores.masked_fill(~there.unsqueeze(1), -torch.inf).softmax(2).mean(1)
         return weights
+
+
+class _Scores(torch.autograd.Function):
+    """Products of queries with the projected keys of their candidates, shape (P, H, M).
+
+    Given are queries (P, H, D), the projection of keys (H, D, C), keys (U, C) and, of each query,
+    the numbers of its candidates among them, (P, M).
+    """
+
+    @staticmethod
+    def forward(ctx: Any, *given: Tensor) -> Tensor:
+        ctx.save_for_backward(*given)
+        queries, projection, _, place = given
+        scores = queries.new_empty(*queries.shape[:2], place.size(1))
+        for rows, vectors in _blocks(*given[2:]):
+            # H x k x D times H x D x C -> H x k x C -> k x H x C
+            taken = torch.bmm(queries[rows].transpose(0, 1), projection).transpose(0, 1)
+            torch.bmm(taken, vectors.transpose(1, 2), out=scores[rows])
+        return scores
+
+    @staticmethod
+    @once_differentiable  # type: ignore[untyped-decorator, unused-ignore]
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        queries, projection, keys, place = ctx.saved_tensors
+        d_queries, d_keys = torch.empty_like(queries), torch.zeros_like(keys)
+        d_projection = torch.zeros_like(projection, dtype=torch.float)
+        for rows, vectors in _blocks(keys, place):
+            grad, by_head = grads[0][rows], queries[rows].transpose(0, 1)
+            # k x H x M times k x M x C -> k x H x C -> H x k x C
+            d_taken = torch.bmm(grad, vectors).transpose(0, 1)
+            d_queries[rows] = torch.bmm(d_taken, projection.transpose(1, 2)).transpose(0, 1)
+            d_projection += torch.bmm(by_head.transpose(1, 2), d_taken)
+            taken = torch.bmm(by_head, projection).transpose(0, 1)
+            # The vectors are not needed any more.
+            d_vectors = torch.bmm(grad.transpose(1, 2), taken, out=vectors)
+            d_keys.index_add_(0, place[rows].flatten(), d_vectors.flatten(0, 1))
+        return d_queries, d_projection.to(projection), d_keys, None
+
+
+def _blocks(keys: Tensor, place: Tensor) -> Iterator[tuple[slice, Tensor]]:
+    """A few rows (P) after the others, with their candidates' vectors, (k, M, C), overwritten."""
+    width, size = place.size(1), keys.size(1)
+    rows = max(1, (_BLOCK_ON_GPU if keys.is_cuda else _BLOCK) // max(1, width * size))
+    room = keys.new_empty(min(rows, len(place)) * width, size)
+    for start in range(0, len(place), rows):
+        chosen = place[start : start + rows]
+        part = room[: chosen.numel()]
+        torch.index_select(keys, 0, chosen.flatten(), out=part)
+        yield slice(start, start + rows), part.view(*chosen.shape, size)

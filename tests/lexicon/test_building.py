@@ -160,6 +160,7 @@ def test_lexicon_of_another_dictionary_is_refused() -> None:
     [
         ({"t.en": "the dog\n"}, r"t: the file must exist, .*/t.fr"),
         ({"t.en": "", "t.fr": ""}, r"t: must hold documents with a translation .* there is none"),
+        ({"t.en": "the\ndog\n", "t.fr": ""}, r"equally many lines, but .* 2, .* has 0; align"),
         ({"t.en": "the\ndog\n", "t.fr": "le\n"}, r"equally many lines, but .* 2, .* has 1; align"),
         ({"t.en": "the\n", "t.fr": "\n"}, r"t.fr:1: a line of parallel text must not be empty"),
         (

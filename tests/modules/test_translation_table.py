@@ -9,7 +9,7 @@ from fairseq.criterions.label_smoothed_cross_entropy import label_smoothed_nll_l
 from torch import Tensor
 
 from mclas_fairseq.errors import CheckpointError, ConfigError
-from mclas_fairseq.modules import copy_loss
+from mclas_fairseq.modules import candidate_attention, copy_loss
 from mclas_fairseq.modules.candidate_attention import CandidateAttention
 from mclas_fairseq.modules.copy_attention import mixture_log_probs
 from mclas_fairseq.modules.copy_loss import Copying, Smoothing, smoothed_mixture_loss
@@ -269,3 +269,37 @@ def test_damaged_tables_are_refused(name: str, value: Tensor) -> None:
     state = {**table().state_dict(), name: value}
     with pytest.raises(CheckpointError, match=r"lexicons must be tables over 11 dictionary"):
         TranslationTable(V).load_state_dict(state)
+
+
+@pytest.mark.parametrize("block", [1, 20, 1 << 18])
+def test_gradients_of_the_attention_are_those_of_the_sum_written_out(
+    block: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(candidate_attention, "_BLOCK", block)
+    draws, made = torch.Generator().manual_seed(8), adaptive().double()
+    states = torch.randn(5, C_ENC, generator=draws, dtype=torch.double, requires_grad=True)
+    embeddings = torch.randn(V, C, generator=draws, dtype=torch.double, requires_grad=True)
+    candidates = torch.randint(V, (5, 3), generator=draws)
+    there = torch.tensor([[True, True, True], [True, False, True]] * 2 + [[True, False, False]])
+    wanted = [states, embeddings, *made.parameters()]
+    factors = torch.rand(5, 3, generator=draws)
+    found = made(states, candidates, there, embeddings)
+    rows = []
+    for state, ids, chosen in zip(states, candidates, there, strict=True):
+        weights = iter(attended(made, state, embeddings[ids[chosen]]))
+        rows.append(torch.stack([next(weights) if one else state.new_zeros(()) for one in chosen]))
+    expected = torch.stack(rows)
+    torch.testing.assert_close(found.double(), expected, atol=1e-6, rtol=1e-5)
+    own = torch.autograd.grad((found * factors).sum(), wanted)
+    other = torch.autograd.grad((expected * factors).sum(), wanted)
+    for one, two in zip(own, other, strict=True):
+        torch.testing.assert_close(one, two, atol=1e-6, rtol=1e-4)
+
+
+def test_attention_over_no_token_has_a_gradient_of_zero() -> None:
+    """So that processes that train together find every parameter in use."""
+    made, none = adaptive(), torch.zeros(0, 2, dtype=torch.long)
+    made(torch.zeros(0, C_ENC), none, none.bool(), torch.ones(V, C)).sum().backward()
+    for parameter in made.parameters():
+        assert parameter.grad is not None
+        assert not parameter.grad.any()
