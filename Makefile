@@ -11,7 +11,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3; do \
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 STEP := @bash requirements/progress.sh
 
-.PHONY: setup demo serve test test-browser quick lint clean
+.PHONY: setup demo serve client test test-browser test-client quick lint clean
 .DEFAULT_GOAL := help
 
 help:
@@ -45,8 +45,34 @@ quick: lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
 
 # The page of mclas serve in headless Chromium; skipped, aloud, where there is none.
-test-browser: $(VENV)/.ready
+test-browser: $(VENV)/.ready build/axe/axe.min.js
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -rs tests/serve/browser_page.py
+
+# What looks for barriers on the page; without npm that test is skipped, aloud.
+AXE := 4.14.1
+build/axe/axe.min.js:
+	@mkdir -p build/axe
+	-cd build/axe && npm pack --silent axe-core@$(AXE) \
+		&& tar -xzf axe-core-$(AXE).tgz --strip-components=1 package/axe.min.js
+
+# A Python client, generated from the description of the interface, in build/mclas_client. The generator
+# has a venv of its own: it needs other versions than this package.
+GENERATOR := 0.29.1
+client: $(VENV)/.ready build/generator/.ready
+	$(BIN)/mclas serve --openapi build/openapi.json
+	build/generator/bin/openapi-python-client generate --path build/openapi.json --meta none \
+		--output-path build/mclas_client --overwrite
+
+build/generator/.ready:
+	@mkdir -p build
+	@$(BIN)/python -m venv build/generator
+	@build/generator/bin/pip install --quiet --disable-pip-version-check \
+		openapi-python-client==$(GENERATOR) ruff
+	@touch $@
+
+# The generated client against a server.
+test-client: client
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -rs tests/serve/generated_client.py
 
 demo: $(VENV)/.ready
 	PATH="$(CURDIR)/$(BIN):$$PATH" bash examples/demo/run.sh

@@ -41,7 +41,7 @@ EXTRAS = {
         "transformers",
         "xxhash",
     ],
-    "serve": ["fastapi", "prometheus-client", "uvicorn"],
+    "serve": ["fastapi", "fastapi-offline", "prometheus-client", "uvicorn"],
     "ray": ["ray"],
     "notebook": ["ipykernel", "nbclient", "nbformat"],
 }
@@ -96,6 +96,7 @@ setup(
             "pytest-timeout",
             "pytest-xdist",
             "ruff",
+            "schemathesis",
             "types-regex",
             "types-tabulate",
             "types-tqdm",

@@ -11,6 +11,7 @@ from mclas_fairseq.serve.configuration import configure
 from mclas_fairseq.serve.settings import Address, ServeSettings, flag
 
 NAME = "serve"
+OUTPUTS = ("openapi",)
 HELP = "answer over HTTP: bundles loaded once, batches across clients, a page to try them"
 
 
@@ -39,6 +40,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="TOML file with options by their names here (max-queue = 64; bundle = [...]); flags"
         " and the environment (MCLAS_SERVE_MAX_QUEUE=64) go before it",
     )  # fmt: skip
+    parser.add_argument(
+        "--openapi", type=Path, metavar="FILE",
+        help="write the description of the interface there, of a server with keys if"
+        " --api-key-file is given, and end; needs no bundle",
+    )  # fmt: skip
     _add_options(parser, Address)
     _add_options(parser.add_argument_group("limits"), ServeSettings)
 
@@ -55,8 +61,13 @@ def _add_options(group: Any, configured: type[Any]) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Serve until SIGTERM or Ctrl-C."""
-    for module in ("fastapi", "uvicorn", "prometheus_client"):
+    for module in ("fastapi", "fastapi_offline", "uvicorn", "prometheus_client"):
         require(module, extra="serve", purpose="mclas serve")
+    if args.openapi is not None:
+        from mclas_fairseq.serve.describing import write_description
+
+        write_description(args.openapi, keyed=args.api_key_file is not None)
+        return 0
     configuration = configure(vars(args), os.environ, args.config)
 
     from mclas_fairseq.serve.running import serve

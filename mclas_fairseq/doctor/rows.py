@@ -99,6 +99,7 @@ OPTIONAL_PARTS = (
     Part("fastBPE", "fastBPE", "translators fairseq: with fastBPE codes", needed=False),
     Part("google.protobuf", "protobuf", "tokenizers of pretrained encoders", needed=False),
     Part("fastapi", "fastapi", "mclas serve", needed=False),
+    Part("fastapi_offline", "fastapi-offline", "mclas serve", needed=False),
     Part("uvicorn", "uvicorn", "mclas serve", needed=False),
     Part("prometheus_client", "prometheus-client", "mclas serve", needed=False),
     Part("ray", "ray", "round trips on Ray", needed=False),

@@ -8,6 +8,7 @@ from typing import Optional
 from fastapi import FastAPI, Response
 
 from mclas_fairseq.serve.answers import add_errors
+from mclas_fairseq.serve.api_page import add_api_page
 from mclas_fairseq.serve.engine import Engine
 from mclas_fairseq.serve.guards import Keys, guarded
 from mclas_fairseq.serve.openapi import describe, errors, schema_of
@@ -33,7 +34,7 @@ def build_app(engine: Engine, keys: Optional[Keys] = None) -> FastAPI:
         engine.drain()
         await asyncio.to_thread(engine.stop, engine.settings.grace)
 
-    # FastAPI's own interactive page loads scripts from a content network: left out.
+    # FastAPI's own interactive page loads scripts from a content network: ours does not.
     app = FastAPI(lifespan=life, docs_url=None, redoc_url=None, **describe(keyed))
     app.openapi = lambda: schema_of(app, keyed=keyed)  # type: ignore[method-assign]
     add_errors(app)
@@ -41,6 +42,7 @@ def build_app(engine: Engine, keys: Optional[Keys] = None) -> FastAPI:
     _add_models(app, engine)
     add_summaries(app, engine)
     add_page(app)
+    add_api_page(app)
     guarded(app, engine.settings, engine.metrics, keys)
     return app
 

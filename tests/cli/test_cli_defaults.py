@@ -313,6 +313,7 @@ MCLAS: dict[str, dict[str, object]] = {
     "serve": dict.fromkeys(
         [
             "--config",
+            "--openapi",
             "--host",
             "--port",
             "--api-key-file",

@@ -17,6 +17,8 @@ CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")
 pytestmark = pytest.mark.skipif(
     CHROMIUM is None, reason="needs chromium: apt-get install chromium, or set CHROMIUM"
 )
+AXE = Path(__file__).resolve().parents[2] / "build" / "axe" / "axe.min.js"
+SHOTS = os.environ.get("SCREENSHOTS")  # folder for pictures to look at
 TEXT = "The river rose in Zelburn. 6 children had to leave their homes."
 MARKUP = "<img src=x onerror=\"document.title='run'\"> <script>document.title='run'</script> river"
 
@@ -43,10 +45,14 @@ def process(keys: Path) -> Iterator[Process]:
     started.close()
 
 
-@pytest.fixture
-def page(browser: Browser, process: Process) -> Iterator[Page]:
+PHONE = {"viewport": {"width": 390, "height": 800}, "color_scheme": "dark"}
+DESK = {"viewport": {"width": 1200, "height": 900}, "color_scheme": "light"}
+
+
+@pytest.fixture(params=[PHONE])
+def page(browser: Browser, process: Process, request: pytest.FixtureRequest) -> Iterator[Page]:
     """The page with its key given; at its end nothing went wrong or was asked for elsewhere."""
-    context = browser.new_context(viewport={"width": 390, "height": 800}, color_scheme="dark")
+    context = browser.new_context(**request.param)
     opened = context.new_page()
     opened.set_default_timeout(60_000)
     expect.set_options(timeout=60_000)
@@ -119,3 +125,112 @@ def test_an_error_says_what_to_do(page: Page) -> None:
     page.get_by_label("Document", exact=False).first.fill(TEXT)
     page.get_by_role("button", name="Summarize").click()
     expect(page.get_by_role("alert")).to_contain_text("401: a key is needed")
+
+
+def barriers(page: Page) -> list[str]:
+    """What axe finds; it is put into the page by the browser's tools, which its policy allows."""
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    found = page.evaluate("axe.run().then((found) => found.violations)")
+    return [f"{one['id']}: {node['html']}" for one in found for node in one["nodes"]]
+
+
+def shot(page: Page, name: str) -> None:
+    if SHOTS:
+        page.screenshot(path=str(Path(SHOTS) / f"{name}.png"), full_page=True)
+
+
+@pytest.mark.skipif(not AXE.exists(), reason="needs axe-core: make build/axe/axe.min.js (npm)")
+@pytest.mark.parametrize("page", [PHONE, DESK], indirect=True, ids=["phone-dark", "desk-light"])
+def test_nothing_bars_anybody(page: Page, request: pytest.FixtureRequest) -> None:
+    name = request.node.callspec.id
+    assert barriers(page) == []
+    summarize(page, TEXT)
+    page.locator("#summaries [lang=de] [data-row]").nth(1).hover()
+    assert barriers(page) == []
+    shot(page, f"{name}-summaries")
+    page.get_by_label("Key").fill("wrong")
+    page.get_by_role("button", name="Summarize").click()
+    expect(page.get_by_role("alert")).to_contain_text("401")
+    assert barriers(page) == []
+    shot(page, f"{name}-error")
+
+
+def test_long_documents_and_foreign_ones_are_told(page: Page) -> None:
+    page.get_by_label("Long documents").select_option("windows")
+    summarize(
+        page, "Der Fluss stieg am Montag, und sechs Kinder mussten ihre Haeuser verlassen. " * 8
+    )
+    expect(page.locator("#facts")).to_contain_text("windows, whose summaries were summarized")
+    expect(page.get_by_role("note")).to_contain_text("seems to be in 'de'")
+    expect(page.locator("#read")).to_contain_text("Joined summaries")
+    shot(page, "windows")
+    summarize(page, TEXT)
+    expect(page.get_by_role("note")).to_be_hidden()
+    expect(page.locator("#read")).to_have_text("Document")
+
+
+def test_a_file_is_dropped(page: Page) -> None:
+    page.evaluate(
+        """() => {
+          const data = new DataTransfer();
+          data.items.add(new File(["Text of a file. \u6cb3"], "a.txt", { type: "text/plain" }));
+          document.getElementById("text").dispatchEvent(
+            new DragEvent("drop", { dataTransfer: data, bubbles: true, cancelable: true }));
+        }"""
+    )
+    expect(page.get_by_label("Document", exact=False).first).to_have_value("Text of a file. \u6cb3")
+
+
+@pytest.mark.parametrize("page", [DESK], indirect=True)
+def test_languages_from_right_to_left(page: Page) -> None:
+    pieces = ["\u0627\u0631\u062a\u0641\u0639", " \u0627\u0644\u0646\u0647\u0631"]
+    card = {"name": "m", "source_lang": "en", "target_langs": ["ar"], "summary_langs": ["en", "ar"]}
+    card.update(max_source_positions=64, attention=True, search={"beam": 5})  # type: ignore[call-overload]
+    traced = {
+        "document": {"language": "en", "pieces": ["The", " river"]},
+        "summaries": [
+            {"language": "en", "pieces": ["River"]},
+            {"language": "ar", "pieces": pieces},
+        ],
+        "to_document": [[0.5, 0.5], [1, 0], [0, 1]],
+        "to_summaries": [[0, 0, 0], [1, 0, 0], [0, 0.5, 0]],
+    }
+    result = {"id": "0", "summaries": {"en": "River", "ar": "".join(pieces)}, "score": -1}
+    result.update(hypotheses={}, read_tokens=3, unread_tokens=0, attention=traced)
+    answer = {"model": "m", "results": [result], "seconds": 0.1}
+    page.route("**/v1/models", lambda route: route.fulfill(json={"models": [card]}))
+    page.route("**/v1/summarize", lambda route: route.fulfill(json=answer))
+    page.reload()
+    summarize(page, TEXT)
+    arabic = page.locator("#summaries [lang=ar]")
+    assert arabic.get_attribute("dir") == "rtl"
+    assert arabic.inner_text() == "".join(pieces)
+    words = arabic.locator("[data-row]")
+    words.first.focus()
+    page.keyboard.press("ArrowLeft")  # onwards, where one reads from the right
+    expect(words.nth(1)).to_be_focused()
+    lit = "document.querySelector('#document span:last-child').style.getPropertyValue('--weight')"
+    assert float(page.evaluate(lit)) == 1
+    shot(page, "right-to-left")
+
+
+def test_everything_by_the_keyboard_alone(page: Page) -> None:
+    page.get_by_label("Document", exact=False).first.focus()
+    page.keyboard.type(TEXT)
+    for _ in range(10):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.id") == "go":
+            break
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("status")).to_have_text("The summaries are there.")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.dataset.row") == "0"
+
+
+def test_the_interactive_page_shows_the_interface(page: Page, process: Process) -> None:
+    errors: list[str] = []
+    page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
+    page.goto(f"{process.address}/docs")
+    expect(page.locator("#swagger-ui")).to_contain_text("Summarize one document or several")
+    shot(page, "docs")
+    assert errors == []

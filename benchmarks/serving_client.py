@@ -1,0 +1,111 @@
+"""A server of its own on the loopback address, and clients for it, for `benchmarks/serving.py`."""
+
+import asyncio
+import json
+import os
+import re
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any, Optional
+
+import psutil
+
+HOST = "127.0.0.1"  # and no other, whatever is asked for
+
+
+class Server:
+    """`mclas serve`, ready; the log is kept."""
+
+    def __init__(self, bundle: Path, *flags: str):
+        command = [sys.executable, "-m", "mclas_fairseq", "serve", str(bundle), "--port", "0"]
+        begun = time.monotonic()
+        self.process = subprocess.Popen(
+            [*command, "--host", HOST, "--device", "cpu", *flags],
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")},
+        )
+        self.log: list[str] = []
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        self.port = int(self._wait_for(rf" at http://{HOST}:(\d+)/"))
+        self._wait_for(" (ready): ")
+        self.seconds_to_ready = time.monotonic() - begun
+        self._counted = psutil.Process(self.process.pid)
+
+    def _read(self) -> None:
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            if len(self.log) < 10_000:
+                self.log.append(line)
+
+    def _wait_for(self, pattern: str, seconds: float = 600) -> str:
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            if found := re.search(pattern, "".join(self.log)):
+                return found[1]
+            if self.process.poll() is not None:
+                break
+            time.sleep(0.05)
+        raise SystemExit("the server did not start: " + "".join(self.log)[-2000:])
+
+    def cpu_seconds(self) -> float:
+        """Processor time of the process so far."""
+        times = self._counted.cpu_times()
+        return float(times.user + times.system)
+
+    def resident_mib(self) -> float:
+        """Memory of the process."""
+        return float(self._counted.memory_info().rss / 2**20)
+
+    def close(self) -> None:
+        """Kill it."""
+        self.process.kill()
+        self.process.wait()
+
+
+def body(texts: list[str], **options: Any) -> bytes:
+    """A request for summaries."""
+    return json.dumps({"documents": [{"text": text} for text in texts], **options}).encode()
+
+
+def post(content: bytes, *headers: str) -> bytes:
+    """A POST of `content`, the connection closed after it."""
+    lines = [
+        "POST /v1/summarize HTTP/1.1", f"Host: {HOST}", "Content-Type: application/json",
+        f"Content-Length: {len(content)}", "Connection: close", *headers,
+    ]  # fmt: skip
+    return "\r\n".join(lines).encode() + b"\r\n\r\n" + content
+
+
+def get(path: str, *headers: str) -> bytes:
+    """A GET, the connection closed after it."""
+    return "\r\n".join(
+        [f"GET {path} HTTP/1.1", f"Host: {HOST}", "Connection: close", *headers, "", ""]
+    ).encode()
+
+
+async def send(port: int, request: bytes, seconds: float = 120) -> tuple[Optional[int], float]:
+    """Send bytes, read the answer whole.
+
+    Returns:
+        Its status, None for a reset or no answer, and the seconds that it took.
+    """
+    begun = time.monotonic()
+    status: Optional[int] = None
+    try:
+        async with asyncio.timeout(seconds):
+            reader, writer = await asyncio.open_connection(HOST, port)
+            try:
+                writer.write(request)
+                answer = await reader.read()
+            finally:
+                writer.close()
+        found = re.match(rb"HTTP/1\.1 (\d{3})", answer)
+        status = int(found[1]) if found else None
+    except (OSError, TimeoutError):
+        status = None
+    return status, time.monotonic() - begun
