@@ -48,17 +48,17 @@ def build_app(engine: Engine, keys: Optional[Keys] = None) -> FastAPI:
 
 
 def _add_health(app: FastAPI, engine: Engine) -> None:
-    @app.get("/livez", tags=["health"], summary="Does the process answer?")
+    @app.get("/livez", tags=["health"], summary="Does the process answer?", responses=errors(431))
     async def livez() -> Health:
         return Health(status="ok")
 
-    @app.get("/readyz", tags=["health"], summary="Are documents taken?", responses=errors(503))
+    @app.get("/readyz", tags=["health"], summary="Are documents taken?", responses=errors(431, 503))
     async def readyz() -> Health:
         engine.check_ready()
         return Health(status="ok")
 
     @app.get(
-        "/metrics", tags=["health"], summary="Numbers for Prometheus", responses=errors(401),
+        "/metrics", tags=["health"], summary="Numbers for Prometheus", responses=errors(401, 431),
         response_class=Response,
     )  # fmt: skip
     async def metrics() -> Response:
@@ -68,7 +68,7 @@ def _add_health(app: FastAPI, engine: Engine) -> None:
 def _add_models(app: FastAPI, engine: Engine) -> None:
     @app.get(
         "/v1/models", tags=["summaries"], summary="Which models there are",
-        responses=errors(401, 503), operation_id="list_models",
+        responses=errors(401, 431, 503), operation_id="list_models",
     )  # fmt: skip
     async def models() -> ModelList:
         if not engine.models:

@@ -21,6 +21,7 @@ from mclas_fairseq.serve.settings import ServeSettings
 
 logger = logging.getLogger(__name__)
 
+MAX_HEADER_BYTES = 16_384  # of a request, names and values
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -127,7 +128,7 @@ class ApiKeys:
         await self.app(scope, receive, send)
 
 
-class BodyLimits:
+class RequestLimits:
     """Stops requests that are too large, or that are sent too slowly."""
 
     def __init__(self, app: ASGIApp, settings: ServeSettings):
@@ -135,9 +136,17 @@ class BodyLimits:
         self.settings = settings
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer, or refuse with 413 or 408."""
+        """Answer, or refuse with 431, 413 or 408."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
+            return
+        if sum(len(name) + len(value) for name, value in scope["headers"]) > MAX_HEADER_BYTES:
+            detail = (
+                f"headers may have {MAX_HEADER_BYTES:,} bytes in all; send fewer or shorter ones"
+            )
+            await Problem(431, detail, headers={"Connection": "close"}).response()(
+                scope, receive, send
+            )
             return
         said = Headers(scope=scope).get("content-length", "")
         if said.isdecimal() and int(said) > self.settings.max_body_bytes:
@@ -157,7 +166,7 @@ class BodyLimits:
 class _Reading:
     """The stream of one request, counted and timed until its body is whole."""
 
-    def __init__(self, receive: Receive, limits: BodyLimits):
+    def __init__(self, receive: Receive, limits: RequestLimits):
         self._receive, self._limits = receive, limits
         self._bytes, self._whole = 0, False
         self._end = time.monotonic() + limits.settings.read_timeout
@@ -192,7 +201,7 @@ def _as_http(problem: Problem) -> HTTPException:
 
 def guarded(app: Any, settings: ServeSettings, metrics: Metrics, keys: Keys) -> None:
     """Put all guards before an application; the last one added is the first that is asked."""
-    app.add_middleware(BodyLimits, settings=settings)
+    app.add_middleware(RequestLimits, settings=settings)
     app.add_middleware(ApiKeys, keys=keys, paths=("/v1/", "/metrics"))
     app.add_middleware(SecurityHeaders)
     app.add_middleware(Counting, metrics=metrics)

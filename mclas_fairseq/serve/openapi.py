@@ -15,6 +15,7 @@ _MEANINGS = {
     413: "The request is too large.",
     422: "A field breaks a rule; `errors` names it.",
     429: "The queue is full; `Retry-After` says when to come again.",
+    431: "The headers are too large.",
     500: "The server failed.",
     503: "Models are being loaded, or the server is ending.",
     504: "The deadline has passed.",

@@ -17,7 +17,7 @@ from mclas_fairseq.serve.bundles import Bundles
 from mclas_fairseq.serve.configuration import Configuration
 from mclas_fairseq.serve.connections import protocol
 from mclas_fairseq.serve.engine import Engine
-from mclas_fairseq.serve.guards import Keys
+from mclas_fairseq.serve.guards import MAX_HEADER_BYTES, Keys
 from mclas_fairseq.serve.reloading import Reloader
 from mclas_fairseq.serve.settings import Address, is_loopback, read_keys
 
@@ -58,6 +58,7 @@ def serve(configuration: Configuration) -> None:
         timeout_graceful_shutdown=int(settings.grace),
         timeout_keep_alive=int(settings.idle_timeout),
         http=protocol(settings.read_timeout),
+        h11_max_incomplete_event_size=2 * MAX_HEADER_BYTES,  # a head that is not whole yet
         ws="none",
     )
     server = _Server(config, engine, reloader)

@@ -22,7 +22,7 @@ def add_summaries(app: FastAPI, engine: Engine) -> None:
 
     @app.post(
         "/v1/summarize", tags=["summaries"], summary="Summarize one document or several",
-        responses={**errors(400, 401, 408, 413, 422, 429, 500, 503, 504), 200: STREAMED},
+        responses={**errors(400, 401, 408, 413, 422, 429, 431, 500, 503, 504), 200: STREAMED},
         response_model=SummarizeResponse, operation_id="summarize",
     )  # fmt: skip
     async def summarize(asked: SummarizeRequest, request: Request) -> Response:

@@ -86,6 +86,16 @@ def test_a_body_without_its_length_is_stopped_when_it_is_too_large(
     assert "100 bytes" in answer.json()["detail"]
 
 
+def test_large_headers(serve: Callable[..., Served]) -> None:
+    served = serve()
+    for headers in ({"X-Long": "a" * 65_536}, {f"X-{n}": "a" * 100 for n in range(600)}):
+        answer = served.client.get("/livez", headers=headers)
+        assert answer.status_code == 431
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert "16,384 bytes" in answer.json()["detail"]
+    assert served.client.get("/livez", headers={"X-Long": "a" * 8000}).status_code == 200
+
+
 @pytest.mark.parametrize("path", ["/nothing", "/v1", "/../../etc/passwd", "/%2e%2e/secret"])
 def test_other_paths(serve: Callable[..., Served], path: str) -> None:
     answer = serve().client.get(path)
