@@ -123,7 +123,8 @@ def capacity(args: argparse.Namespace) -> dict[str, Any]:
 def storm(args: argparse.Namespace) -> dict[str, Any]:
     """Far more than can be answered, for a while; memory each second, and the pace afterwards."""
     texts = documents(args.documents)
-    server = Server(args.bundle, "--max-queue", str(args.queue))
+    limits = ("--max-queue", str(args.queue), "--max-documents", str(args.queue))
+    server = Server(args.bundle, *limits)
     memory: list[float] = []
 
     async def run() -> tuple[dict[str, Any], float, float]:
