@@ -20,12 +20,12 @@ from studies.harness.processes import call, say
 from studies.heads.verdicts import judge
 
 
-def main() -> None:
-    """Probe what is missing, and judge."""
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """The parser of `python -m studies.heads`."""
+    made = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    add = parser.add_argument
+    add = made.add_argument
     add("out", type=Path, metavar="OUT", help="folder for the probes")
     add("--name", required=True, help="of the model, a folder in OUT")
     add("--checkpoint", type=Path, required=True, help="MCLAS")
@@ -33,7 +33,12 @@ def main() -> None:
     add("--links", type=Path, help="word links (default: learned)")
     add("--shuffled", type=Path, nargs=2, metavar=("CHECKPOINT", "DATA"),
         help="MCLAS trained on shuffled triples, and its data-bin")  # fmt: skip
-    args = parser.parse_args()
+    return made
+
+
+def main() -> None:
+    """Probe what is missing, and judge."""
+    args = parser().parse_args()
     out = args.out / args.name
     model = ["--checkpoint", args.checkpoint, "--data", args.data]
     links = [] if args.links is None else ["--links", args.links]

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from mclas_fairseq.heads.agreement import agreement, spearman, split_half
+from mclas_fairseq.heads.gates import gated, gates_without
 from mclas_fairseq.heads.importance import ESTIMATORS, make_ranking, measure, normalised
 from mclas_fairseq.modules.attention_heads import attentions, head_names
 
@@ -70,6 +71,45 @@ def test_the_head_on_which_all_hangs_ranks_first(estimator: str, heads_world: "H
     cross = sorted(value for name, value in by_place.items() if name.startswith("decoder.1.cross"))
     alone = cross[-1] == by_place[planted] and cross[-2] < 0.2 * cross[-1]
     assert (found and alone) is (estimator != "kv-weight-literal")
+
+
+def test_without_the_planted_head_nothing_is_right(heads_world: "HeadsWorld") -> None:
+    """What the model writes hangs on one head: the twelve least important ones can all go."""
+    model, _ = heads_world.model()
+    planted = "decoder.1.cross.2"
+    with torch.no_grad():
+        for one in attentions(model):
+            for number, name in enumerate(one.names):
+                if name != planted:
+                    one.output.weight[:, 4 * number : 4 * number + 4] *= 0.001
+                else:
+                    one.output.weight[:, 4 * number : 4 * number + 4] *= 8
+        batch = make_batch(heads_world)
+        whole = model(**batch["net_input"])[0].argmax(-1)
+    rows = measure(make_task(heads_world), model, [batch], "gate")
+    order = make_ranking(model, rows, "0" * 64, "gate", "none").least_first()
+
+    def right(without: list[str]) -> float:
+        with torch.no_grad(), gated(model, gates_without(model, without)):
+            return float((model(**batch["net_input"])[0].argmax(-1) == whole).float().mean())
+
+    assert order[-1] == planted
+    assert right(order[:12]) == 1
+    assert right(order[:-1]) == 1
+    assert right([planted]) < 0.5
+
+
+@pytest.mark.parametrize("estimator", ["gate", "gate-token", "kv-weight", "leave-one-out"])
+def test_a_masked_head_has_no_importance(estimator: str, heads_world: "HeadsWorld") -> None:
+    """Exactly none: neither its gate nor its rows of the projections have a gradient."""
+    model, _ = heads_world.model()
+    masked = "decoder.0.self.1"
+    with gated(model, gates_without(model, [masked])):
+        rows = measure(make_task(heads_world), model, [make_batch(heads_world)], estimator)
+    importance = dict(zip(head_names(model), rows["all"].mean(0), strict=True))
+    assert importance[masked] == 0
+    others = [value for name, value in importance.items() if name != masked]
+    assert min(map(abs, others)) > 0
 
 
 def test_norms_and_their_order() -> None:
