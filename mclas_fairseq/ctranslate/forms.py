@@ -64,7 +64,7 @@ def _with_copies(weight: Any, rows: Sequence[int]) -> Any:
 
 
 def _check_scores(model: Any, symbols: Symbols, folder: Path, form: str) -> None:
-    translator = open_form(folder, threads=1)
+    translator = open_form(folder, threads=1, form=form)
     ids = list(range(symbols.size))
     document = _some([token for token in ids if token not in vars(symbols.special).values()])
     target = _some(symbols.lists[-1])

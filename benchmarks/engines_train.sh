@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Trains the three models without copying that benchmarks.ct2 compares, one thread each.
+# Trains the three models without copying that benchmarks.engines compares, one thread each.
 #
-#   bash benchmarks/ct2/train.sh OUT [DDTP]
+#   bash benchmarks/engines_train.sh OUT [DDTP]
 #
 # news: MCLAS, English to German, synthetic. many: MCLAS, English to German and Chinese, synthetic.
 # ddtp: MCLAS, English to Italian, package descriptions, started from the monolingual summarizer;
@@ -13,7 +13,7 @@ out=$1
 ddtp=${2:-}
 here=$(cd "$(dirname "$0")" && pwd)
 plugin=$(python -c 'import mclas_fairseq; print(mclas_fairseq.__path__[0])')
-source "$here/../../examples/bf16.sh"
+source "$here/../examples/bf16.sh"
 export OMP_NUM_THREADS=1
 mkdir -p "$out"
 
