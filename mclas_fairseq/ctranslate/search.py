@@ -2,8 +2,9 @@
 
 CTranslate2 writes one summary with one list of entries, so that two take two calls: the first
 summary, then the second with the first one given. Greedy search finds in two calls what it finds in
-one. With a beam our search keeps pairs of summaries and chooses among them at the end; here the
-best first summary is chosen before the second begins.
+one. With a beam our search keeps pairs of summaries and chooses among them at the end; here first
+summaries are chosen before the second begins: the best by the penalised score, the likeliest, and
+the next one where that is nearly as likely. What is written behind them decides among these.
 
 What else is not as in our search: where n-grams are blocked, CTranslate2 shares out the probability
 of what is blocked, so that scores can be a little higher; and a hypothesis whose every choice would
@@ -26,6 +27,9 @@ from mclas_fairseq.generation.options import DecodingOptions
 from mclas_fairseq.generation.word_limit import ShortensSummaries, WordLimit
 
 Hypothesis = dict[str, Any]
+
+_LIKELIEST = 2  # first summaries of a document that are gone on with for being likely, at most
+_NEARLY = 1.0  # nats by which the second of them may be less likely than the first
 
 
 @dataclass(frozen=True)
@@ -145,20 +149,32 @@ class Ct2Search:
     def _search(self, rows: Sequence[_Row]) -> Iterable[tuple[_Row, list[Hypothesis]]]:
         """Hypotheses of documents of one plan and one limit."""
         plan = self.grammar.plans[rows[0].plan]
-        first = [Written((), 0.0)] * len(rows)
+        begun = [(row, Written((), 0.0)) for row in rows]
         if plan.separator is not None:
-            candidates = self._summaries(rows, first, 0)
-            first = [self._best(one) for one in candidates]
-        last = self._summaries(rows, first, self.grammar.summaries - 1)
-        for row, begun, endings in zip(rows, first, last, strict=True):
-            yield row, self._ranked(plan, begun, endings)
+            candidates = self._summaries(rows, [one for _, one in begun], 0)
+            begun = [
+                (row, one)
+                for row, found in zip(rows, candidates, strict=True)
+                for one in self._gone_on_with(found)
+            ]
+        every, firsts = [row for row, _ in begun], [one for _, one in begun]
+        last = self._summaries(every, firsts, self.grammar.summaries - 1)
+        hypotheses: dict[int, list[Hypothesis]] = defaultdict(list)
+        for row, first, endings in zip(every, firsts, last, strict=True):
+            hypotheses[row.place] += self._pairs(plan, first, endings)
+        for row in rows:
+            yield row, self._ranked(hypotheses[row.place])
 
-    def _best(self, candidates: Sequence[Written]) -> Written:
-        return max(
+    def _gone_on_with(self, candidates: Sequence[Written]) -> list[Written]:
+        """First summaries that a second one is written for, one to three."""
+        best = max(
             candidates, key=lambda one: one.total / self._penalty.divisor(len(one.tokens) + 1)
         )
+        ranked = sorted(candidates, key=lambda one: one.total, reverse=True)
+        near = [one for one in ranked[:_LIKELIEST] if one.total > ranked[0].total - _NEARLY]
+        return list(dict.fromkeys([best, *near]))
 
-    def _ranked(self, plan: Any, begun: Written, endings: Sequence[Written]) -> list[Hypothesis]:
+    def _pairs(self, plan: Any, begun: Written, endings: Sequence[Written]) -> list[Hypothesis]:
         hypotheses: list[Hypothesis] = []
         for ending in endings:
             between = [] if plan.separator is None else [*begun.tokens, plan.separator]
@@ -171,11 +187,14 @@ class Ct2Search:
                     "score": (begun.total + ending.total) / divisor,
                 }
             )
-        hypotheses.sort(key=lambda one: float(one["score"]), reverse=True)
-        if self._limit is not None:
-            for hypothesis in hypotheses:
-                self._limit(hypothesis)
         return hypotheses
+
+    def _ranked(self, hypotheses: Sequence[Hypothesis]) -> list[Hypothesis]:
+        ranked = sorted(hypotheses, key=lambda one: float(one["score"]), reverse=True)
+        if self._limit is not None:
+            for hypothesis in ranked:
+                self._limit(hypothesis)
+        return ranked
 
     def _summaries(
         self, rows: Sequence[_Row], begun: Sequence[Written], part: int

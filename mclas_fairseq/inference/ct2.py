@@ -25,8 +25,8 @@ from mclas_fairseq.summarization.model import MclasModel
 from mclas_fairseq.vhm.task import MultitaskSummarizationTask
 
 _INSTEAD = (
-    "export it without --format ct2, for torch, and where speed matters decode it with --int8"
-    " (mclas summarize, mclas serve)"
+    "export it without --format ct2, for torch, and where speed matters decode it with --precision"
+    " int8 (mclas summarize, mclas serve)"
 )
 
 
@@ -122,9 +122,12 @@ def ct2_search(network: Ct2Network, task: SummarizationTask, options: DecodingOp
     Raises:
         ConfigError: an option that CTranslate2 cannot follow.
     """
+    before = task.decoding
     task.decode_with(options)
+    grammar = task.grammar()
+    task.decode_with(before)
     return network.search(
-        task.grammar(),
+        grammar,
         options,
         text=task.summary_text(),
         start=task.setting.start(task.decoder_choice),

@@ -156,8 +156,9 @@ class Summarizer:
 
     @property
     def writes_by_token(self) -> bool:
-        """Whether a `Watch` can be told of tokens: with a beam of one, which takes none back."""
-        return self.options.beam == 1 and self.options.sample_latent == 0
+        """Whether a `Watch` can be told of tokens: by torch, with a beam of one."""
+        in_torch = not isinstance(self.models[0], Ct2Network)
+        return in_torch and self.options.beam == 1 and self.options.sample_latent == 0
 
     def measure(self, document: str) -> tuple[int, int]:
         """Tokens of a document that the model reads, EOS included, and those beyond."""

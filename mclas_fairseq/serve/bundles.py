@@ -16,14 +16,16 @@ logger = logging.getLogger(__name__)
 _Look = tuple[tuple[str, int, int, int], ...]
 
 
-def open_model(name: str, folder: Path, device: Optional[str]) -> Model:
+def open_model(
+    name: str, folder: Path, device: Optional[str], precision: Optional[str] = None
+) -> Model:
     """Load one bundle, ready for its first request.
 
     Raises:
         CheckpointError: it is no bundle, not whole, or altered.
-        ConfigError: there is no such device.
+        ConfigError: there is no such device or precision.
     """
-    model = TorchModel(name, Summarizer.from_bundle(folder, device=device))
+    model = TorchModel(name, Summarizer.from_bundle(folder, device=device, precision=precision))
     model.measure("A")  # tokenizers read their files at the first text
     return model
 
@@ -34,14 +36,20 @@ class Bundles:
     Args:
         folders: of the bundles.
         device: of torch's; None: a GPU if there is one.
+        precision: in which all of them decode; None: in that of each.
 
     Raises:
         ConfigError: two folders have the same name.
     """
 
-    def __init__(self, folders: Sequence[Path], device: Optional[str] = None):
+    def __init__(
+        self,
+        folders: Sequence[Path],
+        device: Optional[str] = None,
+        precision: Optional[str] = None,
+    ):
         self.folders = names_of(folders)
-        self._device = device
+        self._device, self._precision = device, precision
         self._loaded: dict[str, _Look] = {}
         self._seen: dict[str, _Look] = {}
 
@@ -56,7 +64,7 @@ class Bundles:
         for name in self.folders if names is None else names:
             # Looked at before: what is replaced while it is read is loaded again.
             self._loaded[name] = _look(self.folders[name])
-            models[name] = open_model(name, self.folders[name], self._device)
+            models[name] = open_model(name, self.folders[name], self._device, self._precision)
         return models
 
     def replaced(self) -> list[str]:

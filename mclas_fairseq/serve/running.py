@@ -34,7 +34,7 @@ def serve(configuration: Configuration) -> None:
         CheckpointError: a bundle cannot be loaded.
     """
     address, settings = configuration.address, configuration.settings
-    bundles = Bundles(configuration.bundles, address.device)
+    bundles = Bundles(configuration.bundles, address.device, address.precision)
     keys = Keys(read_keys(address.api_key_file))
     warn_if_open(address.host, keys.values)
     errors: list[BaseException] = []

@@ -34,6 +34,13 @@ class Address:
         Path, None, "keys, one a line; clients send one as Authorization: Bearer KEY", "FILE"
     )
     device: Optional[str] = _word(str, None, "cpu or cuda (default: a GPU if there is one)", "NAME")
+    precision: Optional[str] = _word(
+        str,
+        None,
+        "number format in which all bundles decode: float32, bfloat16 or int8 (default: that of"
+        " each one's training, or its first form for CTranslate2)",
+        "NAME",
+    )
 
     def __post_init__(self) -> None:
         """Check the port."""

@@ -9,9 +9,10 @@ import pytest
 import mclas_fairseq
 from mclas_fairseq.bundles.card import CardDetails
 from mclas_fairseq.bundles.config import BundleConfig
-from mclas_fairseq.bundles.format import check_bundle
+from mclas_fairseq.bundles.format import check_bundle, describe_file
 from mclas_fairseq.errors import CheckpointError, ConfigError
 from mclas_fairseq.inference.exporting import convert_bundle, export_bundle
+from mclas_fairseq.serve.bundles import Bundles
 from tests.ctranslate.conftest import FIXTURE, FORMS
 from tests.system.conftest import mclas, read_rows
 
@@ -89,7 +90,9 @@ def test_what_ctranslate2_cannot_hold_is_refused_by_name_with_what_to_use(
     name: str, reason: str, old: Path, tmp_path: Path
 ) -> None:
     message = rf"--format ct2: must be a model that CTranslate2 can hold .*, but {reason}; export"
-    with pytest.raises(CheckpointError, match=message + " it without --format ct2, .*--int8"):
+    with pytest.raises(
+        CheckpointError, match=message + " it without --format ct2, .*--precision int8"
+    ):
         export_bundle(
             old / "checkpoints" / f"{name}.pt",
             old / "data-bin",
@@ -122,10 +125,25 @@ def test_a_bundle_whose_forms_are_not_whole_is_refused(
         index = json.loads((out / "bundle.json").read_text())
         changed = text.replace("\n", " 3\n", 1)
         (out / "ct2/int8/vmap.txt").write_text(changed)
-        from mclas_fairseq.bundles.format import describe_file
-
         index["files"]["ct2/int8/vmap.txt"] = vars(describe_file(out / "ct2/int8/vmap.txt"))
         (out / "bundle.json").write_text(json.dumps(index))
         message = r"ct2/int8/vmap.txt must list the bundle's language vocabularies"
     with pytest.raises(CheckpointError, match=message):
         mclas_fairseq.load(out, device="cpu")
+
+
+def test_a_server_takes_such_a_bundle_and_searches_it_as_requests_ask(
+    exported: Exported, documents: list[str]
+) -> None:
+    folder = exported("mclas")
+    model = Bundles([folder], "cpu", "float32").load()["mclas"]
+    assert not model.card.attention
+    expected = mclas_fairseq.load(folder, device="cpu", precision="float32")
+    search = model.search({}, None)
+    assert model.summarize(search, documents[:4]) == expected.summarize(documents[:4])
+    short = model.summarize(model.search({"beam": 1, "max_len_b": 2}, None), documents[:4])
+    assert all(one.best.tokens <= 6 for one in short)
+    assert model.summarize(search, documents[:4]) == expected.summarize(documents[:4])
+    told: list[object] = []
+    model.summarize(model.search({"beam": 1}, None), documents[:2], told.append)  # type: ignore[arg-type]
+    assert not told, "words are not told one by one"
