@@ -28,7 +28,7 @@ def loaded(folder: Path, monkeypatch: pytest.MonkeyPatch, summarizer: Summarizer
     """Bundles that count as loaded, with models that are there at once."""
     names = iter(range(100))
 
-    def opened(name: str, path: Path, device: str | None) -> HeldModel:
+    def opened(name: str, path: Path, device: str | None, precision: str | None) -> HeldModel:
         if (path / "broken").exists():
             raise CheckpointError("bundle: is broken")
         return HeldModel(f"{name}-{next(names)}", summarizer)
