@@ -31,8 +31,8 @@ No training text goes into it, no state of the optimizer, no paths and no names 
 here. Nothing in a bundle is executed when it is loaded, and every file is checked by SHA-256
 first. A bundle holds one checkpoint; several are made one with mclas average.
 
-With --format ct2 the bundle has the model for CTranslate2's engine, which is several times faster
-on a processor. mclas summarize, mclas serve and load() take it as any other.
+With --format ct2 the bundle has the model for CTranslate2's engine, which is faster on a
+processor. mclas summarize, mclas serve and load() take it as any other.
 """
 
 _EXAMPLE = """\
@@ -63,7 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--format",
         choices=("torch", "ct2"),
         default="torch",
-        help="ct2: for CTranslate2's engine, several times faster on a processor; models that copy"
+        help="ct2: for CTranslate2's engine, faster on a processor; models that copy"
         " words, with two decoders, pretrained encoders or latent variables it cannot hold",
     )
     parser.add_argument(
