@@ -74,7 +74,7 @@ def ct2_systems(world: World, model: Any, args: argparse.Namespace, folder: Path
         symbols,
         grammar,
         options,
-        text=SimpleNamespace(),  # type: ignore[arg-type]  # no words are counted
+        text=SimpleNamespace(),  # no words are counted
         start=world.dictionary.bos(),
         max_positions=512,
     )
