@@ -37,6 +37,7 @@ COMMANDS = (
     "summarize",
     "pipeline",
     "score",
+    "transfer",
     "human",
     "report",
     "latents",
@@ -65,14 +66,14 @@ The way from a spreadsheet to a model that one can hand on:
   mclas export        a folder with all that mclas summarize --model and the Python API need
   mclas serve         the same over HTTP, with a page to try it
 
-Beside it: mclas prepare-text makes a data-bin of raw text to pretrain on, mclas synthetic makes a
-corpus to try it on, mclas roundtrip a cross-lingual corpus from a monolingual one, mclas pipeline
-summarizes with a translator's help, mclas human asks annotators, mclas extend adds a language,
-mclas trim drops what a model does not need, mclas heads takes attention heads out of it, mclas
-latents asks whether latent variables matter, mclas lexicon learns which pieces translate one
-another, and mclas extract reads the log of fairseq-generate. Names of fairseq (--task
-cross_lingual_summarization) work in its own commands with --user-dir. mclas COMMAND --help shows
-every option with an example.
+Beside it: mclas prepare-text makes a data-bin of raw text to pretrain on and mclas transfer scores
+what came of it in other languages, mclas synthetic makes a corpus to try it on, mclas roundtrip a
+cross-lingual corpus from a monolingual one, mclas pipeline summarizes with a translator's help,
+mclas human asks annotators, mclas extend adds a language, mclas trim drops what a model does not
+need, mclas heads takes attention heads out of it, mclas latents asks whether latent variables
+matter, mclas lexicon learns which pieces translate one another, and mclas extract reads the log of
+fairseq-generate. Names of fairseq (--task cross_lingual_summarization) work in its own commands
+with --user-dir. mclas COMMAND --help shows every option with an example.
 """
 
 

@@ -22,6 +22,7 @@ from mclas_fairseq.corpus.tokenizers import Tokenizer
 from mclas_fairseq.ctranslate.network import Ct2Network
 from mclas_fairseq.data.layouts import Layout
 from mclas_fairseq.errors import ConfigError
+from mclas_fairseq.mglm.seq2seq import GlmSeq2SeqTask
 from mclas_fairseq.summarization.base_task import SummarizationTask
 
 Matrix = npt.NDArray[np.float32]
@@ -148,7 +149,8 @@ def check_traceable(models: Sequence[nn.Module], task: SummarizationTask) -> Non
     """Refuse systems whose attention is not one.
 
     Raises:
-        ConfigError: an ensemble, one that writes with two decoders, or one in CTranslate2's form.
+        ConfigError: an ensemble, one that writes with two decoders, one of one stack, or one in
+            CTranslate2's form.
     """
     if len(models) > 1:
         raise ConfigError(
@@ -159,6 +161,11 @@ def check_traceable(models: Sequence[nn.Module], task: SummarizationTask) -> Non
         raise ConfigError(
             "attention: is that of a model of torch's, but the bundle is in CTranslate2's form;"
             " load one that mclas export wrote without --format ct2"
+        )
+    if isinstance(task, GlmSeq2SeqTask):
+        raise ConfigError(
+            "attention: is that of a decoder to what an encoder read, but mGLM is one stack; ask a"
+            " model of another kind"
         )
     if len(task.languages) > 1 and task.layout is Layout.NCLS_MS:
         raise ConfigError(

@@ -38,6 +38,7 @@ from mclas_fairseq.inference.on_long import OnLong, choose_on_long
 from mclas_fairseq.inference.results import Hypothesis, Summary, Watch
 from mclas_fairseq.inference.token_watch import TextWatch
 from mclas_fairseq.inference.windows import Reader
+from mclas_fairseq.mglm.seq2seq import GlmSeq2SeqTask
 from mclas_fairseq.summarization.base_task import SummarizationTask
 from mclas_fairseq.summarization.search import decoding_models
 
@@ -152,7 +153,8 @@ class Summarizer:
         """Whether `attention` can be asked: of one model for torch that writes with one decoder."""
         several_decoders = len(self.task.languages) > 1 and self.task.layout is Layout.NCLS_MS
         in_torch = not isinstance(self.models[0], Ct2Network)
-        return len(self.models) == 1 and in_torch and not several_decoders
+        one_stack = isinstance(self.task, GlmSeq2SeqTask)
+        return len(self.models) == 1 and in_torch and not (several_decoders or one_stack)
 
     @property
     def writes_by_token(self) -> bool:

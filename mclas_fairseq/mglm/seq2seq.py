@@ -34,7 +34,8 @@ from mclas_fairseq.summarization.task import CrossLingualSummarizationTask
 
 logger = logging.getLogger(__name__)
 
-PROMPTS = "prompts"  # of a checkpoint's task state
+# Of a checkpoint's task state, beside what `cross_lingual_summarization` keeps.
+PROMPTS, SOURCES = "prompts", "prompt_sources"
 
 
 @dataclass
@@ -75,13 +76,15 @@ class GlmSeq2SeqTask(CrossLingualSummarizationTask):
 
     Attributes:
         source_langs: languages of the documents that are loaded.
-        learned: by language that the model was trained to write, the text of its template; of a
-            new model empty until training begins.
+        learned: by language that the model was trained to write, the text of its template; empty
+            until a checkpoint is loaded.
+        learned_sources: languages of the documents that it was trained on; likewise.
     """
 
     def __init__(self, cfg: GlmSeq2SeqConfig, data_bin: DataBin):
         self.source_langs: tuple[str, ...] = ()  # `choose_languages` sets it, when super() asks
         self.learned: dict[str, str] = {}
+        self.learned_sources: tuple[str, ...] = ()
         super().__init__(cfg, data_bin)
 
     @classmethod
@@ -135,6 +138,10 @@ class GlmSeq2SeqTask(CrossLingualSummarizationTask):
             translates=self.cfg.template == TRANSLATION,
         )
 
+    def read_from(self, languages: Sequence[str]) -> None:
+        """Choose the languages of the documents that are loaded."""
+        self.source_langs, self.source_lang = tuple(languages), languages[0]
+
     def write_targets(self, languages: Optional[Sequence[str]]) -> None:
         """Choose what is written; None: what the model was trained to write."""
         if isinstance(languages, str):
@@ -158,7 +165,8 @@ class GlmSeq2SeqTask(CrossLingualSummarizationTask):
         trained = self.learned or {
             language: self.template(language).text for language in self.targets.trained
         }
-        return {**super().state_dict(), PROMPTS: dict(trained)}
+        sources = self.learned_sources or self.source_langs
+        return {**super().state_dict(), PROMPTS: dict(trained), SOURCES: list(sources)}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take over what the checkpoint was trained with, but for the languages of a call.
@@ -169,7 +177,7 @@ class GlmSeq2SeqTask(CrossLingualSummarizationTask):
         asked_sources, asked = self.source_langs, self.cfg.target_langs or self.cfg.target_lang
         super().load_state_dict(state_dict)
         if self.cfg.source_lang or self.cfg.source_langs:
-            self.source_langs, self.source_lang = asked_sources, asked_sources[0]
+            self.read_from(asked_sources)
         if asked:
             self._ask(parse_languages(asked) or tuple(self.learned))
 
@@ -181,7 +189,7 @@ class GlmSeq2SeqTask(CrossLingualSummarizationTask):
     def take_over(self, setting: Setting) -> None:
         """Make a checkpoint's setting the task's own."""
         super().take_over(setting)
-        self.source_langs = (setting.source_lang,)
+        self.read_from((setting.source_lang,))
 
     def check_origin(self, state_dict: Mapping[str, Any]) -> None:
         """Check by what a checkpoint keeps that it is of this task, and read its templates.
@@ -209,3 +217,6 @@ class GlmSeq2SeqTask(CrossLingualSummarizationTask):
                 " one"
             )
         self.learned = found
+        # A bundle says one language only.
+        sources = state_dict.get(SOURCES) or [state_dict["source_lang"]]
+        self.learned_sources = tuple(str(code) for code in sources)

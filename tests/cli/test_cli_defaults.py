@@ -219,6 +219,21 @@ MCLAS: dict[str, dict[str, object]] = {
         "--html": None,
         "--html-documents": 10,
     },
+    "transfer": {
+        "--checkpoint": REQUIRED,
+        "--data": REQUIRED,
+        "--source-langs": REQUIRED,
+        "--target-langs": REQUIRED,
+        "--split": "valid",
+        "--documents": 0,
+        "--batch-size": 16,
+        "--cpu": False,
+        "--json": None,
+        "--markdown": None,
+        "--plot": None,
+        "--summaries": None,
+        **SEARCH,
+    },
     "human": {},  # see HUMAN
     "report": {
         "--system": REQUIRED,

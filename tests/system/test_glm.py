@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from mclas_fairseq.checkpoints.safe_loading import load_checkpoint
+from mclas_fairseq.errors import ConfigError
 from mclas_fairseq.generation.forced_scoring import score_hypotheses
 from mclas_fairseq.generation.options import DecodingOptions
 from mclas_fairseq.inference.summarizer import Summarizer
@@ -181,6 +182,13 @@ def test_a_bundle_gives_what_its_checkpoint_gives(glm: Glm) -> None:
     assert ours.languages == ("de",)
 
 
+def test_attention_of_one_stack_is_not_shown(glm: Glm) -> None:
+    summarizer = glm.summarizer(beam=2)
+    assert not summarizer.has_attention
+    with pytest.raises(ConfigError, match="mGLM is one stack; ask a model of another kind"):
+        summarizer.attention("One two.")
+
+
 def test_checkpoints_are_averaged_as_others(glm: Glm) -> None:
     out = glm.toy.folder / "glm" / "average.pt"
     best = glm.tuned.with_name("checkpoint_best.pt")  # of the same update
@@ -206,3 +214,36 @@ def test_a_data_bin_without_commands_is_refused(glm: Glm) -> None:
     words = [glm.toy.data_bin, *SIZES, "-t", "de"]
     error = glm.toy.fails("train", *words, task="glm_seq2seq")
     assert "mclas prepare-text" in str(error)
+
+
+def test_transfer_scores_every_pair_of_languages(glm: Glm) -> None:
+    folder = glm.toy.folder / "glm"
+    reports = ["--json", folder / "transfer.json", "--summaries", folder / "transfer.jsonl"]
+    pairs = "--source-langs en,de --target-langs de,en --split test --beam 2 --max-len-b 8".split()
+    table = glm.toy.mclas(
+        "transfer", "--checkpoint", glm.tuned, "--data", glm.records, "--cpu", *pairs, *reports
+    )
+    found = json.loads((folder / "transfer.json").read_text(encoding="utf-8"))["cells"]
+    assert [(cell["source"], cell["target"], cell["setting"]) for cell in found] == [
+        ("en", "de", "trained"),
+        ("en", "en", "zero-shot target"),
+        ("de", "de", "zero-shot source"),
+        ("de", "en", "zero-shot"),
+    ]
+    rows = glm.toy.read(folder / "transfer.jsonl")
+    assert len(rows) == sum(cell["documents"] for cell in found)
+    assert all(cell["setting"] in table for cell in found)
+    # The same as the summarizer writes.
+    wanted = glm.summarizer(beam=2, max_len_b=8)
+    row = next(row for row in rows if (row["source"], row["target"]) == ("en", "de"))
+    record = next(one for one in glm.toy.rows["test"] if one["id"] == row["id"])
+    document = record["document"]["en"]
+    text = " ".join(document) if isinstance(document, list) else document
+    assert wanted.summarize(text).text == row["summary"]["de"]
+
+
+def test_transfer_refuses_a_model_without_prompts(glm: Glm) -> None:
+    words = ["--data", glm.toy.data_bin, "--source-langs", "en", "--target-langs", "de", "--cpu"]
+    checkpoint = glm.toy.trained("ncls")
+    with pytest.raises(AssertionError, match="only a model with prompts can be asked"):
+        glm.toy.mclas("transfer", "--checkpoint", checkpoint, *words)
