@@ -147,6 +147,16 @@ class GlmPretrainingTask(FairseqTask):
         drawn = [shares.after[language] for language in self.languages]
         self.datasets[split] = InfillingDataset(sides, drawn, count, self._making)
 
+    def get_batch_iterator(self, *args: Any, **kwargs: Any) -> Any:
+        """As fairseq's, with new worker processes in each epoch.
+
+        By default fairseq's workers live on, with the data set as it was in the first epoch: they
+        would make the same samples in every one.
+        """
+        iterator = super().get_batch_iterator(*args, **kwargs)
+        iterator.reuse_dataloader = iterator.persistent_workers = False
+        return iterator
+
     def build_model(self, cfg: Any, from_checkpoint: bool = False) -> Any:
         """Build the model, and see to it that samples fit into its positions.
 

@@ -68,6 +68,22 @@ def test_samples_are_the_same_for_any_number_of_workers(text_bin: DataBin) -> No
         assert all(same(one, two) for one, two in zip(found[0], other, strict=True))
 
 
+def test_every_epoch_has_samples_of_its_own_with_workers_too(text_bin: DataBin) -> None:
+    found = []
+    for workers in (0, 2):
+        task = task_of(text_bin)
+        task.load_dataset("train")
+        iterator = task.get_batch_iterator(
+            task.dataset("train"), max_sentences=8, seed=3, num_workers=workers, epoch=1
+        )
+        epochs = [list(iterator.next_epoch_itr(shuffle=True)) for _ in range(2)]
+        found.append(epochs)
+    for alone, spread in zip(*found, strict=True):
+        assert all(same(one, other) for one, other in zip(alone, spread, strict=True))
+    first, second = found[0]
+    assert not any(same(one, other) for one in first for other in second)
+
+
 def test_samples_differ_by_seed_epoch_and_number(text_bin: DataBin) -> None:
     dataset = InfillingDataset(sides_of(text_bin), [1, 0, 0], 2, making(text_bin))
     first, second = dataset[0]["source"], dataset[1]["source"]
