@@ -88,6 +88,7 @@ def run(args: argparse.Namespace) -> int:
     device = "cpu" if args.cpu else None
     decoder = TransferDecoder(args.checkpoint, args.data, chosen_options(args), device)
     trained = decoder.sources, decoder.targets
+    candidates = sorted({*sources, *targets, *trained[0], *trained[1]})
     cells, written = [], []
     for source in sources:
         for target in targets:
@@ -95,7 +96,7 @@ def run(args: argparse.Namespace) -> int:
                 args.split, source, target, batch_size=args.batch_size, documents=args.documents
             )
             setting = TransferSetting.of(source, target, *trained)
-            cells.append(score_cell(found, setting, sorted({*sources, *targets, *trained[0]})))
+            cells.append(score_cell(found, setting, candidates))
             written += [
                 {"source": source, "target": target, "id": one, "summary": {target: summary}}
                 for one, summary in zip(found.ids, found.hypotheses, strict=True)
