@@ -3,6 +3,7 @@
 import gzip
 import lzma
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -45,8 +46,9 @@ def test_a_file_without_empty_lines_is_cut_at_paragraphs(tmp_path: Path) -> None
 @pytest.mark.parametrize("suffix", [".txt", ".txt.gz", ".txt.xz"])
 def test_packed_files_are_read(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"en{suffix}"
-    pack = {".gz": gzip.compress, ".xz": lzma.compress}.get(path.suffix, lambda content: content)
-    path.write_bytes(pack(TEXT.encode()))
+    content = TEXT.encode()
+    packed = {".gz": gzip.compress(content), ".xz": lzma.compress(content)}
+    path.write_bytes(packed.get(path.suffix, content))
     assert list(read_paragraphs([path])) == ["one", "two three", "four"]
 
 
@@ -68,11 +70,10 @@ def test_what_is_set_aside_depends_on_the_text_alone() -> None:
     assert chosen <= {text for text in texts if is_set_aside(text, 0.2)}
 
 
-def make(folder: Path, **options: object) -> DataBin:
-    chosen: dict[str, object] = {"vocab_size": 330, "valid_share": 0.25, **options}
-    prepare_text(
-        TextOptions(write_texts(folder), folder / "text", tuple(ENTRIES.values()), **chosen)
-    )  # type: ignore[arg-type]
+def make(folder: Path, **options: Any) -> DataBin:
+    chosen: dict[str, Any] = {"vocab_size": 330, "valid_share": 0.25, **options}
+    commands = tuple(ENTRIES.values())
+    prepare_text(TextOptions(write_texts(folder), folder / "text", commands, **chosen))
     return DataBin.open(folder / "text")
 
 
@@ -127,11 +128,11 @@ def test_any_script_can_be_spelled(tmp_path: Path) -> None:
     ],
 )
 def test_what_cannot_be_prepared_is_refused(
-    tmp_path: Path, options: dict[str, object], said: str
+    tmp_path: Path, options: dict[str, Any], said: str
 ) -> None:
-    chosen: dict[str, object] = {"vocab_size": 330, "valid_share": 0.25, **options}
+    chosen: dict[str, Any] = {"vocab_size": 330, "valid_share": 0.25, **options}
     with pytest.raises((ConfigError, DataError), match=said):
-        prepare_text(TextOptions(write_texts(tmp_path), tmp_path / "text", **chosen))  # type: ignore[arg-type]
+        prepare_text(TextOptions(write_texts(tmp_path), tmp_path / "text", **chosen))
     assert not (tmp_path / "text").exists()
 
 

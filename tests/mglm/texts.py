@@ -17,7 +17,7 @@ DOCUMENTS = {"en": 60, "de": 12, "it": 12}
 def write_texts(folder: Path) -> dict[str, tuple[Path, ...]]:
     """Raw text of each language, paragraphs by lines and documents by empty lines."""
     generator = np.random.default_rng(5)
-    found = {}
+    found: dict[str, tuple[Path, ...]] = {}
     for language, count in DOCUMENTS.items():
         words = [f"{language}{chr(97 + number)}{chr(97 + number // 5)}" for number in range(20)]
         documents = []
