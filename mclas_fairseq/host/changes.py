@@ -19,6 +19,7 @@ from mclas_fairseq.checkpoints.safe_loading import fairseq_types
 from mclas_fairseq.host.atomic_copies import atomic
 from mclas_fairseq.host.broadcast import in_plain_containers
 from mclas_fairseq.host.clear_errors import with_checked_settings, with_clear_errors
+from mclas_fairseq.host.cpu_attention import in_fp32_where_bf16_trains_on_a_cpu
 from mclas_fairseq.host.flat_parameters import refusing_flat_parameters
 from mclas_fairseq.host.foreign_tasks import refusing_our_data_bins
 from mclas_fairseq.host.generation_log import logging_where_it_prints, modules_of_generate
@@ -163,6 +164,13 @@ CHANGES: tuple[Union[LeftOut, Wrapped, Allowed], ...] = (
         "build_fp32_params",
         refusing_flat_parameters,
         "with --fp16, grouped_adam would find one flat parameter, without its groups",
+    ),
+    Wrapped(
+        torch.nn.functional,
+        "scaled_dot_product_attention",
+        in_fp32_where_bf16_trains_on_a_cpu,
+        "training by --bf16 on a CPU would wait for attention, whose backward pass torch computes"
+        " more slowly in bf16 than in fp32 there",
     ),
     *(
         Wrapped(
