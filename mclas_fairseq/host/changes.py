@@ -20,6 +20,7 @@ from mclas_fairseq.host.atomic_copies import atomic
 from mclas_fairseq.host.broadcast import in_plain_containers
 from mclas_fairseq.host.clear_errors import with_checked_settings, with_clear_errors
 from mclas_fairseq.host.cpu_attention import in_fp32_where_bf16_trains_on_a_cpu
+from mclas_fairseq.host.cpu_products import with_even_rows
 from mclas_fairseq.host.flat_parameters import refusing_flat_parameters
 from mclas_fairseq.host.foreign_tasks import refusing_our_data_bins
 from mclas_fairseq.host.generation_log import logging_where_it_prints, modules_of_generate
@@ -171,6 +172,21 @@ CHANGES: tuple[Union[LeftOut, Wrapped, Allowed], ...] = (
         in_fp32_where_bf16_trains_on_a_cpu,
         "training by --bf16 on a CPU would wait for attention, whose backward pass torch computes"
         " more slowly in bf16 than in fp32 there",
+    ),
+    Wrapped(
+        torch.nn.functional,
+        "linear",
+        with_even_rows,
+        "in bf16 on a CPU a kernel would be compiled and kept for each number of rows",
+    ),
+    *(
+        Wrapped(
+            torch,
+            name,
+            in_fp32_where_bf16_trains_on_a_cpu,
+            "in a training by --bf16 on a CPU a kernel would be compiled and kept for each shape",
+        )
+        for name in ("bmm", "baddbmm")
     ),
     *(
         Wrapped(

@@ -1,4 +1,4 @@
-"""Attention of a training by bf16 on a CPU, computed in fp32.
+"""Attention of a training by bf16 on a CPU, and products of many matrices, computed in fp32.
 
 torch's fused attention takes longer in bf16 than in fp32 on a CPU, forwards and backwards together
 up to three times as long for short sequences, while matrix products in bf16 are fast there. In fp32
@@ -12,27 +12,24 @@ import torch
 from torch import Tensor
 
 
-def in_fp32_where_bf16_trains_on_a_cpu(attention: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    """Wrap `torch.nn.functional.scaled_dot_product_attention`.
+def in_fp32_where_bf16_trains_on_a_cpu(compute: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """Wrap `torch.nn.functional.scaled_dot_product_attention`, or a product of many matrices.
 
     Where no gradient is wanted (decoding, validation), on other devices and in other precisions,
     nothing changes.
     """
 
-    def attend(query: Tensor, key: Tensor, value: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        """As torch's: `query` (..., T_tgt, C), `key` and `value` (..., T_src, C)."""
-        if not (trains_by_bf16_on_cpu(query) or trains_by_bf16_on_cpu(key)):
-            return attention(query, key, value, *args, **kwargs)
-        found = attention(
-            _in_fp32(query),
-            _in_fp32(key),
-            _in_fp32(value),
-            *map(_in_fp32, args),
-            **{name: _in_fp32(one) for name, one in kwargs.items()},
+    def in_fp32(*args: Any, **kwargs: Any) -> Tensor:
+        """As torch's."""
+        given = [one for one in (*args, *kwargs.values()) if isinstance(one, Tensor)]
+        if not any(trains_by_bf16_on_cpu(one) for one in given):
+            return compute(*args, **kwargs)
+        found = compute(
+            *map(_in_fp32, args), **{name: _in_fp32(one) for name, one in kwargs.items()}
         )
-        return found.to(query.dtype)
+        return found.to(torch.bfloat16)
 
-    return attend
+    return in_fp32
 
 
 def trains_by_bf16_on_cpu(states: Tensor) -> bool:

@@ -12,9 +12,9 @@ from fairseq.tasks import FairseqTask
 from mclas_fairseq.data.batch_limits import within_limits
 from mclas_fairseq.data.indexed_dictionary import load_dictionary
 from mclas_fairseq.generation.task_options import set_search_defaults
-from mclas_fairseq.modules.bf16_attention import attention_for_training
 from mclas_fairseq.modules.emulated_bf16 import warn_of_emulated_bf16
 from mclas_fairseq.modules.frozen_updates import drop_frozen_gradients
+from mclas_fairseq.modules.heap import close_holes
 
 
 class OneDictionaryTask(FairseqTask):
@@ -68,20 +68,8 @@ class OneDictionaryTask(FairseqTask):
         super().begin_epoch(epoch, model)
         warn_of_emulated_bf16(model.parameters())
 
-    def train_step(
-        self,
-        sample: dict[str, Any],
-        model: torch.nn.Module,
-        criterion: Any,
-        optimizer: Any,
-        update_num: int,
-        ignore_grad: bool = False,
-    ) -> Any:
-        """Forward and backward, with the attention that is fast there."""
-        with attention_for_training(model):
-            return super().train_step(sample, model, criterion, optimizer, update_num, ignore_grad)
-
     def optimizer_step(self, optimizer: Any, model: torch.nn.Module, update_num: int) -> None:
         """Update the parameters, but those that are still frozen (--freeze-encoder-updates)."""
         drop_frozen_gradients(optimizer, model)
         super().optimizer_step(optimizer, model, update_num)
+        close_holes(model, update_num)

@@ -1,0 +1,54 @@
+"""Products of bf16 on a CPU: in few shapes, and small ones in fp32.
+
+oneDNN compiles a kernel for each shape of a product that it meets. In bf16 that takes some three
+times as long as a linear layer of `mclas_small`, and the kernel, which is kept, more than a
+megabyte. Batches differ in documents and lengths, so nearly every step of a training meets new
+shapes: most of its time went there, and gigabytes. Here the rows that a linear layer is given are
+filled up with zeros to one of eight numbers between two powers of two, so that a few dozen shapes
+come back again and again; and products of many small matrices (of attention whose weights are
+wanted, as copying wants them), whose shapes are more varied still, are taken in fp32, which has
+kernels for all shapes.
+"""
+
+from collections.abc import Callable
+from functools import cache
+from typing import Optional
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from mclas_fairseq.modules.emulated_bf16 import processor_has_bf16
+
+_FEW = 64  # rows: below, shapes are few, and products quick
+_STEPS = 8  # between two powers of two, so that at most an eighth is filled up
+
+
+def with_even_rows(linear: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """Wrap `torch.nn.functional.linear`. Other precisions and devices are left alone."""
+
+    def multiply(input: Tensor, weight: Tensor, bias: Optional[Tensor] = None) -> Tensor:
+        """As torch's: `input` (..., C), `weight` (F, C), `bias` (F,)."""
+        if input.dtype != torch.bfloat16 or input.device.type != "cpu" or not _has_bf16():
+            return linear(input, weight, bias)
+        rows = input.numel() // max(1, input.size(-1))
+        missing = even(rows) - rows
+        if missing == 0:
+            return linear(input, weight, bias)
+        flat = functional.pad(input.reshape(rows, -1), (0, 0, 0, missing))
+        return linear(flat, weight, bias)[:rows].view(*input.shape[:-1], -1)
+
+    return multiply
+
+
+def even(rows: int) -> int:
+    """The number of rows, at least as many, that a product is given."""
+    if rows < _FEW:
+        return rows
+    step = (1 << (rows - 1).bit_length()) // (2 * _STEPS)
+    return -(-rows // step) * step
+
+
+@cache
+def _has_bf16() -> bool:
+    return processor_has_bf16()
