@@ -33,7 +33,7 @@ def test_few_numbers_of_rows_are_left_and_at_most_an_eighth_is_filled_up() -> No
 @pytest.mark.parametrize("bias", [True, False])
 def test_values_and_gradients_are_those_of_torch(shape: tuple[int, ...], bias: bool) -> None:
     torch.manual_seed(1)
-    found = []
+    found: list[list[Any]] = []
     layer = nn.Linear(16, 24, bias=bias, dtype=BF16)
     states = torch.randn(*shape, 16).to(BF16)
     for linear in (torch._C._nn.linear, with_even_rows(torch._C._nn.linear)):
@@ -71,7 +71,12 @@ def test_layers_come_here_and_products_of_many_matrices_are_taken_in_fp32(
 ) -> None:
     register()
     seen: list[int] = []
-    monkeypatch.setattr(cpu_products, "even", lambda rows: seen.append(rows) or rows)
+
+    def kept(rows: int) -> int:
+        seen.append(rows)
+        return rows
+
+    monkeypatch.setattr(cpu_products, "even", kept)
     out = nn.Linear(4, 4, dtype=BF16)(torch.ones(2, 70, 4, dtype=BF16))
     assert seen == [140]
     assert out.shape == (2, 70, 4)
