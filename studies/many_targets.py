@@ -10,7 +10,8 @@ system gets as many updates as each single one, and in a second reading as many 
 Everything else is equal: data-bin, dictionary, rate, batches of as many tokens, search, and the
 last checkpoint is taken. Three seeds, one after the other: twelve cells of at most two to three
 minutes on one thread. A finished cell is a row of studies/results/many_targets.csv, which a rerun
-skips. Validation split only; docs/results.md has the rule by which the joint systems are judged.
+skips. Validation split only; docs/decision_rules.md has the rule by which the joint systems are
+judged.
 
 DATA is the folder with xscitldr/. OUT gets data-bin, checkpoints and logs.
 """

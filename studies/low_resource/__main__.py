@@ -12,7 +12,7 @@ validation split, and scores that. Every system gets the same number of updates,
 and two trials of the learning rate, chosen by validation NLL (xscitldr: those of its first run, the
 rows "bf16/..."). A finished cell is a row of studies/results/low_resource.csv, which a rerun skips;
 a stopped training goes on where it was. Several of these commands may run side by side in one OUT.
-docs/results.md has the rules by which the claims are judged.
+docs/decision_rules.md has the rules by which the claims are judged.
 
 DATA is the folder with xscitldr/ and papers/. OUT gets corpora, data-bins, checkpoints and logs.
 """

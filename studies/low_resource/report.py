@@ -2,7 +2,7 @@
 
 Markdown: scores by size (the shape of Bai et al. 2021, Table 2), lengths (Table 5), what is left of
 the monolingual summaries (Tables 6 and 7), starts (Figure 3), controls, and the verdicts on the
-four claims by the rules in docs/results.md. Cells that are missing are left out and named.
+four claims by the rules in docs/decision_rules.md. Cells that are missing are left out and named.
 """
 
 from collections.abc import Iterable, Iterator

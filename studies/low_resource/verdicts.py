@@ -1,4 +1,4 @@
-"""The rules of docs/results.md that judge the four claims, and the controls."""
+"""The rules of docs/decision_rules.md that judge the four claims, and the controls."""
 
 from collections.abc import Iterator
 from typing import Protocol

@@ -13,8 +13,8 @@ search, and two trials of the learning rate, chosen like its checkpoint by the b
 validation data. A finished cell is a row of studies/results/vhm.csv, which a rerun skips; a stopped
 training goes on where it was. Several of these commands may run side by side in the same OUT.
 --only 'cyclical|per-dimension' trains the remedies, which stand outside the comparison: a REGEX
-that matches no cell of the comparison is looked for among them. docs/results.md has the rules by
-which the claims are judged.
+that matches no cell of the comparison is looked for among them. docs/decision_rules.md has the
+rules by which the claims are judged.
 
 DATA holds xscitldr/, papers/, tatoeba/ and multi30k/. OUT gets corpora, data-bins and checkpoints.
 """

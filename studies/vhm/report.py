@@ -2,8 +2,8 @@
 
 Markdown: scores by size (Table 4 and Figure 2 of Liang et al. 2022), ablations (Table 5), on
 validation the remedies, health of the latent variables there, what cells cost, and the verdicts by
-the rules in docs/results.md, which judge the test split. Cells that are missing are left out and
-named.
+the rules in docs/decision_rules.md, which judge the test split. Cells that are missing are left
+out and named.
 """
 
 from collections.abc import Iterable, Iterator

@@ -1,4 +1,4 @@
-"""The rules of docs/results.md that judge VHM, and the differences that they look at."""
+"""The rules of docs/decision_rules.md that judge VHM, and the differences that they look at."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
