@@ -10,9 +10,11 @@ by `load`.
 From Python, `load` opens a trained model that summarizes.
 """
 
+import gc
 import logging
-from collections.abc import Sequence
-from contextlib import nullcontext
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Optional, Union
 
@@ -33,48 +35,76 @@ def register(*, whole: bool = True) -> None:
     It also makes the changes to fairseq that `mclas_fairseq.host.changes` lists.
 
     Args:
-        whole: import all of fairseq. False: where it has not been imported yet, leave out what a
-            program needs only if it uses fairseq beside us (`mclas_fairseq.host.unneeded_parts`),
-            which is half of the time that the import takes.
+        whole: import all of fairseq. False: where it has not been imported yet, leave out three
+            modules that import libraries which we do not need
+            (`mclas_fairseq.host.unneeded_parts`).
 
     Raises:
         SetupError: fairseq cannot be imported.
     """
-    try:
-        _register(whole)
-    except ImportError as error:
-        from mclas_fairseq.errors import SetupError
+    with _registering():
+        from mclas_fairseq.host import unneeded_parts
 
-        raise SetupError(
-            f"installation: fairseq and what it needs must be importable, {error}; run mclas doctor"
-        ) from error
+        left_out = unneeded_parts.unneeded_beside_others
+        with nullcontext() if whole else unneeded_parts.leaving_out(left_out):
+            from mclas_fairseq import _registration
+        _registration.register()
+        if whole:
+            unneeded_parts.import_unneeded_parts()
 
 
-def _register(whole: bool) -> None:
+def register_for_program() -> None:
+    """Do what `register` does in a process that is ours alone: the `mclas` command's.
+
+    Of fairseq only what this package uses is imported, where it has not been imported yet, and the
+    garbage collector never looks again at what lives as long as the process: at the end of a
+    program that took a fifth of the time of a short one.
+
+    Raises:
+        SetupError: fairseq cannot be imported.
+    """
+    first = "fairseq" not in sys.modules
+    with _registering():
+        from mclas_fairseq.host import unneeded_parts
+
+        with unneeded_parts.leaving_out(unneeded_parts.unneeded_in_a_program):
+            from mclas_fairseq import _registration
+        _registration.register()
+    if first:
+        gc.freeze()
+
+
+@contextmanager
+def _registering() -> Iterator[None]:
+    """Around an import of fairseq.
+
+    Raises:
+        SetupError: it cannot be imported.
+    """
     global _obstacle
-    if _obstacle is not None:
-        raise _obstacle
     # Parts of fairseq for speech configure the root logger, at debug level, when they are imported;
     # a handler that stands there meanwhile keeps them from it.
     root = logging.getLogger()
     placeholder = logging.NullHandler()
     root.addHandler(placeholder)
+    # Thousands of modules are made and nothing becomes garbage; looking for some took a tenth.
+    collects = gc.isenabled()
+    gc.disable()
     try:
-        from mclas_fairseq.host.unneeded_parts import (
-            import_unneeded_parts,
-            leaving_out_unneeded_parts,
-        )
-
-        with nullcontext() if whole else leaving_out_unneeded_parts():
-            from mclas_fairseq import _registration
-        _registration.register()
-        if whole:
-            import_unneeded_parts()
+        if _obstacle is not None:
+            raise _obstacle
+        yield
     except ImportError as error:
+        from mclas_fairseq.errors import SetupError
+
         _obstacle = error
-        raise
+        raise SetupError(
+            f"installation: fairseq and what it needs must be importable, {error}; run mclas doctor"
+        ) from error
     finally:
         root.removeHandler(placeholder)
+        if collects:
+            gc.enable()
 
 
 def load(

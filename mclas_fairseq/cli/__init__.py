@@ -172,7 +172,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         needs = args.needs_fairseq
         if needs is True or (needs and getattr(args, needs) is not None):
             # Before logs are shown: fairseq's import has much to tell.
-            mclas_fairseq.register(whole=False)
+            mclas_fairseq.register_for_program()
         _log_to_stderr()
         names = all_or_none() if args.all_or_none else nullcontext()
         with ended_by_sigterm(), names:

@@ -28,7 +28,7 @@ from mclas_fairseq.host.missing_files import found_for_decoding
 from mclas_fairseq.host.one_line_errors import in_one_line
 from mclas_fairseq.host.scorer_feed import with_dictionary
 from mclas_fairseq.host.training_start import alone_and_unfinished
-from mclas_fairseq.host.unneeded_parts import UNNEEDED
+from mclas_fairseq.host.unneeded_parts import UNNEEDED, UNUSED, USED
 from mclas_fairseq.host.wrapping import wrap_once
 
 
@@ -95,10 +95,18 @@ class LeftOut:
         """Nothing: `mclas_fairseq.register` did it while it imported fairseq, if it did."""
 
 
+def _used() -> str:
+    return ", ".join(f"{package} ({', '.join(sorted(parts))})" for package, parts in USED.items())
+
+
 CHANGES: tuple[Union[LeftOut, Wrapped, Allowed], ...] = (
     LeftOut(
-        f"for mclas and load() alone: {', '.join(UNNEEDED)}",
-        "mclas summarize and load() would import scikit-learn, scipy and pandas before they begin",
+        f"for load() alone: {', '.join(UNNEEDED)}",
+        "load() would import scikit-learn, scipy and pandas before it begins",
+    ),
+    LeftOut(
+        f"for mclas alone: what is not named here of {_used()}; {' and '.join(UNUSED)}",
+        "the same, and each command would import models for speech before it begins",
     ),
     Allowed(
         "types of torch.load: what fairseq stores",

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import mclas_fairseq
-from mclas_fairseq.host.unneeded_parts import UNNEEDED
+from mclas_fairseq.host.unneeded_parts import UNNEEDED, UNUSED, USED, unneeded_in_a_program
 from tests.processes import output_of
 
 PROGRAM = """
@@ -60,7 +60,74 @@ def test_load_leaves_them_out_and_register_brings_them_back(tmp_path: Path) -> N
     assert found["register"]["tasks"] == [True, True]
 
 
+ALONE = """
+import gc, importlib, json, logging, sys
+import mclas_fairseq
+from mclas_fairseq.host.unneeded_parts import UNUSED, USED
+
+def say(when):
+    from fairseq.criterions import CRITERION_REGISTRY
+    from fairseq.models import ARCH_MODEL_REGISTRY, MODEL_REGISTRY
+    from fairseq.tasks import TASK_REGISTRY
+    print(json.dumps(["ANSWER", when, {
+        "parts": {
+            package: sorted(name.rpartition(".")[2] for name in sys.modules
+                            if name.rpartition(".")[0] == package)
+            for package in USED
+        },
+        "unused": [name in sys.modules for name in UNUSED],
+        "tasks": [name in TASK_REGISTRY for name in ("hubert_pretraining", "translation")],
+        "models": [name in MODEL_REGISTRY for name in ("wav2vec2", "lstm", "transformer", "vhm")],
+        "arch": "transformer_wmt_en_de_big" in ARCH_MODEL_REGISTRY,
+        "criterion": ["ctc" in CRITERION_REGISTRY, "vhm_elbo" in CRITERION_REGISTRY],
+        "libraries": sorted({"sklearn", "scipy", "pandas"} & set(sys.modules)),
+        "collects": gc.isenabled(),
+        "frozen": gc.get_freeze_count() > 100_000,
+        "handlers": len(logging.getLogger().handlers),
+    }]), flush=True)
+
+mclas_fairseq.register_for_program()
+say("program")
+import fairseq.models
+assert not hasattr(fairseq.models, "wav2vec")
+from fairseq.models.wav2vec import Wav2Vec2Model
+frozen = gc.get_freeze_count()
+mclas_fairseq.register_for_program()
+assert gc.get_freeze_count() <= frozen  # what was made since is somebody else's
+gc.disable()
+mclas_fairseq.register()
+say("register")
+"""
+
+
+def test_a_program_imports_what_it_uses_and_register_brings_the_rest(tmp_path: Path) -> None:
+    printed = output_of([sys.executable, "-c", ALONE], tmp_path)
+    lines = [json.loads(line) for line in printed.splitlines() if line.startswith('["ANSWER"')]
+    found = {when: state for _, when, state in lines}
+    assert found["program"] == {
+        "parts": {package: sorted(parts) for package, parts in USED.items()},
+        "unused": [False, False],
+        "tasks": [False, True],
+        "models": [False, False, True, True],
+        "arch": True,
+        "criterion": [False, True],
+        "libraries": [],
+        "collects": True,
+        "frozen": True,
+        "handlers": 0,
+    }
+    whole = found["register"]
+    assert whole["tasks"] == [True, True]
+    assert whole["models"] == [True] * 4
+    assert whole["criterion"] == [True, True]
+    assert whole["unused"] == [True, True]
+    assert not whole["collects"]  # as it was
+
+
 def test_they_are_parts_of_fairseq() -> None:
     mclas_fairseq.register()
-    assert all(importlib.util.find_spec(name) is not None for name in UNNEEDED)
-    assert all(name in sys.modules for name in UNNEEDED)
+    used = tuple(f"{package}.{part}" for package, parts in USED.items() for part in parts)
+    for name in (*UNNEEDED, *UNUSED, *used):
+        assert importlib.util.find_spec(name) is not None
+        assert name in sys.modules
+    assert all(unneeded_in_a_program(name) for name in UNNEEDED)

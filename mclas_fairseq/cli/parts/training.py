@@ -35,7 +35,7 @@ def main() -> int:
         warnings.filterwarnings("ignore", message=r"\s*" + re.escape(start))
     try:
         with ended_by_sigterm():
-            mclas_fairseq.register(whole=False)
+            mclas_fairseq.register_for_program()
             from fairseq_cli.train import cli_main
 
             cli_main()
