@@ -27,13 +27,16 @@ UNNEEDED = (
     "fairseq.criterions.sentence_prediction",
     "fairseq.criterions.sentence_prediction_adapters",
 )
-# What our models are made of, what trains them, and what translators and language models that
-# users bring may be of. It imports nothing of what is left out.
+# What our models are made of, what trains them, and what the checkpoints of translators and
+# language models may name that users bring: a name that fairseq knows is refused by a better
+# message. It imports nothing of what is left out.
 USED: Mapping[str, frozenset[str]] = {
     "fairseq.tasks": frozenset(
         {
+            "denoising",
             "fairseq_task",
             "language_modeling",
+            "multilingual_denoising",
             "multilingual_translation",
             "translation",
             "translation_from_pretrained_bart",
@@ -42,6 +45,7 @@ USED: Mapping[str, frozenset[str]] = {
     ),
     "fairseq.models": frozenset(
         {
+            "bart",
             "composite_encoder",
             "distributed_fairseq_model",
             "ema",
@@ -49,11 +53,23 @@ USED: Mapping[str, frozenset[str]] = {
             "fairseq_encoder",
             "fairseq_incremental_decoder",
             "fairseq_model",
+            "fconv",
+            "lightconv",
+            "lstm",
+            "multilingual_transformer",
             "transformer",
+            "transformer_align",
+            "transformer_lm",
         }
     ),
     "fairseq.criterions": frozenset(
-        {"cross_entropy", "fairseq_criterion", "label_smoothed_cross_entropy"}
+        {
+            "adaptive_loss",
+            "cross_entropy",
+            "fairseq_criterion",
+            "label_smoothed_cross_entropy",
+            "label_smoothed_cross_entropy_with_alignment",
+        }
     ),
 }
 UNUSED = ("fairseq.benchmark", "fairseq.model_parallel")
