@@ -82,7 +82,7 @@ def measure(runs: Mapping[str, Run], data: Sequence[dict[str, Any]]) -> dict[str
     """Seconds of each system for each batch, in an order that turns."""
     times: dict[str, list[float]] = {name: [] for name in runs}
     for number, batch in enumerate(data):
-        for name in runs if number % 2 else reversed(runs):
+        for name in list(runs) if number % 2 else reversed(list(runs)):
             seconds = timed(partial(runs[name], batch))
             if number >= _WARM_UP:
                 times[name].append(seconds)
