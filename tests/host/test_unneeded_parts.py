@@ -77,7 +77,9 @@ def say(when):
         },
         "unused": [name in sys.modules for name in UNUSED],
         "tasks": [name in TASK_REGISTRY for name in ("hubert_pretraining", "translation")],
-        "models": [name in MODEL_REGISTRY for name in ("wav2vec2", "roberta", "transformer", "vhm")],
+        "models": [
+            name in MODEL_REGISTRY for name in ("wav2vec2", "roberta", "transformer", "vhm")
+        ],
         "arch": "transformer_wmt_en_de_big" in ARCH_MODEL_REGISTRY,
         "criterion": ["ctc" in CRITERION_REGISTRY, "vhm_elbo" in CRITERION_REGISTRY],
         "libraries": sorted({"sklearn", "scipy", "pandas"} & set(sys.modules)),
