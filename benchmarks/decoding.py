@@ -41,7 +41,7 @@ Run = Callable[[dict[str, Any]], Any]
 
 
 def batches(
-    task: CrossLingualSummarizationTask, count: int, documents: int
+    task: CrossLingualSummarizationTask, count: int, documents: int = 16
 ) -> list[dict[str, Any]]:
     """`count` batches of some documents each, repeated where the split has fewer."""
     task.load_dataset("test")
