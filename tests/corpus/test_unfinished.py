@@ -52,6 +52,19 @@ def test_the_next_run_removes_what_a_killed_one_left_and_nothing_of_a_living_one
     assert [path.name for path in tmp_path.iterdir()] == [other.name]
 
 
+@pytest.mark.parametrize(
+    ("name", "alike"),
+    [("a[1].jsonl", "a1.jsonl"), ("a*.jsonl", "abc.jsonl"), ("a?.jsonl", "ab.jsonl")],
+)
+def test_a_name_that_reads_as_a_pattern_means_itself(name: str, alike: str, tmp_path: Path) -> None:
+    left, others = (tmp_path / f".{given}.12345678.unfinished" for given in (name, alike))
+    left.touch()
+    others.touch()
+    with unfinished_file(tmp_path / name):
+        assert not left.exists()
+        assert others.exists(), "it is left over from another file"
+
+
 def test_a_file_that_was_written_beside_is_whole_or_not_there(tmp_path: Path) -> None:
     with write_beside(tmp_path / "a.txt") as stream:
         stream.write("one\n")
