@@ -13,6 +13,7 @@ Place in the pipeline: `mclas trim`, after the training.
 """
 
 import dataclasses
+import re
 import shutil
 import unicodedata
 from collections import Counter
@@ -51,13 +52,17 @@ from mclas_fairseq.errors import DataError
 
 _MARKS = "▁"
 _COMMON = 0.01  # share of letters; a stray one does not make a script that texts are written in
-_OF_BERT = ("[CLS]", "[SEP]")  # what a pretrained encoder reads around a document
+# What a pretrained encoder reads around a document, and mGLM's commands.
+_COMMANDS = ("[CLS]", "[SEP]", "[MASK]", "[sMASK]", "[gMASK]", "[dBLOCK]", "<sop>", "<eop>")
+_BYTE = re.compile(r"<0x[0-9A-F]{2}>")  # spells what no other piece does
 
 
 def choose_entries(
     data_bin: DataBin,
     vocabularies: Mapping[str, Sequence[int]],
     keep_from: Sequence[DataBin] = (),
+    *,
+    prompted: Collection[int] = (),
 ) -> Trimming:
     """Choose what stays of a data-bin's dictionary.
 
@@ -66,6 +71,7 @@ def choose_entries(
         vocabularies: language vocabularies of the checkpoint, ids by language.
         keep_from: data-bins with the same dictionary, whose texts say what is needed in place of
             those of `data_bin`.
+        prompted: ids that the checkpoint's prompts hold.
 
     Raises:
         DataError: one of `keep_from` has another dictionary, a text of `data_bin` would lose
@@ -73,6 +79,7 @@ def choose_entries(
     """
     dictionary = data_bin.dictionary
     kept = _always(dictionary)
+    kept[list(prompted)] = True
     for language in languages_at_hand(data_bin, vocabularies):
         kept[list(vocabularies.get(language, ()))] = True
         if (data_bin.folder / vocabulary_file(language)).is_file():
@@ -141,7 +148,8 @@ def _always(dictionary: Dictionary) -> Mask:
     kept[[dictionary.bos(), dictionary.pad(), dictionary.eos(), dictionary.unk()]] = True
     kept[language_neutral(dictionary)] = True
     for number, symbol in enumerate(dictionary.symbols):
-        kept[number] |= not _text(symbol) or is_reserved(symbol) or symbol in _OF_BERT
+        kept[number] |= not _text(symbol) or is_reserved(symbol) or symbol in _COMMANDS
+        kept[number] |= _BYTE.fullmatch(symbol) is not None
     ids = LanguageIds.find(dictionary)
     if ids is not None:  # no text holds them, batches do
         kept[[*ids.numbers.values(), ids.pieces - 1]] = True

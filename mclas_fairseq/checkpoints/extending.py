@@ -147,6 +147,8 @@ def build_model_for(path: Path, data_bin: DataBin) -> torch.nn.Module:
         "source_lang": manifest.source_lang,
         "target_lang": manifest.target_langs[0],  # which one has no bearing on the weights
         "target_langs": None,
+        "source_langs": None,
+        "templates": None,  # the checkpoint carries its own
     }
     config = checkpoint_utils.load_checkpoint_to_cpu(str(path), overrides)["cfg"]
     task = tasks.setup_task(config.task, from_checkpoint=True)

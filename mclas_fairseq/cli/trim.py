@@ -78,12 +78,17 @@ def run(args: argparse.Namespace) -> int:
     from mclas_fairseq.checkpoints.averaging import write_checkpoint
     from mclas_fairseq.checkpoints.trimming import read_state, trim_state, weights_size
     from mclas_fairseq.data.data_bin import DataBin
+    from mclas_fairseq.mglm.prompts import prompt_ids
+    from mclas_fairseq.mglm.seq2seq import PROMPTS
 
     data_bin = DataBin.open(args.data)
     state = read_state(args.checkpoint, data_bin)
     vocabularies = state["task_state"]["vocabularies"]
     trimming = choose_entries(
-        data_bin, vocabularies, [DataBin.open(folder) for folder in args.keep_from]
+        data_bin,
+        vocabularies,
+        [DataBin.open(folder) for folder in args.keep_from],
+        prompted=prompt_ids(state["task_state"].get(PROMPTS) or {}, data_bin),
     )
     with staged_folder(args.out, overwrite=args.overwrite) as folder:
         trimmed = write_trimmed(data_bin, trimming, vocabularies, folder)

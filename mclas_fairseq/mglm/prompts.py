@@ -6,7 +6,7 @@ are not read is counted.
 Place in the pipeline: the sources of task `glm_seq2seq`, in training and in decoding.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -71,6 +71,19 @@ def make_prompt(template: Template, data_bin: DataBin, language: str) -> Prompt:
                 )
             halves[half] += [int(dictionary.index(piece)) for piece in pieces]
     return Prompt(tuple(halves[0]), tuple(halves[1]))
+
+
+def prompt_ids(prompts: Mapping[str, str], data_bin: DataBin) -> set[int]:
+    """Ids that the prompts of a checkpoint hold, from language -> text of the template.
+
+    Raises:
+        ConfigError: one is no template.
+    """
+    made = (
+        make_prompt(Template(f"for {language}", text), data_bin, language)
+        for language, text in prompts.items()
+    )
+    return {number for prompt in made for number in (*prompt.before, *prompt.after)}
 
 
 class PromptedDocuments(RowsDataset):

@@ -73,12 +73,22 @@ def write_text(toy: "Toy", language: str) -> Path:
     return path
 
 
+def write_french(toy: "Toy") -> Path:
+    """Text of a language that no record has, so that the dictionary has more than they need."""
+    words = "zéro fête gâteau leçon garçon français déjà voilà bientôt hôpital château".split()
+    path = toy.folder / "fr.txt"
+    documents = [" ".join(words[start:] + words[:start]) for start in range(len(words))]
+    path.write_text("\n\n".join(documents * 3) + "\n", encoding="utf-8")
+    return path
+
+
 @pytest.fixture(scope="module")
 def glm(toy: "Toy") -> Glm:
     folder = toy.folder / "glm"
     files = [f"{language}={write_text(toy, language)}" for language in ("en", "de")]
+    files.append(f"fr={write_french(toy)}")
     text = folder / "text"
-    sizes = "--vocab-size 400 --valid-share 0.2".split()
+    sizes = "--vocab-size 430 --valid-share 0.2".split()
     table = toy.mclas("prepare-text", "--text", *files, *sizes, "--out", text)
     assert "drawn as" in table
     records = folder / "records"
@@ -247,3 +257,13 @@ def test_transfer_refuses_a_model_without_prompts(glm: Glm) -> None:
     checkpoint = glm.toy.trained("ncls")
     with pytest.raises(AssertionError, match="only a model with prompts can be asked"):
         glm.toy.mclas("transfer", "--checkpoint", checkpoint, *words)
+
+
+def test_a_trimmed_checkpoint_writes_what_it_wrote(glm: Glm) -> None:
+    out = glm.toy.folder / "glm" / "trimmed"
+    flags = ["--documents", 8, "--beam", 2, "--out", out]
+    said = glm.toy.mclas("trim", "--checkpoint", glm.tuned, "--data", glm.records, *flags)
+    assert "decoding: 8 of 8 summaries of test have the same tokens" in said
+    dictionary = (out / "dict.txt").read_text(encoding="utf-8").split("\n")
+    assert len(dictionary) < len((glm.records / "dict.txt").read_text(encoding="utf-8").split("\n"))
+    assert {"[sMASK] 0", "<sop> 0", "<eop> 0"} <= set(dictionary)
