@@ -143,6 +143,17 @@ def test_generation_writes_german_that_a_prompt_asked_for(glm: Glm) -> None:
     assert not any(word in one[1] for one in hypotheses.values() for word in forbidden)
 
 
+def test_hypotheses_keep_to_the_options_of_the_search(glm: Glm) -> None:
+    log = generate(glm, "--gen-subset", "test")
+    vocabulary = (glm.records / "vocabulary.de.txt").read_text(encoding="utf-8").split("\n")
+    for _, text in lines(log, "H").values():
+        pieces = text.split()
+        assert 2 <= len(pieces) <= 12
+        assert set(pieces) <= set(vocabulary)
+        pairs = list(zip(pieces, pieces[1:], strict=False))
+        assert len(set(pairs)) == len(pairs)
+
+
 def test_any_language_with_a_template_can_be_asked_for(glm: Glm) -> None:
     log = generate(glm, "--gen-subset", "test", "-s", "de", "-t", "en")
     german = [row for row in glm.toy.rows["test"] if "de" in row["summary"]]
