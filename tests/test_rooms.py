@@ -36,7 +36,7 @@ MAY_IMPORT = {
     "host": SHARED | METHODS,
     "_registration": SHARED | METHODS | {"host"},
     "inference": SHARED | METHODS,
-    "serve": {"inference", "bundles", "corpus"},
+    "serve": {"inference", "bundles", "corpus", "modules"},
     "roundtrip": {"translators", "evaluation", "corpus"},
     "binarize": {"corpus", "data", "modules"},
     "tasks": {"__init__"},  # two doors for fairseq's loader of plugins

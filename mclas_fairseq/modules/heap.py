@@ -1,4 +1,4 @@
-"""Giving memory that a training does not use back to the system, now and then.
+"""Giving memory that a training, or a server, does not use back to the system, now and then.
 
 Batches differ in size, so do the blocks that each step allocates and frees, and glibc keeps what
 lies between those still in use: after a hundred updates on a CPU more than half of a process's
@@ -20,6 +20,11 @@ def close_holes(model: nn.Module, update: int) -> None:
     first = next(model.parameters(), None)
     if first is None or first.device != torch.device("cpu") or update % _UPDATES:
         return
+    give_back()
+
+
+def give_back() -> None:
+    """Give back to the system what is free in this process; nothing without glibc."""
     trim = _malloc_trim()
     if trim is not None:
         trim(0)

@@ -17,6 +17,7 @@ from typing import Optional
 from mclas_fairseq.inference.document_language import language_warning
 from mclas_fairseq.serve.batches import Asked, Job, Told, choose_batch, is_full
 from mclas_fairseq.serve.decoding import Decoding
+from mclas_fairseq.serve.memory import GivingBack
 from mclas_fairseq.serve.metrics import Metrics
 from mclas_fairseq.serve.models import Model, Search
 from mclas_fairseq.serve.problems import Problem, later
@@ -51,6 +52,7 @@ class Engine:
         self.metrics = Metrics(lambda: len(self._waiting))
         self._load, self._failed = load, failed
         self._decoding = Decoding(self.metrics, settings.max_windows)
+        self._memory = GivingBack()
         self._waiting: list[Job] = []
         self._changed = threading.Condition()
         self._draining = self._ended = False
@@ -172,6 +174,7 @@ class Engine:
             self._pace.append((len(batch), time.monotonic() - start))
             with self._changed:  # they have waited already, and go first
                 self._waiting[:0] = following
+            self._memory.after_batch()
 
     def _next_batch(self) -> list[Job]:
         """Wait for documents; an empty batch ends the thread."""
