@@ -72,6 +72,8 @@ def serve(summarizer: Summarizer) -> Iterator[Callable[..., Served]]:
         def start(keys: Sequence[bytes] = (), **settings: Any) -> Served:
             own = Summarizer(summarizer.models, summarizer.task, summarizer.options)
             model = HeldModel("bundle", own)
+            # A busy machine can take minutes for what is milliseconds of work.
+            settings = {"timeout": 600.0, **settings}
             engine = Engine(lambda: {"bundle": model}, ServeSettings(**settings))
             app = build_app(engine, Keys(keys))
             client = stack.enter_context(TestClient(app, raise_server_exceptions=False))
