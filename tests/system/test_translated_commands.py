@@ -1,20 +1,25 @@
 """Translated copying through the commands: lexicon, training, and what becomes of checkpoints."""
 
 import json
+import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
 
+import mclas_fairseq
 from mclas_fairseq.checkpoints.safe_loading import load_checkpoint
 from mclas_fairseq.corpus.synthetic_news import generate
 from mclas_fairseq.data.data_bin import DataBin
+from mclas_fairseq.generation.options import DecodingOptions
 
 if TYPE_CHECKING:
     from tests.system.conftest import Toy
 
 TABLES = "decoder.translations."
+OPTIONS = DecodingOptions(beam=2, max_len_b=12)
 
 
 def make_lexicon(toy: "Toy", data: Path, records: Path, target: str = "de") -> Path:
@@ -47,6 +52,32 @@ def checkpoint(toy: "Toy", german: Path) -> Path:
     return folder / "checkpoint_last.pt"
 
 
+def summaries(model: Any) -> list[Any]:
+    texts = ["The council met in Berlin on Monday.", "Anna Weber won 12 of 14 games in Bonn."]
+    found = mclas_fairseq.load(model[0], data=model[1], device="cpu", options=OPTIONS)
+    return [one for text in texts for one in found.summarize([text])[0].hypotheses]
+
+
+def test_lexicon_travels_with_checkpoint_average_and_bundle(
+    toy: "Toy", german: Path, checkpoint: Path, tmp_path: Path
+) -> None:
+    weights = load_checkpoint(checkpoint)["model"]
+    assert weights[TABLES + "ids"].shape[:2] == (2, len(DataBin.open(german).dictionary))
+    assert weights[TABLES + "ids"].size(2) > 1
+    assert bytes(weights[TABLES + "pairs"].tolist()) == b"en>de"
+    assert len(toy.summaries(toy.generate(checkpoint, data=german), german)) == 14
+    bundle, average = tmp_path / "bundle", tmp_path / "average.pt"
+    given = ("--checkpoint", checkpoint, "--data", german)
+    toy.mclas("export", *given, "--out", bundle, "--beam", 2, "--max-len-b", 12)
+    again = shutil.copy(checkpoint, tmp_path / "again.pt")
+    toy.mclas("average", "--inputs", checkpoint, again, "--out", average)
+    expected = summaries((checkpoint, german))
+    for model in ((bundle, None), (average, german)):
+        for one, other in zip(summaries(model), expected, strict=True):
+            assert one.summary == other.summary
+            assert one.score == pytest.approx(other.score, abs=1e-5)
+
+
 def of_german(weights: dict[str, torch.Tensor]) -> list[set[int]]:
     """Candidates of each entry of a dictionary."""
     ids, shares = weights[TABLES + "ids"][1], weights[TABLES + "weights"][1]
@@ -72,6 +103,18 @@ def test_trimmed_checkpoint_has_a_lexicon_of_the_entries_that_stay(
         kept += len(now & earlier)
     assert kept > len(after) / 2
     toy.generate(tmp_path / "trimmed" / "checkpoint.pt", data=tmp_path / "trimmed")
+
+
+def test_two_targets_are_trained_with_a_lexicon_each(toy: "Toy") -> None:
+    records = toy.write(toy.folder / "two.jsonl", toy.rows["train"])
+    lexicons = ",".join(str(make_lexicon(toy, toy.data_bin, records, one)) for one in ("zh", "de"))
+    both = replace(toy, targets=("--target-langs", "de,zh"))
+    flags = ("--target-layout", "mclas", "--translated-copying", "adaptive", "--lexicon", lexicons)
+    path = both.train("two-targets", *flags) / "checkpoint_last.pt"
+    weights = load_checkpoint(path)["model"]
+    assert bytes(weights[TABLES + "pairs"].tolist()) == b"en>de,en>zh"
+    chinese = replace(toy, targets=("--target-langs", "zh"))
+    assert chinese.generate(path).count("\nH-") == 14
 
 
 def test_vhm_is_trained_and_writes_with_a_lexicon(toy: "Toy") -> None:
