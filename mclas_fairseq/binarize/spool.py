@@ -17,7 +17,12 @@ from typing import TextIO
 from mclas_fairseq.binarize.sieve import TRAIN, Sieve
 from mclas_fairseq.corpus.records import Record, read_corpus
 from mclas_fairseq.corpus.text_files import read_lines
-from mclas_fairseq.data.data_bin import DOCUMENT_SIDE, summary_side, translation_side
+from mclas_fairseq.data.data_bin import (
+    DOCUMENT_SIDE,
+    question_side,
+    summary_side,
+    translation_side,
+)
 from mclas_fairseq.errors import DataError
 
 # How a record can serve, seen from one target language.
@@ -40,6 +45,8 @@ class Languages:
             {summary_side(language): language for language in (self.source, *self.targets)}
         )
         sides.update({translation_side(language): language for language in self.targets})
+        every = (self.source, *self.targets)
+        sides.update({question_side(language): language for language in every})
         return sides
 
 
@@ -192,6 +199,9 @@ def _side_texts(record: Record, languages: Languages) -> dict[str, str]:
     for language in languages.targets:
         if language in record.translation:
             texts[translation_side(language)] = record.translation_text(language)
+    for language in (languages.source, *languages.targets):
+        if language in record.question:
+            texts[question_side(language)] = " ".join(record.question[language])
     return texts
 
 

@@ -36,6 +36,7 @@ from mclas_fairseq.data.data_bin import (
     dictionary_fingerprint,
     ids_file,
     left_out_file,
+    question_side,
     references_file,
     side_prefix,
     summary_side,
@@ -139,7 +140,8 @@ def sides_of(data_bin: DataBin) -> list[str]:
     manifest = data_bin.manifest
     summaries = [summary_side(code) for code in (manifest.source_lang, *manifest.target_langs)]
     translations = [translation_side(code) for code in manifest.target_langs]
-    return [DOCUMENT_SIDE, *summaries, *translations]
+    questions = [question_side(code) for code in (manifest.source_lang, *manifest.target_langs)]
+    return [DOCUMENT_SIDE, *summaries, *translations, *questions]
 
 
 def _always(dictionary: Dictionary) -> Mask:

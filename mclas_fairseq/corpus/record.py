@@ -5,7 +5,7 @@ Split from `records.py`, which reads whole files, so that `parallel.py` can buil
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mclas_fairseq.corpus.languages import check_language
 from mclas_fairseq.corpus.text_files import normalize_text
@@ -25,6 +25,7 @@ class Record:
             that there is no such summary.
         translation: language -> translation of the document, as sentences or as one item.
         origin: "file:line", for messages.
+        question: language -> a question about the document, whose answers are its summaries.
     """
 
     id: str
@@ -32,6 +33,7 @@ class Record:
     summary: Texts
     translation: Texts
     origin: str
+    question: Texts = field(default_factory=dict)
 
     def document_text(self, language: str) -> str:
         """The document's sentences joined by one space; KeyError where it has none."""
@@ -71,7 +73,15 @@ def parse_record(line: str, origin: str, translation_key: str) -> Record:
         summary=_texts(data, "summary", origin, is_references=True),
         translation=_texts(data, translation_key, origin, is_references=False),
         origin=origin,
+        question=_questions(data, origin),
     )
+
+
+def _questions(data: Mapping[str, object], origin: str) -> dict[str, tuple[str, ...]]:
+    """Questions by language; what is no object under this key is another key's, and ignored."""
+    if not isinstance(data.get("question"), dict):
+        return {}
+    return _texts(data, "question", origin, is_references=False)
 
 
 def _identifier(data: Mapping[str, object], origin: str) -> str:

@@ -1,8 +1,8 @@
 """A data-bin on disk: `fairseq-preprocess` output for each side, and what belongs to it.
 
 dict.txt                                   one dictionary for all sides, `[LSEP]` in it
-SPLIT.SIDE-None.SIDE.{bin,idx}             sides: document, summary-LANG, translation-LANG;
-an absent summary is a lone EOS
+SPLIT.SIDE-None.SIDE.{bin,idx}             sides: document, summary-LANG, translation-LANG,
+question-LANG; an absent text is a lone EOS
 tokenizer/                                 the tokenizer's files
 vocabulary.LANG.txt                        the language vocabulary of each summary language
 ids.SPLIT.txt                              the records' ids in row order
@@ -52,6 +52,11 @@ def summary_side(language: str) -> str:
 def translation_side(language: str) -> str:
     """Name of the side that holds the documents' translations into `language`."""
     return f"translation-{language}"
+
+
+def question_side(language: str) -> str:
+    """Name of the side that holds questions about the documents in `language`."""
+    return f"question-{language}"
 
 
 def side_prefix(split: str, side: str) -> str:

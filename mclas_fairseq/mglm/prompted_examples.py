@@ -11,10 +11,16 @@ from functools import cached_property
 from typing import Optional
 
 import numpy as np
-from fairseq.data import Dictionary, FairseqDataset
+from fairseq.data import ConcatDataset, Dictionary, FairseqDataset
 
 from mclas_fairseq.corpus.tokenizers import SEPARATOR
-from mclas_fairseq.data.data_bin import DOCUMENT_SIDE, DataBin, summary_side, translation_side
+from mclas_fairseq.data.data_bin import (
+    DOCUMENT_SIDE,
+    DataBin,
+    question_side,
+    summary_side,
+    translation_side,
+)
 from mclas_fairseq.data.examples import Examples, Numbers
 from mclas_fairseq.data.layouts import DecoderChoice
 from mclas_fairseq.data.quick_lines import QuickLines
@@ -74,6 +80,12 @@ class PromptedExamples(Examples):
         written = self.targets.numbers
         rows = np.repeat(np.arange(count), len(written))
         numbers = np.tile(np.asarray(written, dtype=np.int64), count)
+        if self.asks:
+            raise ConfigError(
+                "documents alone: the prompt has a place for a question, which they do not bring;"
+                " put the questions into records, and decode the data-bin by fairseq-generate or"
+                " mclas transfer"
+            )
         sources = self._prompted([documents], np.zeros_like(rows), rows, numbers)
         return self._dataset(sources, None, numbers, shuffle=False)
 
@@ -109,7 +121,12 @@ class PromptedExamples(Examples):
             parts.append(self._targets_of(split, target, mine))
         sides = [self._side(split, source_side(self.data_bin, code)) for code in self.source_langs]
         number, row = np.concatenate(numbers), np.concatenate(rows)
-        sources = self._prompted(sides, np.concatenate(of_side), row, number)
+        questions = (
+            [self._side(split, question_side(code)) for code in self.source_langs]
+            if self.asks
+            else None
+        )
+        sources = self._prompted(sides, np.concatenate(of_side), row, number, questions)
         log_truncation(split, sources)
         ids = self.data_bin.ids(split)
         dataset = self._dataset(
@@ -122,6 +139,11 @@ class PromptedExamples(Examples):
         )
         return LoadedSplit(dataset, [ids[place] for place in np.unique(row)])
 
+    @property
+    def asks(self) -> bool:
+        """Whether the prompts have a place for a question."""
+        return any(template.asks for template in self.templates.values())
+
     def target_side(self, language: str) -> str:
         """The side that holds what is written in a language."""
         if self.translates:
@@ -129,13 +151,19 @@ class PromptedExamples(Examples):
         return summary_side(language)
 
     def _prompted(
-        self, sides: Sequence[FairseqDataset], of_side: Numbers, rows: Numbers, numbers: Numbers
+        self,
+        sides: Sequence[FairseqDataset],
+        of_side: Numbers,
+        rows: Numbers,
+        numbers: Numbers,
+        questions: Optional[Sequence[FairseqDataset]] = None,
     ) -> PromptedDocuments:
         prompts = [
             make_prompt(self.templates[language], self.data_bin, language)
             for language in self.targets.trained
         ]
-        return PromptedDocuments(sides, of_side, rows, prompts, numbers, self.max_source_positions)
+        most = self.max_source_positions
+        return PromptedDocuments(sides, of_side, rows, prompts, numbers, most, questions)
 
     def _side(self, split: str, name: str) -> FairseqDataset:
         found = self.data_bin.side(split, name)
@@ -158,6 +186,8 @@ class PromptedExamples(Examples):
         """Rows with a document in one language and, to train on, what is written in another."""
         data_bin = self.data_bin
         there = _present(self._side(split, source_side(data_bin, source)))
+        if self.asks:
+            there &= _present(self._side(split, question_side(source)))
         if decoder is None:
             there &= _present(self._side(split, self.target_side(target)))
         if subset is not None:
@@ -225,8 +255,6 @@ def _present(side: FairseqDataset) -> "np.ndarray":
 
 
 def _joined(parts: Sequence[Optional[LayoutDataset]]) -> Optional[FairseqDataset]:
-    from fairseq.data import ConcatDataset
-
     there = [part for part in parts if part is not None]
     if len(there) < len(parts):
         return None

@@ -8,6 +8,7 @@ Place in the pipeline: the sources of task `glm_seq2seq`, in training and in dec
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Optional
 
 import numpy as np
 import torch
@@ -18,7 +19,7 @@ from torch import Tensor
 from mclas_fairseq.data.data_bin import DataBin
 from mclas_fairseq.data.summary_dataset import Rows, RowsDataset
 from mclas_fairseq.errors import ConfigError
-from mclas_fairseq.mglm.templates import BLANKS, DOCUMENT, Template
+from mclas_fairseq.mglm.templates import BLANKS, DOCUMENT, QUESTION, Template
 
 Numbers = NDArray[np.int64]
 
@@ -30,20 +31,30 @@ class Prompt:
     """A template as ids.
 
     Attributes:
-        before: ids before the document, `[CLS]` first.
-        after: ids behind it.
+        pieces: ids before the first place, between places, and behind the last one.
+        places: what stands between them, in order: `{document}`, and perhaps `{question}`.
     """
 
-    before: tuple[int, ...]
-    after: tuple[int, ...]
+    pieces: tuple[tuple[int, ...], ...]
+    places: tuple[str, ...] = (DOCUMENT,)
 
     def __len__(self) -> int:
-        return len(self.before) + len(self.after)
+        return sum(map(len, self.pieces))
 
-    def around(self, document: Tensor) -> Tensor:
-        """The prompt around a document's ids (T,): (T + len(self),)."""
-        before, after = (document.new_tensor(ids) for ids in (self.before, self.after))
-        return torch.cat([before, document, after])
+    @property
+    def ids(self) -> set[int]:
+        """All ids that it holds."""
+        return {number for piece in self.pieces for number in piece}
+
+    def around(self, document: Tensor, question: Optional[Tensor] = None) -> Tensor:
+        """The prompt around a document's ids (T,), and a question's where there is a place."""
+        first, *others = (document.new_tensor(ids) for ids in self.pieces)
+        parts = [first]
+        for place, piece in zip(self.places, others, strict=True):
+            text = document if place == DOCUMENT else question
+            assert text is not None, "checked when the examples were loaded"
+            parts += [text, piece]
+        return torch.cat(parts)
 
 
 def make_prompt(template: Template, data_bin: DataBin, language: str) -> Prompt:
@@ -53,24 +64,25 @@ def make_prompt(template: Template, data_bin: DataBin, language: str) -> Prompt:
         ConfigError: the dictionary cannot spell it.
     """
     dictionary = data_bin.dictionary
-    halves: list[list[int]] = [[int(dictionary.index("[CLS]"))], []]
-    half = 0
+    pieces: list[list[int]] = [[int(dictionary.index("[CLS]"))]]
+    places = []
     for part in template.parts():
-        if part == DOCUMENT:
-            half = 1
+        if part in (DOCUMENT, QUESTION):
+            places.append(part)
+            pieces.append([])
         elif part in BLANKS:
-            halves[half].append(int(dictionary.index(part)))
+            pieces[-1].append(int(dictionary.index(part)))
         else:
-            pieces = data_bin.tokenizer.encode(part, language)
-            unknown = [piece for piece in pieces if piece not in dictionary]
+            cut = data_bin.tokenizer.encode(part, language)
+            unknown = [piece for piece in cut if piece not in dictionary]
             if unknown:
                 raise ConfigError(
                     f"template {template.name}: the dictionary must spell it, but it does not know"
                     f" {unknown[0]!r}; give another one by --templates, or a data-bin whose"
                     " tokenizer knows the language"
                 )
-            halves[half] += [int(dictionary.index(piece)) for piece in pieces]
-    return Prompt(tuple(halves[0]), tuple(halves[1]))
+            pieces[-1] += [int(dictionary.index(piece)) for piece in cut]
+    return Prompt(tuple(map(tuple, pieces)), tuple(places))
 
 
 def prompt_ids(prompts: Mapping[str, str], data_bin: DataBin) -> set[int]:
@@ -83,7 +95,7 @@ def prompt_ids(prompts: Mapping[str, str], data_bin: DataBin) -> set[int]:
         make_prompt(Template(f"for {language}", text), data_bin, language)
         for language, text in prompts.items()
     )
-    return {number for prompt in made for number in (*prompt.before, *prompt.after)}
+    return {number for prompt in made for number in prompt.ids}
 
 
 class PromptedDocuments(RowsDataset):
@@ -96,6 +108,7 @@ class PromptedDocuments(RowsDataset):
         prompts: the prompts.
         of_prompt: for each example the number of its prompt, (N,).
         max_tokens: longest source, the prompt included.
+        questions: of each source side, the side that holds its questions; None: no prompt asks.
 
     Raises:
         ConfigError: a prompt leaves hardly any room for documents.
@@ -109,21 +122,25 @@ class PromptedDocuments(RowsDataset):
         prompts: Sequence[Prompt],
         of_prompt: Numbers,
         max_tokens: int,
+        questions: Optional[Sequence[FairseqDataset]] = None,
     ):
         starts = np.cumsum([0, *(len(side) for side in sides)], dtype=np.int64)
         rows = np.asarray(rows, dtype=np.int64)
-        joined = sides[0] if len(sides) == 1 else ConcatDataset(list(sides))
+        joined = _joined(sides)
+        self.questions = None if questions is None else _joined(questions)
         super().__init__(joined, rows, max_tokens, eos=0)
         self._places = starts[of_side] + rows
         self.prompts, self.of_prompt = list(prompts), of_prompt
-        lengths = np.asarray([len(prompt) for prompt in prompts], dtype=np.int64)
+        lengths = np.asarray([len(prompt) for prompt in prompts], dtype=np.int64)[of_prompt]
+        if self.questions is not None:
+            lengths = lengths + np.asarray(self.questions.sizes)[self._places] - 1
         if max_tokens - int(lengths.max()) < _LEAST_ROOM:
             raise ConfigError(
                 f"--max-source-positions {max_tokens}: the longest prompt, of"
                 f" {int(lengths.max())} tokens, must leave room for {_LEAST_ROOM} tokens of a"
                 " document; give more"
             )
-        full = np.asarray(joined.sizes)[self._places] - 1 + lengths[of_prompt]
+        full = np.asarray(joined.sizes)[self._places] - 1 + lengths
         self.sizes = np.minimum(full, max_tokens)
         self.unread = full - self.sizes
         self.truncated = int((self.unread > 0).sum())
@@ -132,5 +149,14 @@ class PromptedDocuments(RowsDataset):
     def __getitem__(self, index: int) -> Tensor:
         """Ids of a document with its prompt, (T,), T <= max_tokens."""
         prompt = self.prompts[int(self.of_prompt[index])]
-        document: Tensor = self.side[int(self._places[index])].long()[:-1]
-        return prompt.around(document[: self.max_tokens - len(prompt)])
+        place = int(self._places[index])
+        document: Tensor = self.side[place].long()[:-1]
+        room = self.max_tokens - len(prompt)
+        if self.questions is None:
+            return prompt.around(document[:room])
+        question: Tensor = self.questions[place].long()[:-1]
+        return prompt.around(document[: room - len(question)], question)
+
+
+def _joined(sides: Sequence[FairseqDataset]) -> FairseqDataset:
+    return sides[0] if len(sides) == 1 else ConcatDataset(list(sides))

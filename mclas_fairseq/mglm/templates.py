@@ -16,17 +16,17 @@ from mclas_fairseq.errors import ConfigError, first_line
 
 SHIPPED = Path(__file__).with_name("templates.toml")
 ANY = "any"  # the line for languages without one
-DOCUMENT = "{document}"
+DOCUMENT, QUESTION = "{document}", "{question}"
 BLANKS = ("[MASK]", "[sMASK]", "[gMASK]")
 
 _SLOT = re.compile(r"\{\w*\}")
 _BLANK = re.compile(r"\[\w*MASK\]", re.IGNORECASE)
-_PARTS = re.compile("|".join(map(re.escape, (DOCUMENT, *BLANKS))))
+_PARTS = re.compile("|".join(map(re.escape, (DOCUMENT, QUESTION, *BLANKS))))
 
 
 @dataclass(frozen=True)
 class Template:
-    """A prompt with a place for a document, and one blank.
+    """A prompt with a place for a document, perhaps one for a question, and one blank.
 
     Attributes:
         name: for messages, as in "summary.de".
@@ -42,11 +42,11 @@ class Template:
 
     def __post_init__(self) -> None:
         unknown = [blank for blank in _BLANK.findall(self.text) if blank not in BLANKS]
-        unknown += [slot for slot in _SLOT.findall(self.text) if slot != DOCUMENT]
+        unknown += [slot for slot in _SLOT.findall(self.text) if slot not in (DOCUMENT, QUESTION)]
         if unknown:
             raise ConfigError(
-                f"template {self.name}: beside text it may hold {DOCUMENT} and one of"
-                f" {', '.join(BLANKS)}, but holds {unknown[0]}; correct it"
+                f"template {self.name}: beside text it may hold {DOCUMENT},"
+                f" {QUESTION} and one of {', '.join(BLANKS)}, but holds {unknown[0]}; correct it"
             )
         for what, found in (
             (f"the document, {DOCUMENT},", self.text.count(DOCUMENT)),
@@ -58,8 +58,19 @@ class Template:
                     f" {self.text!r:.80} holds {found or 'none'}; correct it"
                 )
 
+        if self.text.count(QUESTION) > 1:
+            raise ConfigError(
+                f"template {self.name}: it may hold {QUESTION} once, but holds it"
+                f" {self.text.count(QUESTION)} times; correct it"
+            )
+
+    @property
+    def asks(self) -> bool:
+        """Whether there is a place for a question."""
+        return QUESTION in self.text
+
     def parts(self) -> Iterator[str]:
-        """Its parts in order: text between places, `{document}`, the blank."""
+        """Its parts in order: text between places, `{document}`, `{question}`, the blank."""
         done = 0
         for match in _PARTS.finditer(self.text):
             if text := self.text[done : match.start()].strip():
@@ -75,7 +86,7 @@ class Templates:
     """The templates of a kind of work.
 
     Attributes:
-        kind: summary, translation, title, or one of a file of one's own.
+        kind: summary, translation, title, answer, or one of a file of one's own.
         by_language: of what is written; `any` for those without a template of their own.
         source: where they were read, for messages.
     """

@@ -23,7 +23,7 @@ def test_the_papers_prompts_are_shipped() -> None:
     assert load_templates("title").of("zh").text == "中文标题：[MASK] 原文：{document}"
 
 
-@pytest.mark.parametrize("kind", ["summary", "translation", "title"])
+@pytest.mark.parametrize("kind", ["summary", "translation", "title", "answer"])
 def test_all_that_are_shipped_are_templates(kind: str) -> None:
     assert all(list(one.parts()) for one in load_templates(kind).by_language.values())
 
@@ -37,10 +37,11 @@ def test_all_that_are_shipped_are_templates(kind: str) -> None:
         ("{document} {document} [MASK]", "the document, {document}, once"),
         (
             "{document} [tMASK]",
-            "may hold {document} and one of [MASK], [sMASK], [gMASK], but holds",
+            "{document}, {question} and one of [MASK], [sMASK], [gMASK], but holds [tMASK]",
         ),
         ("{document} [smask]", "but holds [smask]; correct it"),
-        ("{document} {question} [MASK]", "but holds {question}; correct it"),
+        ("{document} {title} [MASK]", "but holds {title}; correct it"),
+        ("{document} {question} {question} [MASK]", "may hold {question} once, but holds it 2 tim"),
     ],
 )
 def test_what_is_no_template_is_refused(text: str, said: str) -> None:
@@ -112,8 +113,8 @@ def test_a_prompt_stands_around_the_document(prompt_bin: DataBin) -> None:
     assert prompt_bin.tokenizer.decode(text[1:place], "en") == "aa"
     assert prompt_bin.tokenizer.decode(text[place + 2 : -1], "en") == "bb:"
     front = make_prompt(Template("x", "[MASK] cc: {document}"), prompt_bin, "en")
-    assert dictionary[front.before[1]] == "[MASK]"
-    assert front.after == ()
+    assert dictionary[front.pieces[0][1]] == "[MASK]"
+    assert front.pieces[1] == ()
 
 
 def documents(*lengths: int) -> ListDataset:
@@ -122,7 +123,7 @@ def documents(*lengths: int) -> ListDataset:
 
 
 def test_a_long_document_is_cut_and_the_prompt_stays() -> None:
-    prompts = [Prompt((1, 2), (3,)), Prompt((1,), (4, 5, 6))]
+    prompts = [Prompt(((1, 2), (3,))), Prompt(((1,), (4, 5, 6)))]
     sides = [documents(5, 30), documents(9, 9)]
     places = np.array([0, 0, 1, 1]), np.array([0, 1, 0, 1]), np.array([0, 1, 0, 1])
     side, rows, numbers = places
@@ -136,10 +137,22 @@ def test_a_long_document_is_cut_and_the_prompt_stays() -> None:
     assert found.rows.tolist() == rows.tolist()
 
 
+def test_a_question_is_never_cut() -> None:
+    prompt = Prompt(((1,), (2,), (3,)), ("{document}", "{question}"))
+    zeros = np.zeros(2, dtype=np.int64)
+    rows = np.array([0, 1])
+    asked = [documents(5, 3)]
+    found = PromptedDocuments([documents(31, 6)], zeros, rows, [prompt], zeros, 20, asked)
+    assert found[0].tolist() == [1, *range(10, 23), 2, 10, 11, 12, 13, 3]
+    assert found[1].tolist() == [1, 10, 11, 12, 13, 14, 2, 10, 11, 3]
+    assert found.sizes.tolist() == [20, 10]
+    assert found.unread.tolist() == [17, 0]
+
+
 def test_a_prompt_that_fills_the_source_is_refused() -> None:
     zeros = np.zeros(1, dtype=np.int64)
     with pytest.raises(ConfigError, match="--max-source-positions 9: the longest prompt, of 3 tok"):
-        PromptedDocuments([documents(5)], zeros, zeros, [Prompt((1, 2), (3,))], zeros, 9)
+        PromptedDocuments([documents(5)], zeros, zeros, [Prompt(((1, 2), (3,)))], zeros, 9)
 
 
 def test_a_dictionary_without_commands_is_refused(tmp_path: Path) -> None:
