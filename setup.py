@@ -62,6 +62,7 @@ setup(
         "mclas_fairseq": [
             "py.typed",
             "corpus/synthetic_news/*.json",
+            "mglm/*.toml",
             "presets/*.toml",
             "serve/*.html",
         ]

@@ -17,6 +17,7 @@ from mclas_fairseq.binarize import encode as encode_module
 from mclas_fairseq.binarize import prepare as prepare_module
 from mclas_fairseq.binarize import reading as reading_module
 from mclas_fairseq.binarize import sources as sources_module
+from mclas_fairseq.binarize import tokenizer_source as tokenizer_source_module
 from mclas_fairseq.binarize.options import PrepareOptions
 from mclas_fairseq.binarize.prepare import prepare
 from mclas_fairseq.corpus.tokenizers.words import WordTokenizer
@@ -141,7 +142,7 @@ def test_a_disk_that_fills_at_any_step_keeps_the_old_data_bin_whole(
     prepare(options)
     before = {path: path.read_bytes() for path in options.out.rglob("*") if path.is_file()}
     elsewhere = {"spool_split": reading_module, "learn_tokenizer": sources_module}
-    elsewhere["write_dictionary"] = sources_module
+    elsewhere["write_dictionary"] = tokenizer_source_module
     module = elsewhere.get(moment, prepare_module)
     step = getattr(module, moment)
     with files_of_at_most(None) as limit, monkeypatch.context() as patch:
