@@ -35,6 +35,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.relative_to(here).as_posix().startswith(_SLOW):
             item.add_marker(pytest.mark.slow)
+    # A training of minutes: begun last, it would be waited for alone.
+    items.sort(key=lambda item: item.path.name != "test_learning.py")
 
 
 @pytest.fixture(scope="session")
