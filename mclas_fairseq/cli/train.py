@@ -16,8 +16,8 @@ Run fairseq-train on a data-bin with --user-dir, --task and the settings of a pr
 command is printed before it runs, so that it can be kept, or changed and typed by hand.
 
 Everything that fairseq-train takes may follow; a flag given here wins over the preset's. Of
-fairseq's own tasks, models and criterions those for translating text are known: others are not
-waited for.
+fairseq's own tasks, models and criterions only those for translating text are known here, so that
+training begins sooner; fairseq-train --user-dir knows them all.
 
 What the presets leave to you:
   --target-layout L    mclas (default): both summaries, for records that have both; ncls: the one in

@@ -11,7 +11,6 @@ kernels for all shapes.
 """
 
 from collections.abc import Callable
-from functools import cache
 from typing import Optional
 
 import torch
@@ -29,7 +28,7 @@ def with_even_rows(linear: Callable[..., Tensor]) -> Callable[..., Tensor]:
 
     def multiply(input: Tensor, weight: Tensor, bias: Optional[Tensor] = None) -> Tensor:
         """As torch's: `input` (..., C), `weight` (F, C), `bias` (F,)."""
-        if input.dtype != torch.bfloat16 or input.device.type != "cpu" or not _has_bf16():
+        if input.dtype != torch.bfloat16 or input.device.type != "cpu" or not processor_has_bf16():
             return linear(input, weight, bias)
         rows = input.numel() // max(1, input.size(-1))
         missing = even(rows) - rows
@@ -47,8 +46,3 @@ def even(rows: int) -> int:
         return rows
     step = (1 << (rows - 1).bit_length()) // (2 * _STEPS)
     return -(-rows // step) * step
-
-
-@cache
-def _has_bf16() -> bool:
-    return processor_has_bf16()

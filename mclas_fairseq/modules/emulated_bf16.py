@@ -14,6 +14,7 @@ from torch import Tensor
 logger = logging.getLogger(__name__)
 
 
+@cache
 def processor_has_bf16() -> bool:
     """Whether torch has fast matrix products in bf16 on this machine's processor."""
     return torch.backends.mkldnn.is_available() and bool(

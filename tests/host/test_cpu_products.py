@@ -15,7 +15,7 @@ BF16, FP32 = torch.bfloat16, torch.float32
 
 @pytest.fixture(autouse=True)
 def fast_bf16(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cpu_products, "_has_bf16", lambda: True)
+    monkeypatch.setattr(cpu_products, "processor_has_bf16", lambda: True)
 
 
 def test_few_numbers_of_rows_are_left_and_at_most_an_eighth_is_filled_up() -> None:
@@ -62,7 +62,7 @@ def shapes_seen(dtype: torch.dtype, rows: int) -> list[int]:
 def test_other_precisions_and_processors_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     assert shapes_seen(BF16, 201) == [208]
     assert shapes_seen(FP32, 201) == [201]
-    monkeypatch.setattr(cpu_products, "_has_bf16", lambda: False)
+    monkeypatch.setattr(cpu_products, "processor_has_bf16", lambda: False)
     assert shapes_seen(BF16, 201) == [201]
 
 
