@@ -11,6 +11,13 @@ Which tensors have a row an entry is found by building the model for the new dic
 holds for tied and untied embeddings and for any architecture; the grown weights are then loaded
 into that model before they are written.
 
+Under the restriction to language vocabularies (`--restrict-vocab both`) a grown model gives the
+earlier languages what the checkpoint gave: probabilities are taken over the entries that a summary
+may hold, and those are the earlier ones. A model that copies from the document (`--copy-attention`,
+`--translated-copying`) mixes probabilities over the whole dictionary before the restriction: new
+entries take mass from what is generated and none from what is copied, so that copies weigh more
+until it is trained on.
+
 Place in the pipeline: between `mclas prepare --like ... --extend` and `fairseq-train
 --finetune-from-model`.
 """

@@ -14,8 +14,12 @@ with that data-bin. A new row is the mean of the rows of the pieces that its tex
 before; where those were unknown, as with a new script, it is drawn like the earlier rows are
 distributed.
 
-Before any further training the result gives for the earlier languages what the checkpoint gave. It
-has no state of an optimizer: go on with fairseq-train --finetune-from-model.
+Before any further training the result gives for the earlier languages, under --restrict-vocab both
+(the default), what the checkpoint gave. With --copy-attention or --translated-copying that cannot
+be promised: new pieces take probability from words that are generated, not from those that are
+copied, so that scores move, and summaries may. Nor can it without the restriction.
+
+The result has no state of an optimizer: go on with fairseq-train --finetune-from-model.
 """
 
 _EXAMPLE = """\

@@ -30,6 +30,7 @@ from mclas_fairseq.errors import CheckpointError
 from mclas_fairseq.generation.options import DecodingOptions
 from mclas_fairseq.inference.results import Summary
 from mclas_fairseq.inference.summarizer import Summarizer
+from mclas_fairseq.lexicon.file import Lexicon
 
 PLUGIN = mclas_fairseq.__path__[0]
 PROCESS = ["--cpu", "--num-workers", "0", "--distributed-world-size", "1", "--user-dir", PLUGIN]
@@ -77,10 +78,12 @@ class World:
     old: Path
     new: Path
 
-    def checkpoint(self, name: str, data: Path, *, tied: bool = True, half: bool = False) -> Path:
+    def checkpoint(
+        self, name: str, data: Path, *flags: str, tied: bool = True, half: bool = False
+    ) -> Path:
         """A checkpoint as fairseq stores it, with random weights and some optimizer's state."""
         path = self.folder / f"{name}.pt"
-        words = [str(data), *TASK, *MODEL, *PROCESS]
+        words = [str(data), *TASK, *MODEL, *PROCESS, *flags]
         args = options.parse_args_and_arch(options.get_training_parser(), words)
         if not tied:
             args.share_all_embeddings = args.share_decoder_input_output_embed = False
@@ -218,6 +221,30 @@ def test_the_old_languages_get_the_same_summaries_and_scores_as_before(
         for hypothesis, twin in zip(summary.hypotheses, other.hypotheses, strict=True):
             assert twin.summary == hypothesis.summary
             assert twin.score == pytest.approx(hypothesis.score, abs=1e-5)
+
+
+def test_lexicons_grow_with_the_checkpoint_and_new_pieces_stand_for_themselves(
+    world: World,
+) -> None:
+    old, new = DataBin.open(world.old), DataBin.open(world.new)
+    pieces = [one for one in old.dictionary.symbols if one.startswith("▁") and len(one) > 3]
+    entries = {one: {pieces[0]: 0.75, pieces[1]: 0.25} for one in pieces[2:40]}
+    file = world.folder / "lexicon.jsonl"
+    Lexicon("en", "de", old.manifest.dictionary_sha256, entries).save(file)
+    flags = ("--translated-copying", "naive", "--lexicon", str(file))
+    path, grown = world.checkpoint("lexicon", world.old, *flags), world.folder / "lexicon2.pt"
+    write_checkpoint(grown, extend_checkpoint(path, new).state)
+    before, after = (load_checkpoint(one)["model"] for one in (path, grown))
+    earlier, translations = len(old.dictionary), "decoder.translations."
+    for name in ("ids", "weights"):
+        assert torch.equal(after[translations + name][:, :earlier], before[translations + name])
+    alone = after[translations + "weights"][:, earlier:, 0]
+    assert alone.eq(1.0).all()
+    assert alone.size(1) == len(new.dictionary) - earlier
+    own = torch.arange(earlier, len(new.dictionary)).expand(2, -1)
+    assert torch.equal(after[translations + "ids"][:, earlier:, 0], own)
+    written = summaries(grown, world.new, documents(world))
+    assert len({summary.text for summary in written}) > 1, "they say something"
 
 
 @pytest.mark.parametrize("tied", [True, False])

@@ -27,8 +27,17 @@ def test_holes_are_closed_at_every_tenth_update_of_a_model_on_a_cpu(trimmed: lis
 
 
 def test_without_glibc_nothing_happens(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(heap, "_malloc_trim", lambda: None)
+    asked: list[str] = []
+
+    class Library:
+        def __getattr__(self, name: str) -> None:
+            asked.append(name)
+            raise AttributeError(name)  # as ctypes has it of a function that is not there
+
+    monkeypatch.setattr(heap, "_malloc_trim", heap._malloc_trim.__wrapped__)
+    monkeypatch.setattr(heap.ctypes, "CDLL", lambda _: Library())
     close_holes(nn.Linear(1, 1), 10)
+    assert asked == ["malloc_trim"]
 
 
 def test_glibc_has_it_where_it_is_the_c_library() -> None:
