@@ -57,6 +57,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="take the summaries of a record in both languages as translations of one another too",
     )
+    _add_limits(parser)
+
+
+def _add_limits(parser: argparse.ArgumentParser) -> None:
+    """Add the options of what is aligned, how, and which translations are kept."""
+    add = parser.add_argument
     add(
         "--candidates",
         type=int,
@@ -83,7 +89,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--aligner",
         choices=("hmm", "ibm1"),
         default="hmm",
-        help="hmm (default), or ibm1: model 1 alone, in half the time",
+        help="hmm (default), or ibm1: model 1 alone, faster",
     )
 
 

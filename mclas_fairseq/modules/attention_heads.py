@@ -149,7 +149,8 @@ def place_of_weight(name: str) -> Optional[tuple[str, str]]:
     None where it is another weight.
     """
     path = name.removesuffix(".out_proj.bias").removesuffix(".output.dense.bias")
-    return None if path == name else _place(path)
+    place = None if path == name else _place(path)
+    return None if place is None else (place, path)
 
 
 def pointing_places(model: nn.Module) -> set[str]:
@@ -223,20 +224,19 @@ def _shown(numbers: Sequence[int]) -> str:
     return f"heads {', '.join(map(str, numbers))}" if numbers else "none left"
 
 
-def _place(path: str) -> Optional[tuple[str, str]]:
+def _place(path: str) -> Optional[str]:
     match = _FAIRSEQ.fullmatch(path) or _PRETRAINED.fullmatch(path)
     if match is None:
         return None
     kind = match[3] if match.re is _FAIRSEQ else None
-    return f"{match[1]}.{int(match[2])}.{_KINDS[kind]}", path
+    return f"{match[1]}.{int(match[2])}.{_KINDS[kind]}"
 
 
 def _find(model: nn.Module) -> Iterator[Attention]:
     for path, module in model.named_modules():
-        found = _place(path)
-        if found is None:
+        place = _place(path)
+        if place is None:
             continue
-        place, _ = found
         if isinstance(module, (MultiheadAttention, HeadlessAttention)):
             heads, size = module.num_heads, getattr(module, "head_dim", 0)
         elif hasattr(module, "self"):  # of the library transformers

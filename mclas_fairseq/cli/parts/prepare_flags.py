@@ -47,6 +47,11 @@ def check_flags(args: argparse.Namespace) -> None:
         raise ConfigError(
             "--subset-seed: has an effect with --tokenizer-subset only, which is not given; add it"
         )
+    _check_filters(args)
+
+
+def _check_filters(args: argparse.Namespace) -> None:
+    """Refuse filters of training records where there are none."""
     filters = {
         "--exclude-ids": args.exclude_ids,
         "--max-document-words": args.max_document_words,

@@ -112,17 +112,15 @@ def attends(means: Means, phase: str, limits: Thresholds) -> Bools:
 
 def cross_labels(means: Means, limits: Thresholds) -> Labels:
     """Labels of cross-attention heads; every head has one."""
-    none = np.zeros(len(next(iter(means.values()))), dtype=bool)
     known = {phase: np.isfinite(larger(means, f"content_{phase}")) for phase in PHASES}
     first, second = (attends(means, phase, limits) for phase in PHASES)
     both = known["a"] & known["b"]
-    one = ~both & (first | second)
     found = {
         "summarization": first & second & both,
         "translation": first & ~second & both,
-        "attends": one,
+        "attends": ~both & (first | second),
     }
-    return {**found, "other": ~np.any([none, *found.values()], axis=0)}
+    return {**found, "other": ~np.any(list(found.values()), axis=0)}
 
 
 def label(kind: str, means: Means, limits: Thresholds) -> Labels:
