@@ -10,7 +10,6 @@ once; one converts, the others wait.
 import fcntl
 import json
 import logging
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +19,7 @@ from typing import Any
 import torch
 from fairseq.models.transformer import TransformerModel, TransformerModelBase
 
+from mclas_fairseq.corpus.unfinished import unfinished_folder
 from mclas_fairseq.ctranslate.library import ctranslate2
 from mclas_fairseq.ctranslate.transformer import transformer_spec, unsupported
 from mclas_fairseq.errors import CheckpointError, ConfigError
@@ -72,17 +72,12 @@ def _locked(path: Path) -> Iterator[None]:
 def _convert(checkpoint: Path, folder: Path, options: TranslatorOptions) -> None:
     logger.info("converting %s for CTranslate2, once: %s", checkpoint, folder)
     loaded = load_model([checkpoint], options)
-    unfinished = folder.with_name(f".{folder.name}.{os.getpid()}.unfinished")
-    for old in folder.parent.glob(f".{folder.name}.*.unfinished"):
-        shutil.rmtree(old)  # of a process that was killed: we hold the lock
-    try:
+    with unfinished_folder(folder) as unfinished:
         _save(checkpoint, loaded, unfinished)
         _check_scores(checkpoint, loaded, unfinished)
         (unfinished / LIMITS_FILE).write_text(json.dumps(_limits(loaded)) + "\n", encoding="utf-8")
         shutil.copy(find_subwords(checkpoint.parent), unfinished)
         unfinished.rename(folder)
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def _limits(loaded: LoadedModel) -> dict[str, object]:
@@ -96,7 +91,7 @@ def _limits(loaded: LoadedModel) -> dict[str, object]:
 
 
 def _save(checkpoint: Path, loaded: LoadedModel, folder: Path) -> None:
-    """Write the weights and vocabularies of a model into a new folder."""
+    """Write the weights and vocabularies of a model into an empty folder."""
     converter = ctranslate2("converters.fairseq")
     model: Any = loaded.models[0]
     stock = type(model) in (TransformerModel, TransformerModelBase)
@@ -114,7 +109,6 @@ def _save(checkpoint: Path, loaded: LoadedModel, folder: Path) -> None:
     spec.config.add_source_eos = True
     spec.validate()
     spec.optimize()
-    folder.mkdir()
     spec.save(str(folder))
 
 

@@ -131,11 +131,28 @@ def test_workers_that_want_it_at_once_get_one_whole_conversion(
 def test_what_a_killed_conversion_left_is_removed(model: "Model") -> None:
     model.open("ct2").close()
     (folder,) = (path for path in converted(model) if path.is_dir())
-    left = folder.with_name(f".{folder.name}.1234.unfinished")
+    left = folder.with_name(f".{folder.name}.12345678.unfinished")
     folder.rename(left)
-    model.open("ct2")
+    model.open("ct2").close()
     assert not left.exists()
     assert folder.is_dir()
+
+
+def test_a_checkpoint_whose_name_reads_as_a_pattern_means_itself(model: "Model") -> None:
+    alike, checkpoint = (model.checkpoint.with_name(name) for name in ("m1.pt", "m[1].pt"))
+    model.checkpoint.rename(checkpoint)
+    open_translator(f"ct2:{checkpoint}", model.options()).close()
+    (folder,) = (path for path in checkpoint.parent.glob("m*.ct2-*") if path.is_dir())
+    digits = folder.name.removeprefix(f"{checkpoint.stem}.")
+    left, others = (
+        folder.with_name(f".{path.stem}.{digits}.12345678.unfinished")
+        for path in (checkpoint, alike)
+    )
+    folder.rename(left)
+    others.mkdir()
+    open_translator(f"ct2:{checkpoint}", model.options()).close()
+    assert not left.exists()
+    assert others.is_dir(), "it is left over from another checkpoint"
 
 
 def test_a_converted_folder_is_a_translator_by_itself(model: "Model", tmp_path: Path) -> None:
