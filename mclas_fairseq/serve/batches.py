@@ -1,13 +1,17 @@
 """Which of the waiting documents are decoded together."""
 
+from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Any, Optional
+from typing import TYPE_CHECKING, Any, Optional
 
 from mclas_fairseq.inference.on_long import OnLong
 from mclas_fairseq.inference.results import Summary
 from mclas_fairseq.serve.models import Model, Search
+
+if TYPE_CHECKING:
+    from mclas_fairseq.serve.parts import Parts
 
 # Told of a document's summaries while they are written: target, language, text that is added.
 Told = Callable[[str, str, str], None]
@@ -56,6 +60,7 @@ class Job:
         asked: of it.
         arrived: when it entered the queue, in seconds of the monotonic clock.
         told: who looks on while it is decoded.
+        characters_told: target, language -> how much of that summary who looks on knows.
         parts: takes the summaries of the windows of a long document, of which this is one.
         future: gets its outcome, or what went wrong; the windows of a document share its own.
         tokens: that the model reads of it; 0 until it is measured.
@@ -68,7 +73,8 @@ class Job:
     asked: Asked
     arrived: float
     told: Optional[Told] = field(default=None, repr=False)
-    parts: Optional[Any] = field(default=None, repr=False)
+    characters_told: Counter[tuple[str, str]] = field(default_factory=Counter, repr=False)
+    parts: "Optional[Parts]" = field(default=None, repr=False)
     future: "Future[Outcome]" = field(default_factory=Future, repr=False)
     tokens: int = 0
     warning: Optional[str] = None

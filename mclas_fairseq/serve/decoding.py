@@ -3,6 +3,7 @@
 import logging
 import time
 import traceback
+from collections import Counter
 from collections.abc import Sequence
 
 from mclas_fairseq.errors import MclasError
@@ -117,13 +118,19 @@ class Decoding:
 
 
 def _watch(batch: Sequence[Job]) -> Watch | None:
-    """What tells those of a batch who look on."""
+    """What tells those of a batch who look on; of what is decoded again, only what is new."""
     if not any(job.told for job in batch):
         return None
+    begun: Counter[tuple[int, str, str]] = Counter()  # characters of each summary in this run
 
     def watch(document: int, target: str, language: str, text: str) -> None:
-        told = batch[document].told
-        if told is not None:
-            told(target, language, text)
+        job = batch[document]
+        if job.told is None:
+            return
+        known = max(0, job.characters_told[target, language] - begun[document, target, language])
+        begun[document, target, language] += len(text)
+        if new := text[known:]:
+            job.characters_told[target, language] += len(new)
+            job.told(target, language, new)
 
     return watch

@@ -27,11 +27,6 @@ class Parts:
         """Of the document, all of which is read."""
         return self._tokens
 
-    @property
-    def last(self) -> bool:
-        """Whether what is decoded now are the joined summaries."""
-        return self._windowed.last
-
     def jobs(self) -> list[Job]:
         """What is to be decoded now, to be measured first."""
         job, last = self._job, self._windowed.last

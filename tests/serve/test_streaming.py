@@ -2,12 +2,14 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, Optional
 
 import pytest
 
+from mclas_fairseq.inference.results import Summary, Watch
+from mclas_fairseq.serve.models import Search
 from mclas_fairseq.serve.streaming import wants_stream
 from tests.serve.conftest import Served
 from tests.serve.test_problems import ask, wait_until
@@ -47,7 +49,29 @@ def test_results_are_those_of_an_answer_that_comes_whole(
 
 def test_tokens_come_with_a_beam_of_one(serve: Callable[..., Served], documents: list[str]) -> None:
     served = serve()
-    body = [{"id": f"d{n}", "text": text} for n, text in enumerate(documents[:3])]
+    check_tokens(served, documents[:3])
+
+
+def test_tokens_of_a_batch_that_failed_late_are_not_told_twice(
+    serve: Callable[..., Served], documents: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served = serve()
+    decode = served.model.summarize
+
+    def failing(search: Search, texts: Sequence[str], watch: Optional[Watch]) -> list[Summary]:
+        found = decode(search, texts, watch)
+        if len(texts) > 1:
+            raise RuntimeError("together they are too much")
+        return found
+
+    monkeypatch.setattr(served.model, "summarize", failing)
+    check_tokens(served, documents[:3])
+    assert [len(batch) for batch in served.model.batches] == [3, 1, 1, 1]
+
+
+def check_tokens(served: Served, documents: Sequence[str]) -> None:
+    """Look whether tokens add up to the summaries, and come before them."""
+    body = [{"id": f"d{n}", "text": text} for n, text in enumerate(documents)]
     found = list(events(served, documents=body, beam=1))
     told: dict[tuple[str, str], str] = {}
     results = 0
@@ -60,7 +84,7 @@ def test_tokens_come_with_a_beam_of_one(serve: Callable[..., Served], documents:
             results += 1
             for language, text in data["summaries"].items():
                 assert told[data["id"], language].strip() == text, "tokens come before the result"
-    assert results == 3
+    assert results == len(documents)
     assert sum(kind == "token" for kind, _ in found) > 12
 
 
