@@ -22,6 +22,7 @@ from mclas_fairseq.serve.settings import ServeSettings
 logger = logging.getLogger(__name__)
 
 MAX_HEADER_BYTES = 16_384  # of a request, names and values
+KEYED = ("/v1/", "/metrics")  # beginnings of the paths that need a key, where there are keys
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -202,6 +203,6 @@ def _as_http(problem: Problem) -> HTTPException:
 def guarded(app: Any, settings: ServeSettings, metrics: Metrics, keys: Keys) -> None:
     """Put all guards before an application; the last one added is the first that is asked."""
     app.add_middleware(RequestLimits, settings=settings)
-    app.add_middleware(ApiKeys, keys=keys, paths=("/v1/", "/metrics"))
+    app.add_middleware(ApiKeys, keys=keys, paths=KEYED)
     app.add_middleware(SecurityHeaders)
     app.add_middleware(Counting, metrics=metrics)

@@ -5,6 +5,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from mclas_fairseq.serve.guards import KEYED
 from mclas_fairseq.serve.problems import MEDIA_TYPE, ProblemBody
 from mclas_fairseq.version import __version__
 
@@ -55,7 +56,7 @@ def schema_of(app: FastAPI, *, keyed: bool) -> dict[str, Any]:
             for status, answer in operation["responses"].items():
                 if int(status) >= 400 and "application/json" in answer.get("content", {}):
                     answer["content"] = {MEDIA_TYPE: answer["content"]["application/json"]}
-            if keyed and (path.startswith("/v1/") or path == "/metrics"):
+            if keyed and path.startswith(KEYED):
                 operation["security"] = [{_KEY: []}]
     # FastAPI's own form of errors, which nothing here answers with.
     parts = schema["components"]
