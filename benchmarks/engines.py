@@ -106,15 +106,17 @@ def load(args: argparse.Namespace, engine: str, beam: int) -> Optional[Summarize
 
 def write(summarizer: Summarizer, documents: Sequence[str]) -> Outcome:
     """Decode documents in batches by length."""
-    dataset = summarizer._encode(documents)
+    dataset = summarizer.search.encode(documents)
     order = [int(row) for row in dataset.ordered_indices()]
     text = summarizer.task.summary_text()
     texts: list[dict[str, str]] = [{} for _ in documents]
     batches, seconds = [], 0.0
     for start in range(0, len(order), _BATCH):
-        batch = summarizer._batch(dataset, order[start : start + _BATCH])
+        batch = summarizer.search.batch(dataset, order[start : start + _BATCH])
         begun = time.process_time()
-        found = summarizer.task.inference_step(summarizer.generator, summarizer.models, batch)
+        found = summarizer.task.inference_step(
+            summarizer.search.generator, summarizer.models, batch
+        )
         seconds += time.process_time() - begun
         best = [hypotheses[0]["tokens"] for hypotheses in found]
         for row, tokens in zip(batch["id"].tolist(), best, strict=True):
@@ -128,7 +130,7 @@ def model_score(judge: Summarizer, outcome: Outcome) -> float:
     total, count = 0.0, 0
     for batch, best in outcome.batches:
         sample = judge.task.targets.complete(batch)
-        for (one,) in score_hypotheses(judge.generator, sample, [[tokens] for tokens in best]):
+        for (one,) in score_hypotheses(judge.search.generator, sample, [[tokens] for tokens in best]):
             total += float(one.score) / torch.log(torch.tensor(2.0)).item()
             count += 1
     return total / count

@@ -10,41 +10,29 @@ order. Search, language vocabularies and limits are those of fairseq-generate wi
         print(summary.text, summary.best.summary, summary.best.score)
 """
 
-import logging
-import math
-import time
-from argparse import Namespace
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, Optional, Union, overload
 
 import torch
-from fairseq import utils
 from tqdm import tqdm
 
 from mclas_fairseq.ctranslate.network import Ct2Network
 from mclas_fairseq.data.layouts import Layout
-from mclas_fairseq.data.summary_dataset import SummaryDataset
-from mclas_fairseq.data.summary_text import SummaryText
 from mclas_fairseq.errors import ConfigError
 from mclas_fairseq.generation.options import DecodingOptions
 from mclas_fairseq.inference.attention import SummaryAttention, check_traceable, trace_attention
-from mclas_fairseq.inference.ct2 import ct2_search
+from mclas_fairseq.inference.document_search import DocumentSearch
 from mclas_fairseq.inference.documents import check_document, tell_of_cuts
 from mclas_fairseq.inference.loading import Device, LoadedSystem, load_bundle, load_checkpoints
 from mclas_fairseq.inference.long_documents import stream_long
 from mclas_fairseq.inference.on_long import OnLong, choose_on_long
 from mclas_fairseq.inference.results import Hypothesis, Summary, Watch
-from mclas_fairseq.inference.token_watch import TextWatch
 from mclas_fairseq.inference.windows import Reader
 from mclas_fairseq.mglm.seq2seq import GlmSeq2SeqTask
 from mclas_fairseq.summarization.base_task import SummarizationTask
 from mclas_fairseq.summarization.search import decoding_models
-
-logger = logging.getLogger(__name__)
-
-_SECONDS_BETWEEN_SIGNS = 15.0  # of life in the log
 
 
 class Summarizer:
@@ -54,6 +42,7 @@ class Summarizer:
         models: one, or several that are decoded as an ensemble.
         task: knows layout, languages, dictionary and tokenizer.
         options: how summaries are searched for.
+        search: does it, a buffer of documents at a time.
     """
 
     def __init__(
@@ -65,7 +54,7 @@ class Summarizer:
         self.models = list(models)
         self.task = task
         self.options = options
-        self.generator = _build_search(self.models, task, options)
+        self.search = DocumentSearch(self.models, task, options)
 
     @classmethod
     def load(
@@ -156,15 +145,9 @@ class Summarizer:
         one_stack = isinstance(self.task, GlmSeq2SeqTask)
         return len(self.models) == 1 and in_torch and not (several_decoders or one_stack)
 
-    @property
-    def writes_by_token(self) -> bool:
-        """Whether a `Watch` can be told of tokens: by torch, with a beam of one."""
-        in_torch = not isinstance(self.models[0], Ct2Network)
-        return in_torch and self.options.beam == 1 and self.options.sample_latent == 0
-
     def measure(self, document: str) -> tuple[int, int]:
         """Tokens of a document that the model reads, EOS included, and those beyond."""
-        source = self._encode([document]).src
+        source = self.search.encode([document]).src
         return int(source.sizes[0]), int(source.unread[0])
 
     @property
@@ -251,7 +234,7 @@ class Summarizer:
         number = 0
         while buffer := list(islice(remaining, buffer_size)):
             texts = [check_document(number, document) for number, document in buffer]
-            found = self._summarize_buffer(texts, batch_size, watch)
+            found = self.search.summarize(texts, batch_size, watch)
             for number, summary in zip((number for number, _ in buffer), found, strict=True):
                 if summary.unread_tokens:
                     unread[number] = summary.unread_tokens
@@ -275,10 +258,10 @@ class Summarizer:
                 two decoders.
         """
         check_traceable(self.models, self.task)
-        batch = self._batch(self._encode([check_document(1, document)]), [0])
+        batch = self.search.batch(self.search.encode([check_document(1, document)]), [0])
         task, src_tokens = self.task, batch["net_input"]["src_tokens"]
         if hypothesis is None:
-            (found,) = task.inference_step(self.generator, self.models, batch)
+            (found,) = task.inference_step(self.search.generator, self.models, batch)
             tokens = found[0]["tokens"]
         else:
             tokens = src_tokens.new_tensor(hypothesis.ids)
@@ -287,79 +270,5 @@ class Summarizer:
             task,
             src_tokens,
             tokens,
-            start=int(self.generator.bos),
+            start=int(self.search.generator.bos),
         )
-
-    def _summarize_buffer(
-        self, documents: Sequence[str], batch_size: int, watch: Optional[Watch]
-    ) -> Iterator[Summary]:
-        dataset = self._encode(documents)
-        order = dataset.ordered_indices()
-        found: dict[int, dict[str, tuple[Hypothesis, ...]]] = {}
-        said = time.monotonic()
-        for start in range(0, len(order), batch_size):
-            batch = self._batch(dataset, order[start : start + batch_size])
-            for row, hypotheses in self._decode(batch, watch):
-                target = list(hypotheses[0].summary)[-1]
-                found.setdefault(row, {})[target] = hypotheses
-            # Summaries come in input order, so none does before the last batch is decoded.
-            if time.monotonic() - said >= _SECONDS_BETWEEN_SIGNS:
-                logger.info("decoded %d of %d documents read", len(found), len(documents))
-                said = time.monotonic()
-        several = self.task.targets.several
-        # With several target languages a document has a row for each.
-        unread = dict(zip(dataset.rows.tolist(), dataset.src.unread.tolist(), strict=True))
-        for row in range(len(documents)):
-            if not several:
-                (hypotheses,) = found[row].values()
-                yield Summary(hypotheses, unread_tokens=unread[row])
-                continue
-            targets = {language: found[row][language] for language in self.target_langs}
-            yield Summary(targets[self.target_langs[0]], targets, unread[row])
-
-    def _encode(self, documents: Sequence[str]) -> SummaryDataset:
-        text = self.task.summary_text()
-        tokens = [
-            self.task.dictionary.encode_line(
-                text.encode(document), add_if_not_exist=False, append_eos=True
-            ).long()
-            for document in documents
-        ]
-        return self.task.build_dataset_for_inference(tokens, [len(line) for line in tokens])
-
-    def _batch(self, dataset: SummaryDataset, rows: Iterable[int]) -> dict[str, Any]:
-        parameter = next(self.models[0].parameters(), None)
-        device = torch.device("cpu") if parameter is None else parameter.device
-        batch = dataset.collater([dataset[int(row)] for row in rows])
-        moved: dict[str, Any] = utils.apply_to_sample(lambda tensor: tensor.to(device), batch)
-        return moved
-
-    def _decode(
-        self, batch: dict[str, Any], watch: Optional[Watch]
-    ) -> Iterator[tuple[int, tuple[Hypothesis, ...]]]:
-        text = self.task.summary_text()
-        rows: list[int] = batch["id"].tolist()
-        looking = None
-        if watch is not None and self.writes_by_token:
-            looking = TextWatch(watch, self.task, rows, self.task.targets.of_rows(batch))
-            batch = looking.of(batch)
-        decoded = self.task.inference_step(self.generator, self.models, batch)
-        for place, (row, candidates) in enumerate(zip(rows, decoded, strict=True)):
-            kept = candidates[: self.options.nbest]
-            hypotheses = tuple(_hypothesis(candidate, text) for candidate in kept)
-            if looking is not None:
-                looking.finish(place, hypotheses[0].summary)
-            yield row, hypotheses
-
-
-def _hypothesis(candidate: Mapping[str, Any], text: SummaryText) -> Hypothesis:
-    ids = tuple(candidate["tokens"].tolist())
-    return Hypothesis(text.summaries(ids), float(candidate["score"]) / math.log(2), ids)
-
-
-def _build_search(
-    models: Sequence[torch.nn.Module], task: SummarizationTask, options: DecodingOptions
-) -> Any:
-    if isinstance(models[0], Ct2Network):
-        return ct2_search(models[0], task, options)
-    return task.build_generator(models, Namespace(**options.values()))

@@ -54,7 +54,7 @@ class _Side:
         start = time.perf_counter()
         for first in range(0, len(chosen), _BATCH):
             batch = dataset.collater([dataset[n] for n in chosen[first : first + _BATCH]])
-            ranked = task.inference_step(summarizer.generator, summarizer.models, batch)
+            ranked = task.inference_step(summarizer.search.generator, summarizer.models, batch)
             languages = (
                 batch["target_lang"].tolist() if "target_lang" in batch else [0] * len(ranked)
             )

@@ -102,7 +102,7 @@ def test_a_second_summary_keeps_to_its_limit_behind_firsts_of_other_lengths(
     exported: Exported,
 ) -> None:
     options = DecodingOptions(beam=2, max_len_b=6, no_repeat_ngram_size=0)
-    search = with_ct2(exported("mclas"), options).generator
+    search = with_ct2(exported("mclas"), options).search.generator
     number = search._symbols.list_of[0][0]
     ids = sorted(set(search._symbols.listed(number)) - {search.grammar.eos, search.bos})[8:]
     # Random weights write on to the limit; so firsts of several lengths are given to them.

@@ -41,8 +41,8 @@ def test_tokens_and_their_scores_are_cut_alike(
 ) -> None:
     limited = summarizer_of(summarizer, max_words=WORDS)
     task: Any = limited.task
-    batch = limited._batch(limited._encode(documents), range(3))
-    for hypotheses in task.inference_step(limited.generator, limited.models, batch):
+    batch = limited.search.batch(limited.search.encode(documents), range(3))
+    for hypotheses in task.inference_step(limited.search.generator, limited.models, batch):
         for hypothesis in hypotheses:
             tokens = hypothesis["tokens"].tolist()
             assert tokens.count(task.data_bin.separator) == 1
@@ -53,7 +53,7 @@ def test_tokens_and_their_scores_are_cut_alike(
 
 
 def test_no_limit_changes_nothing(summarizer: Summarizer, documents: list[str]) -> None:
-    assert summarizer_of(summarizer).generator.limit is None
+    assert summarizer_of(summarizer).search.generator.limit is None
     assert summarizer_of(summarizer, max_words=1000).summarize(documents[:3]) == summarizer_of(
         summarizer
     ).summarize(documents[:3])

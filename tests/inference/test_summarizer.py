@@ -66,13 +66,13 @@ def test_a_long_buffer_says_in_the_log_how_far_it_is(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr("mclas_fairseq.inference.summarizer._SECONDS_BETWEEN_SIGNS", 0.0)
+    monkeypatch.setattr("mclas_fairseq.inference.document_search._SECONDS_BETWEEN_SIGNS", 0.0)
     with caplog.at_level("INFO"):
         summarizer.summarize(documents[:3], batch_size=2)
     said = [line for line in caplog.messages if line.startswith("decoded")]
     assert said == ["decoded 2 of 3 documents read", "decoded 3 of 3 documents read"]
     caplog.clear()
-    monkeypatch.setattr("mclas_fairseq.inference.summarizer._SECONDS_BETWEEN_SIGNS", 3600.0)
+    monkeypatch.setattr("mclas_fairseq.inference.document_search._SECONDS_BETWEEN_SIGNS", 3600.0)
     summarizer.summarize(documents[:3], batch_size=2)
     assert not [line for line in caplog.messages if line.startswith("decoded")]
 

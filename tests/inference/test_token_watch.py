@@ -49,7 +49,7 @@ def test_a_wider_beam_tells_nothing(summarizer: Summarizer, documents: list[str]
     told = Told()
     list(summarizer.stream(documents[:2], watch=told))
     assert not told.texts
-    assert not summarizer.writes_by_token
+    assert not summarizer.search.writes_by_token
 
 
 @pytest.mark.parametrize("name", ["ms", "ncls", "ncls_ms", "many", "vhm"])

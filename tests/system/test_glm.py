@@ -176,12 +176,12 @@ def test_scores_of_the_beam_are_forced_scores_with_several_languages(glm: Glm) -
     summarizer = glm.summarizer(beam=3, max_len_b=12, min_len=2, no_repeat_ngram_size=0)
     summarizer.task.write_targets(["de", "en"])
     args = Namespace(**summarizer.options.values())
-    summarizer.generator = summarizer.task.build_generator(summarizer.models, args)
-    dataset = summarizer._encode(["one two three .", "four five ."])
-    batch = summarizer._batch(dataset, range(len(dataset)))
-    found = summarizer.task.inference_step(summarizer.generator, summarizer.models, batch)
+    summarizer.search.generator = summarizer.task.build_generator(summarizer.models, args)
+    dataset = summarizer.search.encode(["one two three .", "four five ."])
+    batch = summarizer.search.batch(dataset, range(len(dataset)))
+    found = summarizer.task.inference_step(summarizer.search.generator, summarizer.models, batch)
     scored = score_hypotheses(
-        summarizer.generator, batch, [[one["tokens"] for one in each] for each in found]
+        summarizer.search.generator, batch, [[one["tokens"] for one in each] for each in found]
     )
     for ours, theirs in zip(found, scored, strict=True):
         for hypothesis, forced in zip(ours, theirs, strict=True):

@@ -231,9 +231,9 @@ def test_forced_scores_are_those_of_search_in_a_mixed_batch(many: "Toy", layout:
     mixed = 0
     for batch in batches(task, "test"):
         mixed += len(set(batch["target_lang"].tolist())) == 2
-        hypotheses = task.inference_step(summarizer.generator, summarizer.models, batch)
+        hypotheses = task.inference_step(summarizer.search.generator, summarizer.models, batch)
         tokens = [[one["tokens"] for one in found] for found in hypotheses]
-        scored = score_hypotheses(summarizer.generator, batch, tokens)
+        scored = score_hypotheses(summarizer.search.generator, batch, tokens)
         for found, scores in zip(hypotheses, scored, strict=True):
             for one, score in zip(found, scores, strict=True):
                 torch.testing.assert_close(

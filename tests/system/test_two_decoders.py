@@ -151,11 +151,12 @@ def test_summaries_keep_to_the_vocabulary_of_their_language(
         device="cpu",
         options=DecodingOptions(summary_decoder=decoder, beam=2, max_len_b=20),
     )
-    batch = summarizer._batch(
-        summarizer._encode([" ".join(row["document"]["en"]) for row in toy.rows["test"]]), range(14)
+    batch = summarizer.search.batch(
+        summarizer.search.encode([" ".join(row["document"]["en"]) for row in toy.rows["test"]]),
+        range(14),
     )
     separator = summarizer.task.data_bin.separator
-    for ranked in summarizer.generator.generate(summarizer.models, batch):
+    for ranked in summarizer.search.generator.generate(summarizer.models, batch):
         content = ranked[0]["tokens"][:-1].tolist()
         halves = [content]
         if decoder == "both":
