@@ -43,10 +43,11 @@ from studies.ddtp.corpora import Material, build
 from studies.ddtp.penalty import decide, decided
 from studies.ddtp.uncopied import without_copying
 from studies.harness.command import main
-from studies.harness.processes import PLUGIN, best_validation, train_once
+from studies.harness.processes import train_once
 from studies.harness.study import Beside, Start, Study, Work
 from studies.harness.summaries import Decoding
 from studies.harness.table import Table
+from studies.harness.training import best_nll, program
 
 
 class PackageDescriptions(Study[Cell, Material]):
@@ -118,9 +119,7 @@ class PackageDescriptions(Study[Cell, Material]):
 
     def best(self, log: Path) -> dict[str, float]:
         """The best validation: NLL of `S^B` in bits per token, and at which update."""
-        found = best_validation(log, self.metric)
-        nll, update = found["cls_nll_loss"], int(found["num_updates"])
-        return {"cls_nll_bits_per_token": nll, "update": update}
+        return best_nll(log, self.metric)
 
     def decoding(self, work: Work[Material], cell: Cell, training: str, split: str) -> Decoding:
         """In all languages that the system writes."""
@@ -209,7 +208,7 @@ class PackageDescriptions(Study[Cell, Material]):
 
 
 def _train(data: Path, flags: Sequence[str]) -> list[str]:
-    words = ["fairseq-train", str(data), "--user-dir", PLUGIN]
+    words = program(data)
     return [*words, "--task", "cross_lingual_summarization", *COMMON.split(), *flags]
 
 

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
 
-from studies.harness.processes import PLUGIN
+from studies.harness.processes import PLUGIN, best_validation
 from studies.harness.study import NamedCell, Study, Work
 
 
@@ -75,3 +75,23 @@ def part_of(corpus: str, size: int, whole: int, seed: int) -> list[str]:
     if size >= whole:
         return []
     return [f"--{corpus}-subset-size", str(size), "--subset-seed", str(seed)]
+
+
+def best_bound(log: Path, metric: str) -> dict[str, float]:
+    """What a row of the VHM family keeps of the validation with the lowest `metric`.
+
+    Returns:
+        By name what was logged then: the metric first, then all else of CLS (bound and NLL in bits
+        per token, and of latent variables KL in nats per sentence and active units); the update.
+    """
+    found = best_validation(log, metric)
+    beside = {key: value for key, value in found.items() if key.startswith("cls_")}
+    judge = {metric: beside.pop(metric)}
+    return {**judge, "update": int(found["num_updates"]), **beside}
+
+
+def best_nll(log: Path, metric: str) -> dict[str, float]:
+    """What a row of MCLAS's family keeps of it: NLL of `S^B` in bits per token, and the update."""
+    found = best_validation(log, metric)
+    nll, update = found["cls_nll_loss"], int(found["num_updates"])
+    return {"cls_nll_bits_per_token": nll, "update": update}

@@ -22,11 +22,16 @@ from pathlib import Path
 from typing import Any
 
 from studies.harness.command import main
-from studies.harness.processes import best_validation
 from studies.harness.study import Start, Work
 from studies.harness.summaries import Decoding
 from studies.harness.table import Table
-from studies.harness.training import TunedStudy, part_of, program, validated_every
+from studies.harness.training import (
+    TunedStudy,
+    best_nll,
+    part_of,
+    program,
+    validated_every,
+)
 from studies.low_resource import report
 from studies.low_resource.cells import (
     COMMON,
@@ -93,9 +98,7 @@ class LowResource(TunedStudy[Cell, Material]):
 
     def best(self, log: Path) -> dict[str, float]:
         """The best validation: NLL of `S^B` in bits per token, and at which update."""
-        found = best_validation(log, self.metric)
-        nll, update = found["cls_nll_loss"], int(found["num_updates"])
-        return {"cls_nll_bits_per_token": nll, "update": update}
+        return best_nll(log, self.metric)
 
     def decoding(self, work: Work[Material], cell: Cell, training: str, split: str) -> Decoding:
         """In all languages that the system writes."""

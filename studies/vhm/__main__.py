@@ -24,11 +24,16 @@ from pathlib import Path
 from typing import Any
 
 from studies.harness.command import main
-from studies.harness.processes import best_validation
 from studies.harness.study import Work
 from studies.harness.summaries import Decoding
 from studies.harness.table import Table
-from studies.harness.training import TunedStudy, part_of, program, validated_every
+from studies.harness.training import (
+    TunedStudy,
+    best_bound,
+    part_of,
+    program,
+    validated_every,
+)
 from studies.vhm import report
 from studies.vhm.cells import COMMON, CORPORA, RATES, SYSTEMS, Cell, cells, remedies
 from studies.vhm.corpora import Material, build
@@ -71,16 +76,8 @@ class Vhm(TunedStudy[Cell, Material]):
         return words + part_of("cls", cell.size, corpus.sizes[-1], cell.seed)
 
     def best(self, log: Path) -> dict[str, float]:
-        """The validation of the checkpoint that is kept: that with the lowest bound of CLS.
-
-        Returns:
-            By name what was logged then: the bound and NLL in bits per token, and of latent
-            variables KL (nats per sentence) and active units; and the update.
-        """
-        found = best_validation(log, self.metric)
-        kept = {key: value for key, value in found.items() if key.startswith("cls_")}
-        judge = {self.metric: kept.pop(self.metric)}
-        return {**judge, "update": int(found["num_updates"]), **kept}
+        """The validation of the checkpoint that is kept: that with the lowest bound of CLS."""
+        return best_bound(log, self.metric)
 
     def decoding(self, work: Work[Material], cell: Cell, training: str, split: str) -> Decoding:
         """In German."""

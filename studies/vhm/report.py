@@ -27,6 +27,7 @@ from studies.vhm.cells import (
     cells,
     remedies,
 )
+from studies.vhm.health import health_table
 from studies.vhm.verdicts import ablation_gaps, gap, verdicts
 
 
@@ -113,19 +114,11 @@ def table_of_remedies(results: Results) -> Iterator[str]:
 
 def health(results: Results) -> Iterator[str]:
     """KL, active units and what another z costs, of each cell with latent variables."""
-    yield "| cell | KL (nats) | active units | another's z (nats) | mean z (nats) | z = 0 (nats) |"
-    yield "|---|---|---|---|---|---|"
-    for (size, system, seed), cell in results.cells.items():
-        if cell["health"] is None:
-            continue
-        found, choices = cell["health"], cell["health"]["choices"]
-        units = ", ".join(f"{k} {a}/{n}" for k, (a, n) in found["active_units"].items())
-        costs = " | ".join(
-            "{:+.3f} [{:+.3f}, {:+.3f}]".format(*choices[choice]["nll_cost"])
-            for choice in ("another document's", "mean of the split", "zero")
-        )
-        label = f"{SYSTEMS[system].label}, {size}, seed {seed}"
-        yield f"| {label} | {found['kl']:.3f} | {units} | {costs} |"
+    yield from health_table(
+        (f"{SYSTEMS[system].label}, {size}, seed {seed}", cell["health"])
+        for (size, system, seed), cell in results.cells.items()
+        if cell["health"] is not None
+    )
 
 
 def costs(results: Results) -> Iterator[str]:

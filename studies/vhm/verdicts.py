@@ -8,6 +8,7 @@ from studies.harness import judging
 from studies.harness.judging import MISSING, Gap, corrected
 from studies.harness.summaries import Floats
 from studies.vhm.cells import ABLATIONS, FREE_BITS, NEWS, SEEDS, SYSTEMS, VARIANTS, Corpus
+from studies.vhm.health import MEAN, OTHER
 
 LEAST_KL = 0.01  # nats per sentence
 
@@ -110,15 +111,10 @@ def _grows(results: Results, variant: str) -> str:
 def _used(found: Sequence[dict[str, Any]]) -> str:
     if len(found) < len(SEEDS):
         return MISSING
-    used = [
-        one["kl"] >= LEAST_KL and one["choices"]["another document's"]["nll_cost"][1] > 0
-        for one in found
-    ]
+    used = [one["kl"] >= LEAST_KL and one["choices"][OTHER]["nll_cost"][1] > 0 for one in found]
     said = {len(used): "yes", 0: "no"}.get(sum(used), "not in every seed")
     kl = ", ".join(f"{one['kl']:.3f}" for one in found)
     costs = ", ".join(
-        f"{one['choices'][choice]['nll_cost'][0]:+.3f}"
-        for choice in ("another document's", "mean of the split")
-        for one in found
+        f"{one['choices'][choice]['nll_cost'][0]:+.3f}" for choice in (OTHER, MEAN) for one in found
     )
     return f"{said} (KL {kl} nats; another document's and the mean z cost {costs} nats)"

@@ -24,10 +24,10 @@ from typing import Any
 
 from studies.ddtp.beside import BASELINES, UNTRANSLATED, Baseline
 from studies.harness.command import main
-from studies.harness.processes import PLUGIN, best_validation
 from studies.harness.study import Beside, Study, Work
 from studies.harness.summaries import Decoding
 from studies.harness.table import Table
+from studies.harness.training import best_bound, program
 from studies.vhm.health import latent_health
 from studies.vhm_ddtp import report
 from studies.vhm_ddtp.cells import (
@@ -84,24 +84,15 @@ class VhmOnDescriptions(Study[Cell, Material]):
 
     def command(self, work: Work[Material], cell: Cell, rate: str) -> list[str]:
         """One of the systems on its part of the CLS records."""
-        data = str(work.material.data)
-        return ["fairseq-train", data, "--user-dir", PLUGIN, *cell.flags, "--lr", rate]
+        return [*program(work.material.data), *cell.flags, "--lr", rate]
 
     def tuned(self, cell: Cell) -> Cell:
         """The system that decides the rate, at the same size, with seed 1."""
         return cell.tuned
 
     def best(self, log: Path) -> dict[str, float]:
-        """The validation of the checkpoint that is kept: that with the lowest bound of CLS.
-
-        Returns:
-            By name what was logged then: the bound and NLL in bits per token, and of latent
-            variables KL (nats per sentence) and active units; and the update.
-        """
-        found = best_validation(log, self.metric)
-        kept = {key: value for key, value in found.items() if key.startswith("cls_")}
-        judge = {self.metric: kept.pop(self.metric)}
-        return {**judge, "update": int(found["num_updates"]), **kept}
+        """The validation of the checkpoint that is kept: that with the lowest bound of CLS."""
+        return best_bound(log, self.metric)
 
     def decoding(self, work: Work[Material], cell: Cell, training: str, split: str) -> Decoding:
         """In Italian, with prior means."""

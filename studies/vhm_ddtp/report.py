@@ -15,6 +15,7 @@ from studies.harness.judging import Runs, collect, interval
 from studies.harness.plots import Axes, Level, Series, draw
 from studies.harness.summaries import CONTENT
 from studies.harness.table import Row, Table
+from studies.vhm.health import health_table
 from studies.vhm_ddtp.cells import ALL, COMPARED, ITALIAN, LONGEST, SIZES, SYSTEMS, Cell, cells
 from studies.vhm_ddtp.verdicts import verdicts
 
@@ -110,20 +111,12 @@ def settings(results: Results) -> Iterator[str]:
 
 def latents(results: Results) -> Iterator[str]:
     """KL, active units and what another z costs, of each training with latent variables."""
-    yield "| training | KL (nats) | active units | another's z (nats) | mean z | z = 0 |"
-    yield "|---|---|---|---|---|---|"
-    for size, name in results.groups():
-        for row in results.rows_of(size, name):
-            if "health" not in row:
-                continue
-            found, choices = row["health"], row["health"]["choices"]
-            units = ", ".join(f"{k} {a}/{n}" for k, (a, n) in found["active_units"].items())
-            costs = " | ".join(
-                "{:+.3f} [{:+.3f}, {:+.3f}]".format(*choices[choice]["nll_cost"])
-                for choice in ("another document's", "mean of the split", "zero")
-            )
-            label = f"{SYSTEMS[name].label}, {size:,}, seed {row['cell']['seed']}"
-            yield f"| {label} | {found['kl']:.3f} | {units} | {costs} |"
+    yield from health_table(
+        (f"{SYSTEMS[name].label}, {size:,}, seed {row['cell']['seed']}", row["health"])
+        for size, name in results.groups()
+        for row in results.rows_of(size, name)
+        if "health" in row
+    )
 
 
 def missing(results: Results) -> Iterator[str]:

@@ -9,10 +9,10 @@ from mclas_fairseq.evaluation.multiple_tests import holm
 from studies.ddtp.verdicts import MEASURES, Comparison, compare, few
 from studies.harness.judging import MISSING, Gap, Runs, over_seeds
 from studies.harness.summaries import CONTENT
+from studies.vhm.health import MEAN, OTHER, ZERO
 from studies.vhm_ddtp.cells import ALL, FEW, REMEDIES, SIZES, SYSTEMS
 
 LEAST_KL = 0.01  # nats a sentence
-OTHER, MEAN, ZERO = "another document's", "mean of the split", "zero"
 
 
 class Results(Protocol):
