@@ -21,11 +21,11 @@ from mclas_fairseq.corpus.records import read_records
 from mclas_fairseq.evaluation.protocols.content import ContentProtocol
 from mclas_fairseq.evaluation.protocols.default import DefaultProtocol
 from studies.ddtp.__main__ import PackageDescriptions
-from studies.harness.judging import over_seeds
+from studies.harness.judging import MISSING, over_seeds
 from studies.harness.running import training_name
 from studies.harness.summaries import Floats, Summary, read_summaries
 from studies.harness.table import RESULTS, Table
-from studies.translated.cells import NAMES, cell, seeds
+from studies.translated.cells import NAMES, PLAIN, cell, seeds
 
 KINDS = ("names", "terms", "function words")
 _PAIRS = (
@@ -143,7 +143,19 @@ def lines(found: dict[str, dict[str, Floats]]) -> Iterator[str]:
                 recalls = [found[one][kind][:, :1] for one in (first, second)]
                 yield f"{claim}: {over_seeds(*recalls)}"
             else:
-                yield f"{claim}: not judged: cells are missing"
+                yield f"{claim}: {MISSING}"
+    yield f"- The lexicon brings terms (their recall against plain copying): {_brings(found)}"
+
+
+def _brings(found: dict[str, dict[str, Floats]]) -> str:
+    """Whether the recall of terms is above that of plain copying in both layouts, by t."""
+    pairs = [(first, second) for first, second in _PAIRS if second in PLAIN]
+    if any(system not in found for pair in pairs for system in pair):
+        return MISSING
+    gaps = [over_seeds(*(found[system]["terms"][:, :1] for system in pair)) for pair in pairs]
+    if all(one.low > 0 for one in gaps):
+        return "yes"
+    return "no, it loses some" if all(one.high < 0 for one in gaps) else "undecided"
 
 
 def parser() -> argparse.ArgumentParser:

@@ -175,4 +175,28 @@ def test_where_it_helps_is_told_over_seeds(tmp_path: Path) -> None:
     assert any(line.startswith("| NCLS, plain copying | 5 | ") for line in shown)
     terms = "- terms of the references found, NCLS, adaptive (ATS-A) minus NCLS, plain copying: "
     assert any(line.startswith(f"{terms}+25.00") for line in shown)
+    assert shown[-1].endswith(": not judged: cells are missing")  # MCLAS
     assert where.found_by_system(out, "test", results) == {}
+
+
+@pytest.mark.parametrize(
+    ("gains", "verdict"),
+    [
+        ((5.0, 5.0), "yes"),
+        ((5.0, 0.0), "undecided"),
+        ((5.0, -5.0), "undecided"),
+        ((-5.0, -5.0), "no, it loses some"),
+    ],
+)
+def test_the_lexicon_brings_terms_only_where_both_layouts_find_more(
+    gains: tuple[float, float], verdict: str
+) -> None:
+    noise = np.array([0.1, -0.1, 0.2, -0.2, 0.0])
+    plain = np.array([40.0, 42.0, 41.0, 39.0, 38.0])
+    found = {}
+    for layout, gain in zip(PLAIN, gains, strict=True):
+        for system, recall in ((layout, plain), (f"{layout}-adaptive", plain + gain + noise)):
+            shares = np.stack([recall, recall], axis=1)
+            found[system] = dict.fromkeys(where.KINDS, shares)
+    last = list(where.lines(found))[-1]
+    assert last == (f"- The lexicon brings terms (their recall against plain copying): {verdict}")
