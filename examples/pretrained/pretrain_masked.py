@@ -3,7 +3,7 @@
     python examples/pretrained/pretrain_masked.py DATA OUT --updates 10000
 
 DATA is the folder of papers/, xscitldr/, tatoeba/ and multi30k/. OUT becomes a checkpoint that
-`mclas prepare --pretrained OUT` and `fairseq-train --pretrained-encoder OUT` take; OUT/work holds
+`mclas prepare --pretrained OUT` and `fairseq-train --pretrained-encoder OUT` take; OUT/state holds
 the encoded texts, the state from which a stopped run goes on, and log.jsonl. `--updates 0` writes
 the same encoder with random weights. Devlin et al. (2019, arXiv:1810.04805), without the next
 sentence task.
@@ -35,6 +35,7 @@ SPECIAL = ["[PAD]", *(f"[unused{n}]" for n in range(1, UNUSED + 1))]
 SPECIAL += ["[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 _RARE = 20  # characters seen less often get no piece
 _VALID_TEXTS = 300
+STATE = "state"  # folder in OUT: encoded texts, what a stopped run goes on from, log
 
 
 @dataclass(frozen=True)
@@ -93,20 +94,20 @@ def encode(tokenizer: Any, texts: list[str], positions: int) -> Encoded:
 
 
 def encoded_texts(args: argparse.Namespace, tokenizer: Any) -> tuple[Encoded, Encoded]:
-    """Training texts, and abstracts of papers' validation split; kept in OUT/work."""
-    work = args.out / "work"
-    if not (work / "valid.npz").exists():
+    """Training texts, and abstracts of papers' validation split; kept in OUT/state."""
+    folder = args.out / STATE
+    if not (folder / "valid.npz").exists():
         texts: list[str] = []
         for language, text in training_texts(args.data, args.languages, args.excluded):
             texts += [text] * (1 if language == "en" else args.repeat)
-        encode(tokenizer, texts, args.train_positions).save(work / "train.npz")
+        encode(tokenizer, texts, args.train_positions).save(folder / "train.npz")
         valid = [
             text
             for line in lines(args.data / "papers" / "valid.jsonl.gz")
             for _, text in record_texts({"document": json.loads(line)["document"]}, ["en"])
         ]
-        encode(tokenizer, valid[:_VALID_TEXTS], args.train_positions).save(work / "valid.npz")
-    return Encoded.load(work / "train.npz"), Encoded.load(work / "valid.npz")
+        encode(tokenizer, valid[:_VALID_TEXTS], args.train_positions).save(folder / "valid.npz")
+    return Encoded.load(folder / "train.npz"), Encoded.load(folder / "valid.npz")
 
 
 def masked_loss(
@@ -145,15 +146,15 @@ def rate(update: int, args: argparse.Namespace) -> float:
 
 
 def train(args: argparse.Namespace, model: BertForMaskedLM, tokenizer: Any) -> dict[str, Any]:
-    """Train up to `--updates`, going on from OUT/work/state.pt if there is one."""
-    work, pad = args.out / "work", tokenizer.pad_token_id
+    """Train up to `--updates`, going on from OUT/state/state.pt if there is one."""
+    folder, pad = args.out / STATE, tokenizer.pad_token_id
     texts, valid = encoded_texts(args, tokenizer)
     masking = Masking(args.mask, tokenizer.mask_token_id, len(SPECIAL), len(tokenizer))
     batches = texts.batches(args.max_tokens)
     optimizer = torch.optim.AdamW(model.parameters(), lr=args.lr, weight_decay=0.01)
     done, seconds = 0, 0.0
-    if (work / "state.pt").exists():
-        state = torch.load(work / "state.pt", weights_only=True)
+    if (folder / "state.pt").exists():
+        state = torch.load(folder / "state.pt", weights_only=True)
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
         done, seconds = state["updates"], state["seconds"]
@@ -184,11 +185,11 @@ def train(args: argparse.Namespace, model: BertForMaskedLM, tokenizer: Any) -> d
             said = {"updates": update + 1, "train_nll": mean, "processor_seconds": round(seconds)}
             said |= validate(model, valid, masking, pad)
             logger.info("%s", json.dumps(said))
-            with (work / "log.jsonl").open("a", encoding="utf-8") as stream:
+            with (folder / "log.jsonl").open("a", encoding="utf-8") as stream:
                 stream.write(json.dumps(said) + "\n")
             state = {"model": model.state_dict(), "optimizer": optimizer.state_dict()}
-            torch.save({**state, "updates": update + 1, "seconds": seconds}, work / "state.tmp")
-            os.replace(work / "state.tmp", work / "state.pt")
+            torch.save({**state, "updates": update + 1, "seconds": seconds}, folder / "state.tmp")
+            os.replace(folder / "state.tmp", folder / "state.pt")
             mean = 0.0
     return {"updates": args.updates, "processor_seconds": round(seconds)} | validate(
         model, valid, masking, pad
@@ -246,7 +247,7 @@ def main() -> None:
     logging.basicConfig(format="%(asctime)s | %(message)s", level=logging.INFO)
     logging.getLogger("httpx").setLevel(logging.WARNING)
     args = parse()
-    (args.out / "work").mkdir(parents=True, exist_ok=True)
+    (args.out / STATE).mkdir(parents=True, exist_ok=True)
     if args.vocab is not None:
         (args.out / "vocab.txt").write_bytes(args.vocab.read_bytes())
     if not (args.out / "vocab.txt").exists():
