@@ -4,9 +4,10 @@
     python -m benchmarks.bf16_training --before ../earlier --data data-bin --updates 200
 
 Each version runs `fairseq-train` with `mclas_small` and 4,096 tokens a batch in a process of its
-own, in turn, one thread each, on the same data-bin (of `mclas prepare`; layout `mclas`, so with
-both summaries). Speed is target tokens by processor second, by tens of updates, the start
-left out; memory is what is resident at each tenth update. Losses must agree to 2 %.
+own, in turn, one thread each, on the same data-bin (layout `mclas`, so with both summaries). Make
+it with the earlier version's `mclas prepare`: an earlier version refuses a later format. Speed is
+target tokens by processor second, by tens of updates, the start left out; memory is what is
+resident at each tenth update. Losses must agree to 2 %.
 """
 
 import argparse
@@ -101,9 +102,11 @@ def _resident(process: int) -> float:
 
 def main() -> None:
     """Train with both versions in turn and compare."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--before", type=Path, required=True, help="folder of the other version")
-    parser.add_argument("--data", type=Path, required=True, help="data-bin")
+    parser.add_argument("--data", type=Path, required=True, help="data-bin of the earlier version")
     parser.add_argument("--updates", type=int, default=200, help="of each run (default: 200)")
     parser.add_argument("--rounds", type=int, default=1, help="runs of each (default: 1)")
     parser.add_argument("--json", type=Path, help="write the result there as well")
