@@ -13,7 +13,6 @@ in a process of its own. Nothing is measured of masks, which save nothing.
 import argparse
 import subprocess
 import sys
-import time
 from argparse import Namespace
 from collections.abc import Callable
 from functools import partial
@@ -21,7 +20,7 @@ from typing import Any
 
 import torch
 
-from benchmarks.common import ARCHITECTURES, Ratio, load_task, own_peak_mib, parser
+from benchmarks.common import ARCHITECTURES, Ratio, load_task, own_peak_mib, parser, timed
 from benchmarks.common import report as write_report
 from benchmarks.decoding import batches as documents
 from benchmarks.training import batches as training_batches
@@ -52,13 +51,6 @@ def build(task: Any, size: str, share: int = 0) -> Any:
     return model
 
 
-def processor(step: Callable[[], Any]) -> float:
-    """Seconds of the processor that one step takes."""
-    start = time.process_time()
-    step()
-    return time.process_time() - start
-
-
 def rank(args: argparse.Namespace, task: Any) -> dict[str, Any]:
     """Ranking beside a plain pass of training over the same batches."""
     model = build(task, args.size)
@@ -78,7 +70,7 @@ def rank(args: argparse.Namespace, task: Any) -> dict[str, Any]:
     data = list(batches(task, "train", documents=_RANKED, batch_size=16))
     for number, batch in enumerate([data[len(data) // 2], *data]):  # the first one warms up
         for name in list(runs)[:: 1 if number % 2 else -1]:
-            seconds = processor(partial(runs[name], batch))
+            seconds = timed(partial(runs[name], batch))
             if number:
                 found[name].append(seconds)
     totals = {name: sum(seconds) for name, seconds in found.items()}
@@ -104,7 +96,7 @@ def pruned(args: argparse.Namespace, task: Any) -> dict[str, Any]:
         times: dict[int, list[float]] = {share: [] for share in SHARES}
         for number, batch in enumerate(data):
             for share in SHARES[:: 1 if number % 2 else -1]:
-                seconds = processor(partial(runs[share], batch))
+                seconds = timed(partial(runs[share], batch))
                 if number:
                     times[share].append(seconds)
         for share in SHARES:

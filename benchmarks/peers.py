@@ -18,7 +18,6 @@ import os
 import platform
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -32,7 +31,7 @@ from fairseq.criterions.label_smoothed_cross_entropy import LabelSmoothedCrossEn
 from fairseq.sequence_generator import SequenceGenerator
 
 from benchmarks import hugging_face
-from benchmarks.common import Ratio, own_peak_mib
+from benchmarks.common import Ratio, own_peak_mib, timed
 from benchmarks.paper_size import Sizes, StoredEncoder, World
 from mclas_fairseq import __version__
 from mclas_fairseq.modules.emulated_bf16 import processor_has_bf16
@@ -177,17 +176,10 @@ def measure(
     for number, batch in enumerate(data):
         turn = number % len(names)
         for name in names[turn:] + names[:turn]:
-            seconds = processor_time(partial(runs[name], batch))
+            seconds = timed(partial(runs[name], batch))
             if number >= warm_up:
                 times[name].append(seconds)
     return times
-
-
-def processor_time(step: Callable[[], Any]) -> float:
-    """Processor seconds of one step."""
-    start = time.process_time()
-    step()
-    return time.process_time() - start
 
 
 def peak_memory(args: argparse.Namespace, system: str) -> float:
