@@ -19,7 +19,13 @@ _SHOWN = 5  # of the documents that are left out
 
 
 class Batched(Protocol):
-    """A dataset that can name its examples."""
+    """A dataset that can name its examples.
+
+    Attributes:
+        cut_by: flags that make its examples shorter.
+    """
+
+    cut_by: str
 
     def describe(self, index: int) -> str:
         """Split and id of an example."""
@@ -63,8 +69,7 @@ def within_limits(
         raise ConfigError(
             f"--max-tokens: a batch must hold every document, but at most {bound} tokens fit into"
             f" one and {told}; give --max-tokens {max(source, target)} or more (--batch-size for"
-            " fewer documents a batch), or let --max-source-positions and --max-target-positions"
-            f" cut at {bound}"
+            f" fewer documents a batch), or let {dataset.cut_by} cut at {bound}"
         )
     names = ", ".join(dataset.describe(int(index)) for index in ignored[:_SHOWN])
     logger.warning(

@@ -106,8 +106,10 @@ class SummaryDataset(LanguagePairDataset):
 
     With `ms_targets` a document has a second target, `S^A`, for a decoder of its own. `starts` is
     what the decoders of target and second target read first; BOS when None. `names` are the ids of
-    all records of the split, for messages.
+    all records of the split, for messages, as `cut_by` is: the flags that make examples shorter.
     """
+
+    cut_by = "--max-source-positions and --max-target-positions"
 
     def __init__(
         self,

@@ -49,12 +49,17 @@ class Making:
 class InfillingDataset(FairseqDataset):
     """Samples of an epoch.
 
+    Attributes:
+        cut_by: the flag that makes samples shorter, for messages.
+
     Args:
         sides: text of each language.
         shares: of the samples, by language, (Z,); they add up to 1.
         count: samples of an epoch.
         making: how they are made.
     """
+
+    cut_by = "--tokens-per-sample"
 
     def __init__(
         self, sides: Sequence[TextSide], shares: Sequence[float], count: int, making: Making
@@ -90,9 +95,13 @@ class InfillingDataset(FairseqDataset):
         """Tokens of a sample."""
         return self.making.length
 
-    def size(self, index: int) -> int:
-        """Tokens of a sample."""
-        return self.making.length
+    def size(self, index: int) -> tuple[int, int]:
+        """Tokens of part A and of part B, at most."""
+        return self.making.length, self.making.length
+
+    def describe(self, index: int) -> str:
+        """A sample, for messages."""
+        return f"sample {index + 1} of an epoch"
 
     def num_tokens_vec(self, indices: NDArray[np.int64]) -> NDArray[np.int64]:
         """Tokens of samples, (N,)."""

@@ -11,9 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Optional
 
-from fairseq.data import Dictionary
 from fairseq.dataclass import ChoiceEnum, FairseqDataclass
-from fairseq.tasks import FairseqTask, register_task
+from fairseq.tasks import register_task
 from omegaconf import II
 
 from mclas_fairseq.data.data_bin import DataBin
@@ -28,6 +27,7 @@ from mclas_fairseq.mglm.infilling_dataset import (
 from mclas_fairseq.mglm.packing import LENGTH, find_sentence_ends
 from mclas_fairseq.mglm.shares import MAX_UPSAMPLE, Shares
 from mclas_fairseq.mglm.symbols import find_symbols
+from mclas_fairseq.summarization.fairseq_side import OneDictionaryTask
 
 logger = logging.getLogger(__name__)
 
@@ -71,7 +71,7 @@ class GlmPretrainingConfig(FairseqDataclass):
 
 
 @register_task("glm_pretraining", dataclass=GlmPretrainingConfig)
-class GlmPretrainingTask(FairseqTask):
+class GlmPretrainingTask(OneDictionaryTask):
     """Plain text of a data-bin, with blanks.
 
     Attributes:
@@ -108,16 +108,6 @@ class GlmPretrainingTask(FairseqTask):
                 "mclas prepare-text wrote"
             )
         return cls(cfg, DataBin.open(Path(cfg.data)))
-
-    @property
-    def source_dictionary(self) -> Dictionary:
-        """The one dictionary."""
-        return self.dictionary
-
-    @property
-    def target_dictionary(self) -> Dictionary:
-        """The one dictionary."""
-        return self.dictionary
 
     def max_positions(self) -> int:
         """Longest text of a sample."""

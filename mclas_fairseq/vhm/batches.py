@@ -146,6 +146,7 @@ class MultitaskDataset(FairseqDataset):
 
     # fairseq would keep the batches of the epoch in which a run was started.
     can_reuse_epoch_itr_across_epochs = False
+    cut_by = SummaryDataset.cut_by
 
     def __init__(self, parts: Mapping[str, SummaryDataset], seed: int):
         super().__init__()

@@ -146,6 +146,16 @@ def test_no_sample_is_left_out_of_batches(text_bin: DataBin) -> None:
     assert [len(batch) for batch in batches] == [8, 8, 5]
 
 
+def test_batches_that_hold_no_sample_are_refused(text_bin: DataBin) -> None:
+    task = task_of(text_bin)
+    task.load_dataset("train")
+    said = "at most 30 tokens fit .* give --max-tokens 40 or more .* let --tokens-per-sample cut at"
+    with pytest.raises(ConfigError, match=said):
+        task.get_batch_iterator(
+            task.dataset("train"), max_tokens=30, max_positions=(30, 30), ignore_invalid_inputs=True
+        )
+
+
 def test_a_batch_has_what_the_model_reads(text_bin: DataBin) -> None:
     dataset = InfillingDataset(sides_of(text_bin), [0.4, 0.3, 0.3], 8, making(text_bin))
     samples = [dataset[index] for index in range(8)]
