@@ -4,7 +4,11 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from mclas_fairseq.cli.parts.prepare_arguments import add_filter_arguments, add_tokenizer_arguments
+from mclas_fairseq.cli.parts.prepare_arguments import (
+    add_filter_arguments,
+    add_output_arguments,
+    add_tokenizer_arguments,
+)
 from mclas_fairseq.cli.parts.prepare_flags import check_flags
 from mclas_fairseq.cli.parts.prepare_preset import apply_preset
 
@@ -70,16 +74,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_filter_arguments(parser.add_argument_group("training records left out, and reported"))
     add_tokenizer_arguments(parser.add_argument_group("tokenizer and dictionary"))
     _add_earlier_arguments(parser.add_argument_group("an earlier data-bin's tokenizer"))
-    output = parser.add_argument_group("output")
-    output.add_argument("--out", type=Path, required=True, metavar="DIR", help="data-bin to make")
-    output.add_argument(
-        "--overwrite",
-        action="store_true",
-        help="replace a data-bin that is already there, once the new one is complete",
-    )
-    output.add_argument(
-        "--workers", type=int, default=1, metavar="N", help="processes to use (default: 1)"
-    )
+    add_output_arguments(parser.add_argument_group("output"))
 
 
 def _add_corpus_arguments(group: argparse._ArgumentGroup) -> None:

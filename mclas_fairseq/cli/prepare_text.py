@@ -3,7 +3,9 @@
 import argparse
 from pathlib import Path
 
+from mclas_fairseq.cli.parts.prepare_arguments import add_output_arguments
 from mclas_fairseq.errors import ConfigError
+from mclas_fairseq.mglm.balancing import ALPHA, Balance
 
 NAME = "prepare-text"
 HELP = "turn raw text of several languages into a data-bin to pretrain mGLM on"
@@ -39,8 +41,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = _DESCRIPTION
     parser.epilog = _EXAMPLE
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    text = parser.add_argument_group("text")
-    text.add_argument(
+    _add_text_arguments(parser.add_argument_group("text"))
+    _add_tokenizer_arguments(parser.add_argument_group("tokenizer"))
+    _add_shares_arguments(parser.add_argument_group("table of shares"))
+    add_output_arguments(parser.add_argument_group("output"))
+
+
+def _add_text_arguments(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
         "--text",
         nargs="+",
         action="extend",
@@ -48,13 +56,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="LANG=FILE",
         help="files of raw text, each with its language; a language can have several",
     )
-    text.add_argument(
+    group.add_argument(
         "--documents",
         choices=["empty-lines", "lines"],
         default="empty-lines",
         help="what ends a document: an empty line, or each line (default: empty-lines)",
     )
-    text.add_argument(
+    group.add_argument(
         "--valid-share",
         type=float,
         default=0.01,
@@ -62,47 +70,41 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="share of the documents of each language that validation gets, chosen by their text"
         " (default: 0.01)",
     )
-    learned = parser.add_argument_group("tokenizer")
-    learned.add_argument(
+
+
+def _add_tokenizer_arguments(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
         "--vocab-size",
         type=int,
         default=16000,
         metavar="N",
         help="pieces, 256 for single bytes among them (default: 16000)",
     )
-    learned.add_argument(
+    group.add_argument(
         "--tokenizer-bytes",
         type=int,
         default=2_000_000,
         metavar="N",
         help="bytes of each language that the tokenizer learns from (default: 2000000)",
     )
-    shares = parser.add_argument_group("table of shares")
-    shares.add_argument(
+
+
+def _add_shares_arguments(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
         "--balance",
-        choices=["semilog", "none", "zipf", "loglog"],
-        default="semilog",
-        help="curve that sizes are put on, see docs/glm.md (default: semilog)",
+        choices=[curve.value for curve in Balance],
+        default=Balance.SEMILOG.value,
+        help="curve that sizes are put on, see docs/glm.md (default: %(default)s)",
     )
-    shares.add_argument(
+    group.add_argument(
         "--alpha",
         type=float,
-        default=0.3,
+        default=ALPHA,
         metavar="A",
-        help="exponent of the sizes after that, 0 (all alike) to 1 (default: 0.3)",
+        help="exponent of the sizes after that, 0 (all alike) to 1 (default: %(default)s)",
     )
-    shares.add_argument(
+    group.add_argument(
         "--plot", type=Path, metavar="FILE", help="draw the shares before and after (PNG)"
-    )
-    output = parser.add_argument_group("output")
-    output.add_argument("--out", type=Path, required=True, metavar="DIR", help="data-bin to make")
-    output.add_argument(
-        "--overwrite",
-        action="store_true",
-        help="replace a data-bin that is already there, once the new one is complete",
-    )
-    output.add_argument(
-        "--workers", type=int, default=1, metavar="N", help="processes to use (default: 1)"
     )
 
 
@@ -110,7 +112,6 @@ def run(args: argparse.Namespace) -> int:
     """Make the data-bin and print the table."""
     from mclas_fairseq.binarize.prepare_text import TextOptions, prepare_text
     from mclas_fairseq.binarize.raw_text import Documents
-    from mclas_fairseq.mglm.balancing import Balance
     from mclas_fairseq.mglm.shares import Shares, plot_shares
     from mclas_fairseq.mglm.symbols import ENTRIES
 

@@ -1,4 +1,4 @@
-"""Flags of `mclas prepare` that a preset may hold: what is left out, and the tokenizer."""
+"""Flags of `mclas prepare`: what a preset may hold, and the output, as of `mclas prepare-text`."""
 
 import argparse
 from pathlib import Path
@@ -117,4 +117,17 @@ def _add_learning_arguments(group: argparse._ArgumentGroup) -> None:
         metavar="SHARE",
         help="largest share of a language's pieces that the dictionary may not know (default:"
         " 0.005): of the training summaries, with --like of all text",
+    )
+
+
+def add_output_arguments(group: argparse._ArgumentGroup) -> None:
+    """Declare where the data-bin goes, and how many processes make it."""
+    group.add_argument("--out", type=Path, required=True, metavar="DIR", help="data-bin to make")
+    group.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="replace a data-bin that is already there, once the new one is complete",
+    )
+    group.add_argument(
+        "--workers", type=int, default=1, metavar="N", help="processes to use (default: 1)"
     )
