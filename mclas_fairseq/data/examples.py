@@ -12,7 +12,7 @@ from typing import Any, Optional
 import numpy as np
 import numpy.typing as npt
 import torch
-from fairseq.data import ConcatDataset, Dictionary, FairseqDataset
+from fairseq.data import Dictionary, FairseqDataset
 from torch import Tensor
 
 from mclas_fairseq.data.data_bin import DOCUMENT_SIDE, DataBin, summary_side
@@ -30,6 +30,7 @@ from mclas_fairseq.data.summary_dataset import (
     RowsDataset,
     SummaryDataset,
     TargetSpec,
+    joined,
 )
 from mclas_fairseq.data.target_languages import TargetLanguages
 from mclas_fairseq.errors import DataError
@@ -169,12 +170,12 @@ class Examples:
         numbers = [targets.trained.index(language) for language in languages]
         dataset = self._dataset(
             sources,
-            _join([part[-1:] for part in parts]),
+            join_targets([part[-1:] for part in parts]),
             np.repeat(np.asarray(numbers, dtype=np.int64), [len(part) for part in rows]),
             shuffle=split == "train",
             split=split,
             names=ids,
-            ms_targets=_join([part[:1] for part in parts]) if apart else None,
+            ms_targets=join_targets([part[:1] for part in parts]) if apart else None,
         )
         return LoadedSplit(dataset, [ids[row] for row in np.unique(np.concatenate(rows))])
 
@@ -237,9 +238,8 @@ class Examples:
         return made
 
 
-def _join(parts: Sequence[Sequence[LayoutDataset]]) -> Optional[FairseqDataset]:
+def join_targets(parts: Sequence[Sequence[LayoutDataset]]) -> Optional[FairseqDataset]:
     """Targets of the examples in all languages; None where a language has none."""
     if not all(parts):
         return None
-    datasets = [dataset for part in parts for dataset in part]
-    return datasets[0] if len(datasets) == 1 else ConcatDataset(datasets)
+    return joined([dataset for part in parts for dataset in part])

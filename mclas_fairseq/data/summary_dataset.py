@@ -8,7 +8,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from fairseq.data import Dictionary, FairseqDataset, LanguagePairDataset, data_utils
+from fairseq.data import (
+    ConcatDataset,
+    Dictionary,
+    FairseqDataset,
+    LanguagePairDataset,
+    data_utils,
+)
 from torch import Tensor
 
 from mclas_fairseq.data.batch_limits import with_the_rest, within_limits
@@ -216,3 +222,8 @@ class SummaryDataset(LanguagePairDataset):
         with data_utils.numpy_seed(_ORDER_SEED):
             indices: np.ndarray = super().ordered_indices()
         return indices
+
+
+def joined(parts: Sequence[FairseqDataset]) -> FairseqDataset:
+    """Rows of one data set or several, one behind another."""
+    return parts[0] if len(parts) == 1 else ConcatDataset(list(parts))

@@ -11,9 +11,8 @@ from functools import cached_property
 from typing import Optional
 
 import numpy as np
-from fairseq.data import ConcatDataset, Dictionary, FairseqDataset
+from fairseq.data import Dictionary, FairseqDataset
 
-from mclas_fairseq.corpus.tokenizers import SEPARATOR
 from mclas_fairseq.data.data_bin import (
     DOCUMENT_SIDE,
     DataBin,
@@ -21,7 +20,7 @@ from mclas_fairseq.data.data_bin import (
     summary_side,
     translation_side,
 )
-from mclas_fairseq.data.examples import Examples, Numbers
+from mclas_fairseq.data.examples import Examples, Numbers, join_targets
 from mclas_fairseq.data.layouts import DecoderChoice
 from mclas_fairseq.data.quick_lines import QuickLines
 from mclas_fairseq.data.setting import Setting
@@ -62,8 +61,8 @@ class PromptDataBin(DataBin):
 
 
 @dataclass(frozen=True)
-class PromptedExamples(Examples):
-    """What turns rows of a data-bin into prompted examples, in each target language.
+class Prompting:
+    """Which documents are read, what stands around them, and what is written.
 
     Attributes:
         source_langs: languages of the documents.
@@ -71,16 +70,32 @@ class PromptedExamples(Examples):
         translates: whether the document in the target language is written, not a summary.
     """
 
-    source_langs: tuple[str, ...] = ()
-    templates: Mapping[str, Template] = field(default_factory=dict)
+    source_langs: tuple[str, ...]
+    templates: Mapping[str, Template]
     translates: bool = False
+
+    @property
+    def asks(self) -> bool:
+        """Whether the prompts have a place for a question."""
+        return any(template.asks for template in self.templates.values())
+
+
+@dataclass(frozen=True)
+class PromptedExamples(Examples):
+    """What turns rows of a data-bin into prompted examples, in each target language.
+
+    Attributes:
+        prompting: which documents are read, behind which prompts.
+    """
+
+    prompting: Prompting = field(kw_only=True)
 
     def for_inference(self, documents: FairseqDataset, count: int) -> SummaryDataset:
         """Encoded documents as examples without targets, one for each language to write."""
         written = self.targets.numbers
         rows = np.repeat(np.arange(count), len(written))
         numbers = np.tile(np.asarray(written, dtype=np.int64), count)
-        if self.asks:
+        if self.prompting.asks:
             raise ConfigError(
                 "documents alone: the prompt has a place for a question, which they do not bring;"
                 " put the questions into records, and decode the data-bin by fairseq-generate or"
@@ -102,36 +117,31 @@ class PromptedExamples(Examples):
             DataError: the split is missing, or no record has a pair of the languages.
             ConfigError: several source languages are to be decoded, which results cannot tell.
         """
-        if decoder is not None and len(self.source_langs) > 1:
+        read, asks = self.prompting.source_langs, self.prompting.asks
+        if decoder is not None and len(read) > 1:
             raise ConfigError(
-                f"--source-langs {','.join(self.source_langs)}: documents of one language at a time"
+                f"--source-langs {','.join(read)}: documents of one language at a time"
                 " are decoded; name one with --source-lang"
             )
         targets = self.targets
         languages = targets.trained if decoder is None else targets.written
         of_side, rows, numbers, parts = [], [], [], []
         for target in languages:
-            chosen = [
-                self._pairs(split, source, target, subset, decoder) for source in self.source_langs
-            ]
+            chosen = [self._pairs(split, source, target, subset, decoder) for source in read]
             mine = np.concatenate(chosen)
             rows.append(mine)
             of_side.append(np.repeat(np.arange(len(chosen)), [len(part) for part in chosen]))
             numbers.append(np.full(len(mine), targets.trained.index(target), dtype=np.int64))
             parts.append(self._targets_of(split, target, mine))
-        sides = [self._side(split, source_side(self.data_bin, code)) for code in self.source_langs]
+        sides = [self._side(split, source_side(self.data_bin, code)) for code in read]
         number, row = np.concatenate(numbers), np.concatenate(rows)
-        questions = (
-            [self._side(split, question_side(code)) for code in self.source_langs]
-            if self.asks
-            else None
-        )
+        questions = [self._side(split, question_side(code)) for code in read] if asks else None
         sources = self._prompted(sides, np.concatenate(of_side), row, number, questions)
         log_truncation(split, sources)
         ids = self.data_bin.ids(split)
         dataset = self._dataset(
             sources,
-            _joined(parts),
+            join_targets(parts),
             number,
             shuffle=split == "train",
             split=split,
@@ -139,14 +149,9 @@ class PromptedExamples(Examples):
         )
         return LoadedSplit(dataset, [ids[place] for place in np.unique(row)])
 
-    @property
-    def asks(self) -> bool:
-        """Whether the prompts have a place for a question."""
-        return any(template.asks for template in self.templates.values())
-
     def target_side(self, language: str) -> str:
         """The side that holds what is written in a language."""
-        if self.translates:
+        if self.prompting.translates:
             return source_side(self.data_bin, language)
         return summary_side(language)
 
@@ -159,7 +164,7 @@ class PromptedExamples(Examples):
         questions: Optional[Sequence[FairseqDataset]] = None,
     ) -> PromptedDocuments:
         prompts = [
-            make_prompt(self.templates[language], self.data_bin, language)
+            make_prompt(self.prompting.templates[language], self.data_bin, language)
             for language in self.targets.trained
         ]
         most = self.max_source_positions
@@ -186,7 +191,7 @@ class PromptedExamples(Examples):
         """Rows with a document in one language and, to train on, what is written in another."""
         data_bin = self.data_bin
         there = _present(self._side(split, source_side(data_bin, source)))
-        if self.asks:
+        if self.prompting.asks:
             there &= _present(self._side(split, question_side(source)))
         if decoder is None:
             there &= _present(self._side(split, self.target_side(target)))
@@ -201,18 +206,19 @@ class PromptedExamples(Examples):
             )
         return found
 
-    def _targets_of(self, split: str, language: str, rows: Numbers) -> Optional[LayoutDataset]:
+    def _targets_of(self, split: str, language: str, rows: Numbers) -> list[LayoutDataset]:
+        """What is written in a language: none where the split does not have it, else one."""
         side = self.data_bin.side(split, self.target_side(language))
         if side is None or not _present(side).any():
-            return None
+            return []
         spec = TargetSpec(
             eos=self.data_bin.dictionary.eos(),
-            separator=int(self.data_bin.dictionary.index(SEPARATOR)),
+            separator=self.data_bin.separator,
             max_positions=self.max_target_positions,
         )
         made = LayoutDataset([side], rows, spec)
         log_cut_targets(split, made, spec)
-        return made
+        return [made]
 
 
 @dataclass(frozen=True)
@@ -220,14 +226,10 @@ class PromptedSetting(Setting):
     """What is written of which documents, by which prompts.
 
     Attributes:
-        source_langs: languages of the documents.
-        templates: of each target language that is trained or written.
-        translates: whether the document in the target language is written, not a summary.
+        prompting: which documents are read, behind which prompts.
     """
 
-    source_langs: tuple[str, ...] = ()
-    templates: Mapping[str, Template] = field(default_factory=dict)
-    translates: bool = False
+    prompting: Prompting = field(kw_only=True)
 
     def examples(self) -> PromptedExamples:
         """What makes examples of rows of the data-bin."""
@@ -238,9 +240,7 @@ class PromptedSetting(Setting):
             self.targets,
             max_source_positions=self.max_source_positions,
             max_target_positions=self.max_target_positions,
-            source_langs=self.source_langs,
-            templates=self.templates,
-            translates=self.translates,
+            prompting=self.prompting,
         )
 
 
@@ -252,10 +252,3 @@ def source_side(data_bin: DataBin, language: str) -> str:
 
 def _present(side: FairseqDataset) -> "np.ndarray":
     return np.asarray(side.sizes) > 1  # a lone mark of its end stands for an absent text
-
-
-def _joined(parts: Sequence[Optional[LayoutDataset]]) -> Optional[FairseqDataset]:
-    there = [part for part in parts if part is not None]
-    if len(there) < len(parts):
-        return None
-    return there[0] if len(there) == 1 else ConcatDataset(there)

@@ -12,12 +12,12 @@ from typing import Optional
 
 import numpy as np
 import torch
-from fairseq.data import ConcatDataset, FairseqDataset
+from fairseq.data import FairseqDataset
 from numpy.typing import NDArray
 from torch import Tensor
 
 from mclas_fairseq.data.data_bin import DataBin
-from mclas_fairseq.data.summary_dataset import Rows, RowsDataset
+from mclas_fairseq.data.summary_dataset import Rows, RowsDataset, joined
 from mclas_fairseq.errors import ConfigError
 from mclas_fairseq.mglm.templates import BLANKS, DOCUMENT, QUESTION, Template
 
@@ -126,9 +126,9 @@ class PromptedDocuments(RowsDataset):
     ):
         starts = np.cumsum([0, *(len(side) for side in sides)], dtype=np.int64)
         rows = np.asarray(rows, dtype=np.int64)
-        joined = _joined(sides)
-        self.questions = None if questions is None else _joined(questions)
-        super().__init__(joined, rows, max_tokens, eos=0)
+        side = joined(sides)
+        self.questions = None if questions is None else joined(questions)
+        super().__init__(side, rows, max_tokens, eos=0)
         self._places = starts[of_side] + rows
         self.prompts, self.of_prompt = list(prompts), of_prompt
         lengths = np.asarray([len(prompt) for prompt in prompts], dtype=np.int64)[of_prompt]
@@ -140,7 +140,7 @@ class PromptedDocuments(RowsDataset):
                 f" {int(lengths.max())} tokens, must leave room for {_LEAST_ROOM} tokens of a"
                 " document; give more"
             )
-        full = np.asarray(joined.sizes)[self._places] - 1 + lengths
+        full = np.asarray(side.sizes)[self._places] - 1 + lengths
         self.sizes = np.minimum(full, max_tokens)
         self.unread = full - self.sizes
         self.truncated = int((self.unread > 0).sum())
@@ -156,7 +156,3 @@ class PromptedDocuments(RowsDataset):
             return prompt.around(document[:room])
         question: Tensor = self.questions[place].long()[:-1]
         return prompt.around(document[: room - len(question)], question)
-
-
-def _joined(sides: Sequence[FairseqDataset]) -> FairseqDataset:
-    return sides[0] if len(sides) == 1 else ConcatDataset(list(sides))

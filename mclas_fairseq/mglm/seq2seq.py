@@ -25,7 +25,12 @@ from mclas_fairseq.data.setting import Setting
 from mclas_fairseq.data.target_languages import TargetLanguages, parse_languages
 from mclas_fairseq.data.task_state import TaskState
 from mclas_fairseq.errors import CheckpointError, ConfigError
-from mclas_fairseq.mglm.prompted_examples import TRANSLATION, PromptDataBin, PromptedSetting
+from mclas_fairseq.mglm.prompted_examples import (
+    TRANSLATION,
+    PromptDataBin,
+    PromptedSetting,
+    Prompting,
+)
 from mclas_fairseq.mglm.templates import Template, load_templates
 from mclas_fairseq.summarization.options import CrossLingualSummarizationConfig
 from mclas_fairseq.summarization.state import setting_of
@@ -133,9 +138,11 @@ class GlmSeq2SeqTask(CrossLingualSummarizationTask):
             self.targets,
             self.max_source_positions,
             self.max_target_positions,
-            source_langs=self.source_langs,
-            templates={code: self.template(code) for code in self.targets.trained},
-            translates=self.cfg.template == TRANSLATION,
+            prompting=Prompting(
+                source_langs=self.source_langs,
+                templates={code: self.template(code) for code in self.targets.trained},
+                translates=self.cfg.template == TRANSLATION,
+            ),
         )
 
     def read_from(self, languages: Sequence[str]) -> None:
