@@ -6,7 +6,7 @@ cell also says in which share of its summaries the target language is written.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -154,21 +154,7 @@ def _shown(share: Any) -> str:
 
 def transfer_json(cells: Sequence[TransferCell]) -> dict[str, Any]:
     """All cells as plain values, in points."""
-    return {
-        "cells": [
-            {
-                "source": cell.source,
-                "target": cell.target,
-                "setting": cell.setting.value,
-                "documents": cell.documents,
-                "values": {
-                    metric: {"mean": one.mean, "low": one.low, "high": one.high}
-                    for metric, one in cell.values.items()
-                },
-            }
-            for cell in cells
-        ]
-    }
+    return {"cells": [asdict(cell) for cell in cells]}
 
 
 def plot_transfer(cells: Sequence[TransferCell], path: Path) -> None:

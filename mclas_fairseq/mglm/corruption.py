@@ -9,7 +9,7 @@ and number of the sample: which process builds it, and when, changes nothing.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Optional
 
@@ -280,8 +280,7 @@ def lay_out(tokens: Ids, blanks: Blanks, order: Sequence[int], symbols: Symbols)
 def block_some(sample: Sample, symbols: Symbols, generator: np.random.Generator) -> Sample:
     """Read `[dBLOCK]` in place of a tenth of what is read; not of `<sop>`, and not in targets."""
     blocked = (generator.random(len(sample.read)) < _BLOCKED) & (sample.inside > 1)
-    read = np.where(blocked, symbols.block, sample.read)
-    return Sample(sample.source, read, sample.target, sample.blank, sample.inside, sample.objective)
+    return replace(sample, read=np.where(blocked, symbols.block, sample.read))
 
 
 def _size(span: Span) -> int:

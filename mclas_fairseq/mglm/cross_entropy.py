@@ -17,13 +17,15 @@ from fairseq.criterions import register_criterion
 from fairseq.criterions.label_smoothed_cross_entropy import (
     LabelSmoothedCrossEntropyCriterion,
     LabelSmoothedCrossEntropyCriterionConfig,
-    label_smoothed_nll_loss,
 )
 from fairseq.logging import metrics
 from torch import Tensor, nn
 
 from mclas_fairseq.errors import ConfigError
 from mclas_fairseq.mglm.corruption import Objective
+from mclas_fairseq.modules.copy_loss import Smoothing
+from mclas_fairseq.modules.plain_logs import plain_logs
+from mclas_fairseq.summarization.smoothed import of_log_probs
 
 _NLL, _TOKENS = "nll_of_", "tokens_of_"
 
@@ -75,10 +77,7 @@ class GlmCrossEntropy(LabelSmoothedCrossEntropyCriterion):
         content = target.ne(self.padding_idx)
         logits, _ = model(**sample["net_input"], target_mask=content)  # (n, V)
         log_probs = torch.log_softmax(logits, dim=-1, dtype=torch.float32)
-        loss, nll = label_smoothed_nll_loss(
-            log_probs, target[content].unsqueeze(-1), self.eps, reduce=False
-        )
-        loss, nll = loss.view(-1), nll.view(-1)
+        loss, nll = of_log_probs(log_probs, target[content], Smoothing(self.eps, self.padding_idx))
         sample_size = target.size(0) if self.sentence_avg else sample["ntokens"]
         logging_output: dict[str, Any] = {
             "loss": loss.detach().sum(),
@@ -110,7 +109,7 @@ class GlmCrossEntropy(LabelSmoothedCrossEntropyCriterion):
     @classmethod
     def reduce_metrics(cls, logging_outputs: Sequence[Mapping[str, Any]]) -> None:
         """Log the sums of all workers as averages per token; floats only."""
-        logs = [{key: _number(value) for key, value in log.items()} for log in logging_outputs]
+        logs = plain_logs(logging_outputs)
         super().reduce_metrics(logs)
         names = [key.removeprefix(_TOKENS) for key in (logs[0] if logs else {}) if _TOKENS in key]
         found: dict[str, tuple[float, float]] = {}
@@ -131,7 +130,3 @@ class GlmCrossEntropy(LabelSmoothedCrossEntropyCriterion):
 def _perplexity(name: str, meters: Any) -> float:
     found: float = utils.get_perplexity(meters[name].avg)
     return found
-
-
-def _number(value: Any) -> Any:
-    return value.item() if isinstance(value, Tensor) else value

@@ -65,15 +65,19 @@ class Shares:
     def lines(self) -> list[str]:
         """A table: a line a language, the largest first."""
         head = f"language      tokens   share  drawn as   times an epoch   ({self.rule})"
-        ranked = sorted(self.sizes, key=lambda language: (-self.sizes[language], language))
         return [
             head,
             *(
                 f"{language:<8} {self.sizes[language]:>11,} {self.before[language]:>7.2%}"
                 f" {self.after[language]:>9.2%} {self.times[language]:>16.2f}"
-                for language in ranked
+                for language in self.ranked
             ),
         ]
+
+    @property
+    def ranked(self) -> list[str]:
+        """The languages, that with most text first."""
+        return sorted(self.sizes, key=lambda language: (-self.sizes[language], language))
 
     @property
     def rule(self) -> str:
@@ -90,7 +94,7 @@ def plot_shares(shares: Shares, path: Path) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    ranked = sorted(shares.sizes, key=lambda language: (-shares.sizes[language], language))
+    ranked = shares.ranked
     figure = Figure(figsize=(max(5.0, 0.6 * len(ranked) + 2), 4), layout="constrained")
     axes = figure.subplots()
     places = range(len(ranked))

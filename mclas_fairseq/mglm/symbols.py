@@ -63,14 +63,6 @@ class Symbols:
         return frozenset(getattr(self, name) for name in ENTRIES)
 
 
-def add_commands(dictionary: Any, *, multiple: int = 8) -> Symbols:
-    """Append the commands to a fairseq dictionary, and fill it up to a multiple of `multiple`."""
-    for entry in ENTRIES.values():
-        dictionary.add_symbol(entry)
-    dictionary.pad_to_multiple_(multiple)
-    return find_symbols(dictionary)
-
-
 def find_symbols(dictionary: Any) -> Symbols:
     """The ids of the commands in a dictionary.
 

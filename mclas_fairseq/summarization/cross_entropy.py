@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from mclas_fairseq.errors import ConfigError
 from mclas_fairseq.modules.copy_loss import Smoothing
+from mclas_fairseq.modules.plain_logs import plain_logs
 from mclas_fairseq.summarization.smoothed import of_log_probs, smoothed_loss_by_token
 
 
@@ -141,7 +142,7 @@ class SummaryCrossEntropy(LabelSmoothedCrossEntropyCriterion):
     @classmethod
     def reduce_metrics(cls, logging_outputs: Sequence[Mapping[str, Any]]) -> None:
         """Log the sums of all workers as averages per token, in bits; floats only."""
-        logs = [{key: _number(value) for key, value in log.items()} for log in logging_outputs]
+        logs = plain_logs(logging_outputs)
         super().reduce_metrics(logs)
         for name in ("ms", "cls"):
             tokens = sum(log.get(f"{name}_ntokens", 0) for log in logs)
@@ -154,7 +155,3 @@ class SummaryCrossEntropy(LabelSmoothedCrossEntropyCriterion):
 
 def _all_ms(target: Tensor) -> dict[str, Tensor]:
     return {"ms": torch.ones_like(target, dtype=torch.bool)}
-
-
-def _number(value: Any) -> Any:
-    return value.item() if isinstance(value, Tensor) else value

@@ -11,14 +11,16 @@ from torch import Tensor
 
 from mclas_fairseq.data.data_bin import dictionary_fingerprint
 from mclas_fairseq.mglm.model import GlmModel, glm_tiny
-from mclas_fairseq.mglm.symbols import Symbols, add_commands, find_symbols
+from mclas_fairseq.mglm.symbols import ENTRIES, Symbols, find_symbols
 
 
 def make_dictionary(size: int = 12, multiple: int = 8) -> Dictionary:
     dictionary = Dictionary()
     for number in range(size):
         dictionary.add_symbol(f"w{number}")
-    add_commands(dictionary, multiple=multiple)
+    for entry in ENTRIES.values():
+        dictionary.add_symbol(entry)
+    dictionary.pad_to_multiple_(multiple)
     return dictionary
 
 
