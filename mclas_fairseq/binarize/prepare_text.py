@@ -37,6 +37,7 @@ from mclas_fairseq.binarize.staging import check_free, staged_folder
 from mclas_fairseq.corpus.balance import Lines
 from mclas_fairseq.corpus.languages import check_language
 from mclas_fairseq.corpus.tokenizers import SentencepieceTokenizer
+from mclas_fairseq.corpus.tokenizers.base import is_byte_piece
 from mclas_fairseq.data.data_bin import (
     DICTIONARY_FILE,
     TOKENIZER_FOLDER,
@@ -230,7 +231,7 @@ def _write_language(
     seen = np.flatnonzero(counts).tolist()
     vocabulary = LanguageVocabulary.from_counts(language, seen, dictionary)
     vocabulary.save(folder / vocabulary_file(language))
-    spelled = [number for piece, number in numbers.items() if _is_byte(piece)]
+    spelled = [number for piece, number in numbers.items() if is_byte_piece(piece)]
     report = LanguageReport(
         language,
         {split: side.documents for split, side in sides.items()},
@@ -239,10 +240,6 @@ def _write_language(
         float(counts[spelled].sum() / counts.sum()),
     )
     return report, counts
-
-
-def _is_byte(piece: str) -> bool:
-    return len(piece) == 6 and piece.startswith("<0x") and piece.endswith(">")
 
 
 def _manifest(

@@ -13,7 +13,6 @@ Place in the pipeline: `mclas trim`, after the training.
 """
 
 import dataclasses
-import re
 import shutil
 import unicodedata
 from collections import Counter
@@ -26,7 +25,7 @@ import torch
 from fairseq.data import Dictionary, indexed_dataset
 
 from mclas_fairseq.binarize.dictionary import write_dictionary
-from mclas_fairseq.corpus.tokenizers.base import is_reserved
+from mclas_fairseq.corpus.tokenizers.base import is_byte_piece, is_reserved
 from mclas_fairseq.corpus.tokenizers.extended import split_mark
 from mclas_fairseq.data.data_bin import (
     DICTIONARY_FILE,
@@ -53,9 +52,7 @@ from mclas_fairseq.errors import DataError
 
 _MARKS = "▁"
 _COMMON = 0.01  # share of letters; a stray one does not make a script that texts are written in
-# What a pretrained encoder reads around a document, and mGLM's commands.
-_COMMANDS = ("[CLS]", "[SEP]", "[MASK]", "[sMASK]", "[gMASK]", "[dBLOCK]", "<sop>", "<eop>")
-_BYTE = re.compile(r"<0x[0-9A-F]{2}>")  # spells what no other piece does
+_OF_BERT = ("[CLS]", "[SEP]")  # what a pretrained encoder reads around a document
 
 
 def choose_entries(
@@ -72,7 +69,7 @@ def choose_entries(
         vocabularies: language vocabularies of the checkpoint, ids by language.
         keep_from: data-bins with the same dictionary, whose texts say what is needed in place of
             those of `data_bin`.
-        prompted: ids that the checkpoint's prompts hold.
+        prompted: ids that prompts and their search need, see `mglm.prompts.needed_ids`.
 
     Raises:
         DataError: one of `keep_from` has another dictionary, a text of `data_bin` would lose
@@ -150,8 +147,8 @@ def _always(dictionary: Dictionary) -> Mask:
     kept[[dictionary.bos(), dictionary.pad(), dictionary.eos(), dictionary.unk()]] = True
     kept[language_neutral(dictionary)] = True
     for number, symbol in enumerate(dictionary.symbols):
-        kept[number] |= not _text(symbol) or is_reserved(symbol) or symbol in _COMMANDS
-        kept[number] |= _BYTE.fullmatch(symbol) is not None
+        kept[number] |= not _text(symbol) or is_reserved(symbol) or symbol in _OF_BERT
+        kept[number] |= is_byte_piece(symbol)  # it spells what no other piece does
     ids = LanguageIds.find(dictionary)
     if ids is not None:  # no text holds them, batches do
         kept[[*ids.numbers.values(), ids.pieces - 1]] = True

@@ -78,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
     from mclas_fairseq.checkpoints.averaging import write_checkpoint
     from mclas_fairseq.checkpoints.trimming import read_state, trim_state, weights_size
     from mclas_fairseq.data.data_bin import DataBin
-    from mclas_fairseq.mglm.prompts import prompt_ids
+    from mclas_fairseq.mglm.prompts import needed_ids
     from mclas_fairseq.mglm.seq2seq import PROMPTS
 
     data_bin = DataBin.open(args.data)
@@ -88,7 +88,7 @@ def run(args: argparse.Namespace) -> int:
         data_bin,
         vocabularies,
         [DataBin.open(folder) for folder in args.keep_from],
-        prompted=prompt_ids(state["task_state"].get(PROMPTS) or {}, data_bin),
+        prompted=needed_ids(state["task_state"].get(PROMPTS) or {}, data_bin),
     )
     with staged_folder(args.out, overwrite=args.overwrite) as folder:
         trimmed = write_trimmed(data_bin, trimming, vocabularies, folder)

@@ -19,6 +19,7 @@ from torch import Tensor
 from mclas_fairseq.data.data_bin import DataBin
 from mclas_fairseq.data.summary_dataset import Rows, RowsDataset, joined
 from mclas_fairseq.errors import ConfigError
+from mclas_fairseq.mglm.symbols import find_symbols
 from mclas_fairseq.mglm.templates import BLANKS, DOCUMENT, QUESTION, Template
 
 Numbers = NDArray[np.int64]
@@ -85,17 +86,25 @@ def make_prompt(template: Template, data_bin: DataBin, language: str) -> Prompt:
     return Prompt(tuple(map(tuple, pieces)), tuple(places))
 
 
-def prompt_ids(prompts: Mapping[str, str], data_bin: DataBin) -> set[int]:
-    """Ids that the prompts of a checkpoint hold, from language -> text of the template.
+def needed_ids(prompts: Mapping[str, str], data_bin: DataBin) -> frozenset[int]:
+    """Ids that a checkpoint with prompts needs whatever its texts are: theirs, and all commands.
+
+    Args:
+        prompts: language -> text of the template; empty for a checkpoint without prompts.
+        data_bin: whose dictionary it has.
 
     Raises:
         ConfigError: one is no template.
+        DataError: the dictionary lacks a command.
     """
+    if not prompts:
+        return frozenset()
     made = (
         make_prompt(Template(f"for {language}", text), data_bin, language)
         for language, text in prompts.items()
     )
-    return {number for prompt in made for number in prompt.ids}
+    commands = find_symbols(data_bin.dictionary).commands
+    return commands.union(*(prompt.ids for prompt in made))
 
 
 class PromptedDocuments(RowsDataset):

@@ -11,7 +11,7 @@ from mclas_fairseq.binarize.prepare import prepare
 from mclas_fairseq.binarize.trimming import choose_entries
 from mclas_fairseq.data.data_bin import DataBin
 from mclas_fairseq.errors import ConfigError, DataError
-from mclas_fairseq.mglm.prompts import prompt_ids
+from mclas_fairseq.mglm.prompts import needed_ids
 from mclas_fairseq.mglm.seq2seq import GlmSeq2SeqConfig, GlmSeq2SeqTask
 from mclas_fairseq.mglm.symbols import ENTRIES
 from tests.mglm.texts import make_text_bin
@@ -112,7 +112,7 @@ def test_flags_that_say_the_same_and_wrong_templates_are_refused(records: Path) 
 def test_trimming_keeps_commands_bytes_and_prompts(records: Path) -> None:
     data_bin = DataBin.open(records)
     prompts = {"de": "{document} italala: [sMASK]"}
-    kept = choose_entries(data_bin, {}, prompted=prompt_ids(prompts, data_bin)).kept
+    kept = choose_entries(data_bin, {}, prompted=needed_ids(prompts, data_bin)).kept
     entries = {data_bin.dictionary[int(number)] for number in kept}
     assert {*ENTRIES.values(), "<0x00>", "<0xFF>"} <= entries
     assert set(data_bin.tokenizer.encode("italala:", "de")) <= entries

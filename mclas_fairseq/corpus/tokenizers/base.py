@@ -29,11 +29,17 @@ DESCRIPTION_FILE = "tokenizer.json"
 
 _SYMBOLS = frozenset({"<s>", "<pad>", "</s>", UNKNOWN, SEPARATOR, *TASK_TAGS.values()})
 _TARGET_SEPARATOR = re.compile(r"\[LSEP:([A-Za-z0-9]+(?:-[A-Za-z0-9]+)*)\]")
+_BYTE = re.compile(r"<0x[0-9A-F]{2}>")
 _FILLER = re.compile(r"madeupword\d{4,}")  # fairseq pads its dictionary with these
 
 # Languages that tell dotted from dotless i, where `str.lower` would mix the two up.
 _DOTTED_I_LANGUAGES = frozenset({"tr", "az"})
 _DOTTED_I = str.maketrans({"I": "ı", "İ": "i"})
+
+
+def is_byte_piece(piece: str) -> bool:
+    """Tell whether `piece` stands for one byte, as sentencepiece writes it: <0x0A>."""
+    return _BYTE.fullmatch(piece) is not None
 
 
 def is_reserved(piece: str) -> bool:
