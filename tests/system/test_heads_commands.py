@@ -212,3 +212,14 @@ def test_a_sweep_trains_each_and_goes_on(
     more = (*ranking, *swept, "--fine-tuning", fine_tuning)
     assert "--ks a: must be numbers" in error(*more, "--ks", "a")
     assert "with fine_tuning" in error(*ranking, *swept, "--fine-tuning", "--lr 1", "--ks", "1")
+    other = (
+        "--sweep",
+        folder,
+        "--data",
+        tmp_path / "no",
+        "--fine-tuning",
+        fine_tuning,
+        "--ks",
+        "1",
+    )
+    assert "with data" in error(*ranking, *other)

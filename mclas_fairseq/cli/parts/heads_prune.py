@@ -198,6 +198,7 @@ def _sweep(args: argparse.Namespace, state: dict[str, Any]) -> int:
     runner.check_settings(
         {
             "checkpoint": ranking.checkpoint,
+            "data": str(args.data.resolve()),
             "order": order,
             "fine_tuning": args.fine_tuning,
             "language": args.language,
