@@ -130,7 +130,8 @@ def model_score(judge: Summarizer, outcome: Outcome) -> float:
     total, count = 0.0, 0
     for batch, best in outcome.batches:
         sample = judge.task.targets.complete(batch)
-        for (one,) in score_hypotheses(judge.search.generator, sample, [[tokens] for tokens in best]):
+        written = [[tokens] for tokens in best]
+        for (one,) in score_hypotheses(judge.search.generator, sample, written):
             total += float(one.score) / torch.log(torch.tensor(2.0)).item()
             count += 1
     return total / count
