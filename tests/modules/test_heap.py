@@ -35,7 +35,7 @@ def test_without_glibc_nothing_happens(monkeypatch: pytest.MonkeyPatch) -> None:
             raise AttributeError(name)  # as ctypes has it of a function that is not there
 
     monkeypatch.setattr(heap, "_malloc_trim", heap._malloc_trim.__wrapped__)
-    monkeypatch.setattr(heap.ctypes, "CDLL", lambda _: Library())
+    monkeypatch.setattr("ctypes.CDLL", lambda _: Library())
     close_holes(nn.Linear(1, 1), 10)
     assert asked == ["malloc_trim"]
 
