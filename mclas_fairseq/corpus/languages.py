@@ -1,14 +1,12 @@
 """Language codes: the keys of a record's texts and a part of file names in a data-bin.
 
 Codes are BCP 47 tags (`en`, `de`, `zh`, `pt-BR`). Whether a code exists is looked up in the
-registry that the library `langcodes` brings along, without a network.
+registry that the library `langcodes` brings along, without a network. Its tables are loaded when
+the first code is looked up: every command imports this module, and many look none up.
 """
 
 import re
 from functools import lru_cache
-
-from langcodes import Language, standardize_tag
-from langcodes.tag_parser import LanguageTagError
 
 from mclas_fairseq.errors import DataError
 
@@ -45,6 +43,9 @@ def normal_code(code: str) -> str:
 
     What is no code stays as it is.
     """
+    from langcodes import standardize_tag
+    from langcodes.tag_parser import LanguageTagError
+
     try:
         return standardize_tag(code)
     except LanguageTagError:
@@ -64,6 +65,9 @@ def count_words(text: str, code: str) -> int:
 
 @lru_cache(maxsize=1024)
 def _is_known(code: str) -> bool:
+    from langcodes import Language
+    from langcodes.tag_parser import LanguageTagError
+
     try:
         return Language.get(code).is_valid()
     except LanguageTagError:

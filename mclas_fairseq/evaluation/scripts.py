@@ -10,7 +10,6 @@ from functools import lru_cache, partial
 
 import numpy as np
 import regex
-from langcodes import Language
 from numpy.typing import NDArray
 
 from mclas_fairseq.errors import DataError
@@ -128,6 +127,8 @@ def check_script(origin: str, texts: Sequence[str], rules: RougeProtocol) -> Non
 @lru_cache(maxsize=256)
 def _own_letter(language: str) -> regex.Pattern[str]:
     """What a letter of the language's scripts looks like."""
+    from langcodes import Language  # late: its tables take a while, see corpus/languages.py
+
     tag = Language.get(language)
     scripts: Sequence[str] = _MORE_SCRIPTS.get(tag.language or "", ())
     if tag.script is not None or not scripts:

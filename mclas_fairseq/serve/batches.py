@@ -4,14 +4,11 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Optional
+from typing import Any, Optional, Protocol
 
 from mclas_fairseq.inference.on_long import OnLong
 from mclas_fairseq.inference.results import Summary
 from mclas_fairseq.serve.models import Model, Search
-
-if TYPE_CHECKING:
-    from mclas_fairseq.serve.parts import Parts
 
 # Told of a document's summaries while they are written: target, language, text that is added.
 Told = Callable[[str, str, str], None]
@@ -49,6 +46,17 @@ class Asked:
     on_long: OnLong = OnLong.TRUNCATE
 
 
+class Windows(Protocol):
+    """Takes the summaries of the windows of a long document, as `serve.parts.Parts` does."""
+
+    @property
+    def read_tokens(self) -> int:
+        """Of the document."""
+
+    def take(self, job: "Job", summary: Summary) -> "tuple[list[Job], Optional[Summary]]":
+        """Take the summary of one window; give what is to be decoded next, or the document's."""
+
+
 @dataclass(eq=False)
 class Job:
     """A document that waits, or is being decoded; or a part of a long one.
@@ -74,7 +82,7 @@ class Job:
     arrived: float
     told: Optional[Told] = field(default=None, repr=False)
     characters_told: Counter[tuple[str, str]] = field(default_factory=Counter, repr=False)
-    parts: "Optional[Parts]" = field(default=None, repr=False)
+    parts: Optional[Windows] = field(default=None, repr=False)
     future: "Future[Outcome]" = field(default_factory=Future, repr=False)
     tokens: int = 0
     warning: Optional[str] = None
