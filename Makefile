@@ -11,7 +11,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3; do \
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 STEP := @bash requirements/progress.sh
 
-.PHONY: setup demo serve client test test-browser test-client quick lint clean
+.PHONY: setup demo serve client test test-browser test-client test-clusters quick lint clean
 .DEFAULT_GOAL := help
 
 help:
@@ -73,6 +73,11 @@ build/generator/.ready:
 # The generated client against a server.
 test-client: client
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -rs tests/serve/generated_client.py
+
+# mclas roundtrip on a Slurm and on a Ray of this machine, killed in many ways; what is not installed
+# (docs/corpora.md says how) is skipped, aloud. A quarter of an hour.
+test-clusters: $(VENV)/.ready
+	PATH="$(CURDIR)/$(BIN):$$PATH" OMP_NUM_THREADS=1 $(BIN)/python -m pytest -rs tests/clusters/on_clusters.py
 
 demo: $(VENV)/.ready
 	PATH="$(CURDIR)/$(BIN):$$PATH" bash examples/demo/run.sh

@@ -51,9 +51,10 @@ class WatchedShards(PipelineExecutor):
     def _run_for_rank(self, rank: int, local_rank: int = 0, node_rank: int = -1) -> PipelineStats:
         """Called by `datatrove` where it runs tasks itself (in a Slurm job, in a Ray actor).
 
-        It does not raise for a shard that fails, as the other tasks of a job would not be run then.
+        It does not raise for a shard that fails, as the other tasks of a job would not be run then;
+        and does not begin anew with one that was given up, when a job is started again.
         """
-        if not self.is_rank_completed(rank):
+        if not self.is_rank_completed(rank) and not self.run_folder.failure(rank).exists():
             self.watch([rank], Observer())
         return PipelineStats()
 

@@ -3,7 +3,9 @@
 `datatrove` writes the job script and calls `sbatch`; a job runs `launch_pickled_pipeline`, which
 comes back here inside the job. The submitting process waits, so that `mclas roundtrip` ends when
 the corpus is there. When it is ended, the jobs go on, being Slurm's; started again it waits for
-them instead of submitting them twice.
+them instead of submitting them twice. What a job left undone (its process was killed, its node went
+away) is submitted again, as often as `--retries` says. A controller that does not answer for a
+while, as one that is started anew, is asked again.
 """
 
 import json
@@ -25,7 +27,6 @@ from mclas_fairseq.roundtrip.watching import Failure, Observer
 
 logger = logging.getLogger(__name__)
 
-_ATTEMPTS = 3  # to ask squeue
 _FORGOTTEN = "Invalid job id"  # what squeue says of a job that ended a while ago
 _JOB_ENDED = "its Slurm job ended without finishing it"
 
@@ -35,15 +36,17 @@ class SlurmShards(WatchedShards, SlurmPipelineExecutor):
 
     Attributes:
         poll_seconds: between two looks at what is done.
+        patience_seconds: for how long squeue may fail before the run ends; its job goes on.
     """
 
     poll_seconds = 5.0
+    patience_seconds = 300.0
 
     def translate(self, observer: Observer) -> list[Failure]:
         """Submit what is not done, wait for it; returns the shards that were given up.
 
         Raises:
-            SetupError: there is no Slurm here, or it refused the job.
+            SetupError: there is no Slurm here, it refused the job, or it does not answer.
         """
         if not self.get_incomplete_ranks():
             return []
@@ -57,8 +60,22 @@ class SlurmShards(WatchedShards, SlurmPipelineExecutor):
         if job is not None and self._is_alive(job):
             logger.info("waiting for Slurm job %s, submitted before", job)
         else:
+            for shard in self.get_incomplete_ranks():
+                self.run_folder.forget_failure(shard)
             job = self._submit()
-        return self._wait(job, observer)
+        failures: dict[int, Failure] = {}
+        for _ in range(self.watch_options.retries):
+            lost = self._wait(job, observer, failures)
+            if not lost:
+                break
+            for shard in lost:
+                observer.retried(self._lost(shard))
+            job = self._submit()
+        else:
+            for shard in self._wait(job, observer, failures):
+                failures[shard] = self._lost(shard)
+                observer.failed(failures[shard])
+        return list(failures.values())
 
     def run(self) -> None:
         """Run the tasks of a job; called inside it, by `launch_pickled_pipeline`."""
@@ -75,8 +92,7 @@ class SlurmShards(WatchedShards, SlurmPipelineExecutor):
         """Submit no second job: nobody reads the merged statistics."""
 
     def _submit(self) -> str:
-        for shard in self.get_incomplete_ranks():
-            self.run_folder.forget_failure(shard)
+        """Submit what is not done; returns the job's number."""
         try:
             self.launch_job()
         except subprocess.CalledProcessError as error:
@@ -89,9 +105,15 @@ class SlurmShards(WatchedShards, SlurmPipelineExecutor):
         logger.info("submitted Slurm job %s", self.job_id)
         return str(self.job_id)
 
-    def _wait(self, job: str, observer: Observer) -> list[Failure]:
+    def _wait(self, job: str, observer: Observer, failures: dict[int, Failure]) -> list[int]:
+        """Wait until the job has ended; returns the shards that it neither did nor gave up.
+
+        Args:
+            job: its number.
+            observer: is told.
+            failures: shard -> why it was given up; what is found is added.
+        """
         open_shards = set(self.get_incomplete_ranks())
-        failures: dict[int, Failure] = {}
         while True:
             # Asked first: what is not done after the job's end will never be.
             alive = self._is_alive(job)
@@ -102,19 +124,13 @@ class SlurmShards(WatchedShards, SlurmPipelineExecutor):
                 if failure.shard not in failures:
                     failures[failure.shard] = failure
                     observer.failed(failure)
-            if open_shards <= set(failures):
-                return list(failures.values())
-            if not alive:
-                return [*failures.values(), *self._lost(open_shards - set(failures), observer)]
+            if not alive or open_shards <= set(failures):
+                return sorted(open_shards - set(failures))
             observer.waiting()
             time.sleep(self.poll_seconds)
 
-    def _lost(self, shards: set[int], observer: Observer) -> list[Failure]:
-        logs = self.run_folder.work / "slurm_logs"
-        failures = [Failure(shard, _JOB_ENDED, logs) for shard in sorted(shards)]
-        for failure in failures:
-            observer.failed(failure)
-        return failures
+    def _lost(self, shard: int) -> Failure:
+        return Failure(shard, _JOB_ENDED, self.run_folder.work / "slurm_logs")
 
     @property
     def _job_file(self) -> Path:
@@ -128,15 +144,22 @@ class SlurmShards(WatchedShards, SlurmPipelineExecutor):
     def _is_alive(self, job: str) -> bool:
         """Whether Slurm still knows tasks of the job that wait or run.
 
-        A controller that is busy does not answer; it is asked again before the job is given up.
+        Raises:
+            SetupError: it has not answered for `patience_seconds`.
         """
-        for attempt in range(_ATTEMPTS):
+        end = time.monotonic() + self.patience_seconds
+        while True:
             done = subprocess.run(
                 ["squeue", "--noheader", "--jobs", job], capture_output=True, text=True, check=False
             )
             if done.returncode == 0 or _FORGOTTEN in done.stderr:
                 return bool(done.stdout.strip())
-            logger.warning("squeue failed: %s", done.stderr.strip() or done.returncode)
-            if attempt + 1 < _ATTEMPTS:
-                time.sleep(self.poll_seconds)
-        return False
+            said = done.stderr.strip() or f"status {done.returncode}"
+            if time.monotonic() > end:
+                raise SetupError(
+                    f"--executor slurm: squeue must answer within {self.patience_seconds:g}"
+                    f" seconds, but fails ({said}); its job {job} may go on: start the same command"
+                    " again when Slurm answers"
+                )
+            logger.warning("squeue failed and is asked again: %s", said)
+            time.sleep(self.poll_seconds)

@@ -1,8 +1,10 @@
 """Slurm's programs are replaced by small scripts: one runs the job's tasks, one after another."""
 
 import os
+import shutil
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from mclas_fairseq.roundtrip.report import Report
 from mclas_fairseq.roundtrip.run_folder import RunFolder
 from mclas_fairseq.roundtrip.running import RoundTrip
 from mclas_fairseq.roundtrip.slurm import SlurmShards
+from mclas_fairseq.roundtrip.watching import Observer
 
 Asked = Callable[..., RoundTrip]
 Go = Callable[[RoundTrip], Report]
@@ -88,28 +91,55 @@ def test_a_slurm_job_gives_the_bytes_of_a_local_run(
     assert len((cluster / "calls").read_text().splitlines()) == 1, "nothing is left to submit"
 
 
-def test_shards_of_a_job_that_vanished_are_given_up(
+def test_shards_of_jobs_that_vanish_are_given_up_after_retries(
     tmp_path: Path, cluster: Path, slurm_run: RoundTrip, go: Go
 ) -> None:
     (cluster / "srun").write_text("#!/bin/sh\nexit 1\n")
     with pytest.raises(DataError, match="2 of 2 shards .*\n.*shard 0: its Slurm job ended without"):
+        go(replace(slurm_run, execution=replace(slurm_run.execution, retries=1)))
+    assert len((cluster / "calls").read_text().splitlines()) == 2
+
+
+def test_what_a_job_left_undone_is_submitted_again(
+    tmp_path: Path, cluster: Path, slurm_run: RoundTrip, asked: Asked, go: Go, results: Any,
+    caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    once = f"test -e {cluster}/began || {{ touch {cluster}/began; kill -9 $$; }}\n"
+    program = (cluster / "srun").read_text()
+    (cluster / "srun").write_text(program.replace("#!/bin/sh\n", f"#!/bin/sh\n{once}"))
+    with caplog.at_level("WARNING"):
         go(slurm_run)
+    assert "shard 1 is tried again: its Slurm job ended without finishing it" in caplog.text
+    assert len((cluster / "calls").read_text().splitlines()) == 2
+    go(asked(folder=tmp_path / "local"))
+    assert results(tmp_path / "out") == results(tmp_path / "local")
 
 
 def test_a_run_started_again_waits_for_its_job_instead_of_submitting_another(
     tmp_path: Path, cluster: Path, slurm_run: RoundTrip, go: Go
 ) -> None:
     (cluster / "srun").write_text("#!/bin/sh\nexit 1\n")
+    once = replace(slurm_run, execution=replace(slurm_run.execution, retries=0))
     with pytest.raises(DataError):
-        go(slurm_run)
+        go(once)
     (cluster / "alive").touch()
     (cluster / "busy").touch()  # its first answer is none
     # The job that is still there is seen twice, and has ended at the third look.
     (cluster / "looks").write_text("1\n2\n3\n")
     with pytest.raises(DataError, match="ended without"):
-        go(slurm_run)
+        go(once)
     assert not (cluster / "looks").exists(), "it was waited for"
     assert len((cluster / "calls").read_text().splitlines()) == 1
+
+
+def test_a_controller_that_never_answers_is_an_error_and_no_lost_job(
+    cluster: Path, slurm_run: RoundTrip, go: Go, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(SlurmShards, "patience_seconds", 0.3)
+    (cluster / "squeue").write_text("#!/bin/sh\necho connect failure >&2\nexit 1\n")
+    message = r"squeue must answer within 0.3 seconds, but fails \(connect failure\); its job 17"
+    with pytest.raises(SetupError, match=message):
+        go(slurm_run)
 
 
 def test_what_failed_inside_a_job_is_written_down_with_its_log(
@@ -124,6 +154,10 @@ def test_what_failed_inside_a_job_is_written_down_with_its_log(
     assert executor.noted_failures() == []
     executor._run_for_rank(1)
     (failure,) = executor.noted_failures()
+    failure.log.unlink()
+    executor._run_for_rank(1)
+    assert not failure.log.exists(), "given up once, it is not begun again by a job that is"
+    executor.watch([1], Observer())
     assert (failure.shard, failure.reason) == (1, "ValueError: no such word")
     assert "no such word" in failure.log.read_text()
 
@@ -137,6 +171,9 @@ def test_slurm_must_be_there(
     cluster: Path, slurm_run: RoundTrip, go: Go, program: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (cluster / program).unlink()
+    # A machine that has Slurm keeps it where sed is, which the translators need.
+    (cluster / "sed").symlink_to(str(shutil.which("sed")))
+    monkeypatch.setenv("PATH", str(cluster))
     with pytest.raises(SetupError, match=f"--executor slurm: needs the program {program}, which"):
         go(slurm_run)
 
