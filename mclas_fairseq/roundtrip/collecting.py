@@ -7,12 +7,13 @@ beginning when it was interrupted or when thresholds change.
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Optional
 
 import orjson
 from datatrove.data import Document
 from datatrove.pipeline.base import PipelineStep
 
+from mclas_fairseq.roundtrip.cleaning.records import CopiedWords
 from mclas_fairseq.roundtrip.judging import FilterStep, ScoreStep, unit_scores
 from mclas_fairseq.roundtrip.options import FilterOptions, Outputs
 from mclas_fairseq.roundtrip.plot import draw_scores
@@ -102,10 +103,14 @@ class Collection:
             steps.append(ScoreStep(self.options.protocol, self.settings.direction.given))
         return [
             *steps,
-            _Count(statistics),
+            _Count(statistics, self._copied()),
             FilterStep(self.options),
             *self.cleaning.after,
         ]
+
+    def _copied(self) -> Optional[CopiedWords]:
+        found = [step for step in self.cleaning.after if isinstance(step, CopiedWords)]
+        return found[0] if found else None
 
 
 def _rejected_line(document: Document, reason: str) -> Record:
@@ -129,13 +134,18 @@ class _Count(PipelineStep):
     type = "mclas"
     name = "count scores"
 
-    def __init__(self, statistics: Statistics) -> None:
+    def __init__(self, statistics: Statistics, copied: Optional[CopiedWords]) -> None:
         super().__init__()
         self._statistics = statistics
+        self._copied = copied
 
     def run(self, data: Any, rank: int = 0, world_size: int = 1) -> Any:
         document: Document
         for document in data:
             if is_translated(document) and rejection_of(document) is None:
-                self._statistics.add_scores(unit_scores(record_of(document)))
+                record = record_of(document)
+                self._statistics.add_scores(unit_scores(record))
+                share = self._copied.share(record) if self._copied is not None else None
+                if share is not None:
+                    self._statistics.add_copied(share)
             yield document

@@ -52,6 +52,7 @@ class Report:
                 "edges": list(EDGES),
                 "rouge1": counts.histogram[0],
                 "rouge2": counts.histogram[1],
+                **({} if counts.copied is None else {"copied": counts.copied}),
             },
             "kept_share": {"t1": list(GRID), "t2": list(GRID), "rows_t1": counts.kept_shares()},
         }
@@ -98,13 +99,20 @@ class Report:
         unit = "summaries" if self.unit == "summary" else "sentences"
         yield f"{unit} by score of the back-translation against the original"
         highest = max(max(bins) for bins in counts.histogram)
-        rows = [
+        rows: list[list[object]] = [
             [f"{low:.2f}-{high:.2f}", one, _bar(one, highest), two, _bar(two, highest)]
             for low, high, one, two in zip(EDGES, EDGES[1:], *counts.histogram, strict=False)
         ]
         headers = ["F1", "ROUGE-1", "", "ROUGE-2", ""]
+        aligned = ["left", "right", "left", "right", "left"]
+        if counts.copied is not None:
+            yield "beside: pairs by the share of copied words, and what is kept with it as the cap"
+            for row, count, kept in zip(rows, counts.copied, counts.kept_by_cap(), strict=True):
+                row += [count, f"{100 * kept:.1f} %"]
+            headers += ["copied", "up to"]
+            aligned += ["right", "right"]
         yield from tabulate(
-            rows, headers, intfmt=",", disable_numparse=[0], colalign=_ALIGNED
+            rows, headers, intfmt=",", disable_numparse=[0], colalign=aligned
         ).splitlines()
 
     def _grid(self) -> Iterator[str]:
@@ -118,9 +126,6 @@ class Report:
         ]
         headers = ["T1\\T2", *(f"{t2:.1f}" for t2 in GRID)]
         yield from tabulate(rows, headers, disable_numparse=True, stralign="right").splitlines()
-
-
-_ALIGNED = ("left", "right", "left", "right", "left")
 
 
 def _share(count: int, total: int) -> str:

@@ -1,6 +1,6 @@
 """What is counted while pairs are filtered: of a fixed size, whatever the size of the corpus."""
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -31,6 +31,8 @@ class Statistics:
         units: what was scored by itself: summaries, or sentences.
         histogram: counts of the units by bin of `EDGES`, for ROUGE-1 and ROUGE-2; the last bin
             includes 1.
+        copied: records by their share of copied words, likewise, but that a bin holds its upper
+            edge and not its lower one, as a cap does; None: not counted.
     """
 
     sentence_share: float
@@ -42,6 +44,7 @@ class Statistics:
     histogram: tuple[list[int], list[int]] = field(
         default_factory=lambda: ([0] * (len(EDGES) - 1), [0] * (len(EDGES) - 1))
     )
+    copied: Optional[list[int]] = None
     # Row T1, column T2: records that pass with this T1 up to this T2, and no higher one.
     _last_passed: list[list[int]] = field(default_factory=_table)
 
@@ -73,6 +76,17 @@ class Statistics:
                 return  # nor will it pass a higher T1
             column = bisect_right(GRID, reached[needed - 1]) - 1 if needed else len(GRID) - 1
             self._last_passed[row][column] += 1
+
+    def add_copied(self, share: float) -> None:
+        """Count the share of copied words of a scored record."""
+        if self.copied is None:
+            self.copied = [0] * (len(EDGES) - 1)
+        self.copied[max(0, bisect_left(EDGES, share) - 1)] += 1
+
+    def kept_by_cap(self) -> list[float]:
+        """For each upper edge of the bins as the cap: the share of counted records kept."""
+        counts = self.copied or []
+        return [sum(counts[: end + 1]) / max(1, sum(counts)) for end in range(len(counts))]
 
     def kept_shares(self) -> list[list[float]]:
         """Row T1, column T2 of `GRID`: share in [0, 1] of the scored records that would pass."""

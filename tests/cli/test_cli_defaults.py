@@ -97,6 +97,7 @@ MCLAS: dict[str, dict[str, object]] = {
         "--document-words": "1-10000",
         "--summary-words": "1-400",
         "--max-ratio": 4.0,
+        "--max-copied": 0.5,
         "--similarity": 0.2,
         "--held-out": [],
         "--out": REQUIRED,

@@ -47,6 +47,12 @@ def test_a_corpus_is_made_reported_and_filtered_again(
     again = ["roundtrip", "--rescore", "--out", str(out), "--t1", "0", "--t2", "0"]
     assert main([*again, "--rejected", str(elsewhere)]) == 0
     assert (ids(out / "corpus.jsonl"), ids(elsewhere)) == (["0", "1", "2"], [])
+    capsys.readouterr()
+    assert main([*again, "--clean", "copied", "--max-copied", "0.9"]) == 0
+    assert "2  copied words" in capsys.readouterr().out, "the forward program copies two of three"
+    assert ids(out / "corpus.jsonl") == ["1"]
+    histogram = json.loads((out / "report.json").read_text())["histogram"]
+    assert (histogram["copied"][0], histogram["copied"][-1]) == (1, 2)
 
 
 @pytest.mark.parametrize(

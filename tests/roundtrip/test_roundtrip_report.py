@@ -51,6 +51,21 @@ def test_the_report_shows_scores_and_what_thresholds_keep(report: Report) -> Non
     assert lines[-1].startswith("`rouge{1,2}.f|protocol:default|lang:en|tok:word|stem:no|refs:1|v:")
 
 
+def test_the_report_counts_copied_words_beside_where_they_were_looked_at(report: Report) -> None:
+    assert "copied" not in report.to_json()["histogram"]
+    for share in (0.0, 0.5, 0.51, 1.0):
+        report.statistics.add_copied(share)
+    assert sum(report.to_json()["histogram"]["copied"]) == 4
+    lines = [" ".join(line.split()) for line in report.lines()]
+    (head,) = (line for line in lines if line.startswith("F1"))
+    assert head == "F1 ROUGE-1 ROUGE-2 copied up to"
+    rows = {line.split()[0]: line.split()[-3:] for line in lines if line.endswith(" %")}
+    assert rows["0.00-0.05"] == ["1", "25.0", "%"]
+    assert rows["0.45-0.50"] == ["1", "50.0", "%"], "a cap of 0.5 keeps what has 0.5"
+    assert rows["0.50-0.55"] == ["1", "75.0", "%"]
+    assert rows["0.95-1.00"] == ["1", "100.0", "%"]
+
+
 def test_a_run_that_translated_nothing_has_no_table() -> None:
     statistics = Statistics(sentence_share=1.0)
     statistics.count(None, complete=True)

@@ -12,9 +12,9 @@ def add_cleaning_arguments(group: argparse._ArgumentGroup) -> None:
     """Declare the flags."""
     group.add_argument(
         "--clean", default="normalise,length,ratio,duplicates", metavar="STEP[,STEP...]",
-        help="of normalise (Unicode NFC, single spaces), length, ratio (of both summaries),"
-        " language (is each text in its language?), duplicates (of documents), near-duplicates;"
-        " all, or none (default: %(default)s)",
+        help="of normalise (Unicode NFC, single spaces), length, ratio (of both summaries), copied"
+        " (words that both summaries have), language (is each text in its language?), duplicates"
+        " (of documents), near-duplicates; all, or none (default: %(default)s)",
     )  # fmt: skip
     group.add_argument(
         "--document-words", default="1-10000", metavar="MIN-MAX",
@@ -28,6 +28,11 @@ def add_cleaning_arguments(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--max-ratio", type=float, default=4.0, metavar="X",
         help="for ratio: how many times as long one summary may be as the other (default: 4)",
+    )  # fmt: skip
+    group.add_argument(
+        "--max-copied", type=float, default=0.5, metavar="X",
+        help="for copied: share of words, of the summary with fewer, that may stand in the other as"
+        " well; the report counts pairs by it (default: 0.5)",
     )  # fmt: skip
     group.add_argument(
         "--similarity", type=float, default=0.2, metavar="S",
@@ -57,6 +62,7 @@ def cleaning_steps(args: argparse.Namespace) -> "CleaningSteps":
         document_words=parse_range(args.document_words, "--document-words"),
         summary_words=parse_range(args.summary_words, "--summary-words"),
         ratio=args.max_ratio,
+        copied=args.max_copied,
         similarity=args.similarity,
         held_out=tuple(args.held_out),
     )

@@ -12,6 +12,7 @@ from datatrove.pipeline.base import PipelineStep
 from mclas_fairseq.roundtrip.cleaning.duplicates import Duplicates, NearDuplicateDocuments
 from mclas_fairseq.roundtrip.cleaning.options import CleaningOptions
 from mclas_fairseq.roundtrip.cleaning.records import (
+    CopiedWords,
     DeclaredLanguage,
     LengthLimits,
     LengthRatio,
@@ -54,4 +55,6 @@ def build_steps(
         after.append(DeclaredLanguage(("summary",), languages))
     if "ratio" in options.steps:
         after.append(LengthRatio(options.ratio, languages))
+    if "copied" in options.steps:
+        after.append(CopiedWords(options.copied, languages))
     return CleaningSteps(corpus=corpus, before=before, after=after)

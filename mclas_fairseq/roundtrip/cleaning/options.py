@@ -6,7 +6,9 @@ from pathlib import Path
 from mclas_fairseq.corpus.conversion.near_duplicates import LEAST_SIMILARITY, SIMILARITY
 from mclas_fairseq.errors import ConfigError
 
-STEPS = ("normalise", "length", "ratio", "language", "duplicates", "near-duplicates")
+STEPS = (
+    "normalise", "length", "ratio", "copied", "language", "duplicates", "near-duplicates",
+)  # fmt: skip
 DEFAULT_STEPS = ("normalise", "length", "ratio", "duplicates")
 
 
@@ -46,6 +48,7 @@ class CleaningOptions:
         document_words: of a document.
         summary_words: of a summary, the given and the made one.
         ratio: the longer of two summaries may have so many times the words of the shorter one.
+        copied: the share of their words that two summaries may have in common.
         similarity: from which two documents are near-duplicates.
         held_out: records of validation and test, whose documents the corpus must not hold.
     """
@@ -54,6 +57,7 @@ class CleaningOptions:
     document_words: Range = field(default_factory=lambda: Range(1, 10_000))
     summary_words: Range = field(default_factory=lambda: Range(1, 400))
     ratio: float = 4.0
+    copied: float = 0.5
     similarity: float = SIMILARITY
     held_out: tuple[Path, ...] = ()
 
@@ -67,6 +71,10 @@ class CleaningOptions:
                 )
         if not self.ratio >= 1:
             raise ConfigError(f"--max-ratio: must be at least 1, but is {self.ratio:g}; give more")
+        if not 0 <= self.copied <= 1:
+            raise ConfigError(
+                f"--max-copied: must be a share from 0 to 1, but is {self.copied:g}; correct it"
+            )
         if not LEAST_SIMILARITY <= self.similarity <= 1:
             raise ConfigError(
                 f"--similarity: must be from {LEAST_SIMILARITY} to 1, but is {self.similarity:g};"

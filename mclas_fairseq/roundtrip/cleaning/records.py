@@ -1,5 +1,6 @@
-"""Cleaning steps that judge one record at a time: form, length, ratio of lengths, language."""
+"""Cleaning steps that judge one record at a time: form, lengths, language, what was only copied."""
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Optional
 
@@ -79,6 +80,52 @@ class LengthRatio(RecordStep):
             return None
         counts = [count_words(texts[language], rules) for language, rules in self._rules.items()]
         return "length ratio" if max(counts) > self._most * min(counts) else None
+
+
+class CopiedWords(RecordStep):
+    """Rejects pairs of summaries that are too much the same words: what was left untranslated.
+
+    The way back does not find them: what a translator left as it was comes back as it was, with the
+    highest scores. Names and terms are copied by good translators too, so the share is capped.
+
+    Args:
+        most: share of copied words, in [0, 1].
+        languages: of the two summaries.
+    """
+
+    name = "copied"
+
+    def __init__(self, most: float, languages: tuple[str, str]) -> None:
+        super().__init__()
+        self._most = most
+        self._rules = rules_for(languages)
+
+    def settings(self) -> Mapping[str, object]:
+        """The largest share."""
+        return {"most": self._most}
+
+    def judge(self, record: Record) -> Optional[str]:
+        """Compare the words of both summaries."""
+        share = self.share(record)
+        return "copied words" if share is not None and share > self._most else None
+
+    def share(self, record: Record) -> Optional[float]:
+        """Of the words of the summary that has fewer, the share that stands in the other one too.
+
+        Case aside, each as often as it stands there; words without a letter (years, numbers) are
+        not counted. None: a summary is lacking or has no words.
+        """
+        one, two = (
+            Counter(
+                word
+                for sentence in rules.tokenise(text_of(record, "summary", language))
+                for word in sentence
+                if any(map(str.isalpha, word))
+            )
+            for language, rules in self._rules.items()
+        )
+        fewest = min(one.total(), two.total())
+        return (one & two).total() / fewest if fewest else None
 
 
 class DeclaredLanguage(RecordStep):

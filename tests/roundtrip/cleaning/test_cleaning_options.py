@@ -18,7 +18,7 @@ def test_all_steps_stand_where_they_work(tmp_path: Path) -> None:
     assert names(CleaningOptions(steps=parse_steps("all")), tmp_path) == {
         "corpus": ["normalise", "duplicates", "near-duplicates"],
         "before": ["length", "language"],
-        "after": ["length", "language", "ratio"],
+        "after": ["length", "language", "ratio", "copied"],
     }
 
 
@@ -44,6 +44,7 @@ def test_limits_belong_to_the_settings_of_a_run(tmp_path: Path) -> None:
     [
         ({"steps": ("length", "lenght")}, r"--clean: must be none, all, or some of .* 'lenght'"),
         ({"ratio": 0.5}, "--max-ratio: must be at least 1, but is 0.5"),
+        ({"copied": 1.5}, "--max-copied: must be a share from 0 to 1, but is 1.5"),
         ({"similarity": 2.0}, "--similarity: must be from 0.2 to 1, but is 2"),
         ({"steps": ("length",), "held_out": (Path("x"),)}, "--held-out: is looked at by"),
     ],

@@ -6,6 +6,7 @@ import pytest
 
 from mclas_fairseq.roundtrip.cleaning.options import Range
 from mclas_fairseq.roundtrip.cleaning.records import (
+    CopiedWords,
     DeclaredLanguage,
     LengthLimits,
     LengthRatio,
@@ -76,3 +77,30 @@ def test_text_in_another_language_is_named_by_its_side() -> None:
     assert both.judge(record(english, de=english)) == "summary in another language"
     assert both.judge(record(german, de=german)) == "document in another language"
     assert DeclaredLanguage(("summary",), ("en", "de")).judge(record(german, de=german)) is None
+
+
+@pytest.mark.parametrize(
+    ("english", "italian", "share"),
+    [
+        ("Deep networks for vision", "Reti profonde per la visione", 0.0),
+        ("Deep networks for vision", "Deep networks per la visione", 0.5),
+        ("BERT is all you need", "bert è tutto", 1 / 3),  # of the shorter one; case aside
+        ("No no yes", "no bene sì", 1 / 3),  # each word as often as it stands there
+        ("In 2019 100 dogs", "Nel 2019 100 cani", 0.0),  # numbers are not counted
+        ("2019", "anno 2019", None),
+    ],
+)
+def test_the_share_of_copied_words_is_that_of_the_shorter_summary(
+    english: str, italian: str, share: float | None
+) -> None:
+    step = CopiedWords(0.4, ("en", "it"))
+    found = step.share(record(en=english, it=italian))
+    assert found == (None if share is None else pytest.approx(share))
+    assert step.judge(record(en=english, it=italian)) == ("copied words" if share == 0.5 else None)
+    assert step.judge(record(en=english)) is None, "there is no pair to compare"
+
+
+def test_a_share_at_the_cap_is_kept_and_chinese_is_compared_by_its_foreign_words() -> None:
+    pair = record(en="Deep networks", zh="深度networks学习方法")
+    assert CopiedWords(0.5, ("en", "zh")).judge(pair) is None
+    assert CopiedWords(0.49, ("zh", "en")).judge(pair) == "copied words"
