@@ -1,6 +1,9 @@
 """What the plugin adds to fairseq: the modules below register names when they are imported."""
 
 from mclas_fairseq.host.changes import make_changes
+from mclas_fairseq.labelling import cross_entropy as label_cross_entropy
+from mclas_fairseq.labelling import model as label_models
+from mclas_fairseq.labelling import task as label_task
 from mclas_fairseq.mglm import cross_entropy as glm_cross_entropy
 from mclas_fairseq.mglm import model as glm_models
 from mclas_fairseq.mglm import pretraining as glm_pretraining
@@ -23,6 +26,9 @@ REGISTERED = (
     glm_pretraining,
     glm_seq2seq,
     glm_cross_entropy,
+    label_task,
+    label_models,
+    label_cross_entropy,
     vhm_task,
     vhm_models,
     elbo,

@@ -43,7 +43,7 @@ PAGES = [README, *DOCS, *sorted(RECIPES)]
 NAMES = [page.relative_to(ROOT).as_posix() for page in PAGES]
 TASK = "cross_lingual_summarization"
 SEVERAL = "multitask_summarization"
-TASKS = {TASK, SEVERAL, "glm_pretraining", "glm_seq2seq"}
+TASKS = {TASK, SEVERAL, "glm_pretraining", "glm_seq2seq", "sequence_labelling"}
 
 # Flags of other programs that the texts name, and those that errors name.
 PIP = {"--no-deps", "--no-build-isolation", "--index-url"}
@@ -163,6 +163,11 @@ def known_flags() -> frozenset[str]:
         *(
             ("train", task, ["--arch", "glm_tiny", "--criterion", "glm_cross_entropy"])
             for task in ("glm_pretraining", "glm_seq2seq")
+        ),
+        (
+            "train",
+            "sequence_labelling",
+            ["--arch", "token_classifier_tiny", "--criterion", "label_cross_entropy"],
         ),
         ("generate", TASK, ["--path", "checkpoint.pt", "--scoring", "rouge"]),
     ]

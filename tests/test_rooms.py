@@ -13,7 +13,7 @@ GROUND = {"errors", "version", "extras", "transformers_loading"}
 # that is shared; what is shared knows no method.
 SHARED = {"corpus", "modules", "data", "optim", "evaluation", "generation", "checkpoints"}
 SHARED |= {"bundles", "translators", "scoring", "lexicon", "ctranslate"}
-METHODS = {"summarization", "vhm", "mglm", "heads"}
+METHODS = {"summarization", "vhm", "mglm", "labelling", "heads"}
 ABOVE = {"inference", "serve", "roundtrip", "binarize", "doctor"}
 MAY_IMPORT = {
     "corpus": set(),
@@ -32,6 +32,7 @@ MAY_IMPORT = {
     "summarization": SHARED,
     "vhm": SHARED | {"summarization"},
     "mglm": SHARED | {"summarization"},
+    "labelling": SHARED | {"summarization"},
     "heads": SHARED | {"summarization"},
     "host": SHARED | METHODS,
     "_registration": SHARED | METHODS | {"host"},

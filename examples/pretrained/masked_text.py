@@ -2,11 +2,13 @@
 
 Training texts only, and none of `xscitldr`'s validation and test split: abstracts and titles of
 `papers`; of `xscitldr`'s training records abstracts, titles, summaries and machine-translated
-abstracts (those that are in another split too left out); `tatoeba` and `multi30k`.
+abstracts (those that are in another split too left out); `tatoeba` and `multi30k`. Or plain text of
+each language, as much of each (`mono_texts`).
 """
 
 import gzip
 import json
+import lzma
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,6 +58,29 @@ def training_texts(
         captions = data / "multi30k" / f"train.{language}.gz"
         if captions.exists():
             yield from ((language, text) for text in lines(captions))
+
+
+def mono_texts(
+    data: Path, languages: Sequence[str], most: int, *, valid: bool
+) -> Iterator[tuple[str, str]]:
+    """(language, text) of plain text, at most so many bytes of a language, from all of its file.
+
+    Args:
+        data: folder of mono/LANG.txt.xz, a text a line.
+        languages: whose texts.
+        most: bytes of each.
+        valid: one text in 200, which the others leave out.
+    """
+    for language in languages:
+        path = data / "mono" / f"{language}.txt.xz"
+        with lzma.open(path, "rt", encoding="utf-8") as stream:
+            texts = [line.removesuffix("\n") for line in stream]
+        texts = [text for text in texts if text]
+        share = min(1.0, most / sum(len(text.encode()) for text in texts))
+        for number, text in enumerate(texts):
+            drawn = int((number + 1) * share) > int(number * share)
+            if drawn and (number % 200 == 0) is valid:
+                yield language, text
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,11 @@
 
     python examples/pretrained/pretrain_masked.py DATA OUT --updates 10000
 
-DATA is the folder of papers/, xscitldr/, tatoeba/ and multi30k/. OUT becomes a checkpoint that
-`mclas prepare --pretrained OUT` and `fairseq-train --pretrained-encoder OUT` take; OUT/state holds
-the encoded texts, the state from which a stopped run goes on, and log.jsonl. `--updates 0` writes
-the same encoder with random weights. Devlin et al. (2019, arXiv:1810.04805), without the next
-sentence task.
+DATA is the folder of papers/, xscitldr/, tatoeba/ and multi30k/, or with --mono of mono/. OUT
+becomes a checkpoint that `mclas prepare --pretrained OUT` and `fairseq-train --pretrained-encoder
+OUT` take; OUT/state holds the encoded texts, the state from which a stopped run goes on, and
+log.jsonl. `--updates 0` writes the same encoder with random weights. Devlin et al. (2019,
+arXiv:1810.04805), without the next sentence task.
 """
 
 import argparse
@@ -15,13 +15,22 @@ import logging
 import os
 import time
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from masked_text import IGNORED, Encoded, Masking, lines, record_texts, training_texts
+from masked_text import (
+    IGNORED,
+    Encoded,
+    Masking,
+    lines,
+    mono_texts,
+    record_texts,
+    training_texts,
+)
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 from torch import nn
 from transformers import BertConfig, BertForMaskedLM, BertTokenizer
@@ -50,10 +59,17 @@ class Sizes:
     positions: int
 
 
+def training(args: argparse.Namespace) -> Iterator[tuple[str, str]]:
+    """(language, text) of what is learned from."""
+    if args.mono:
+        return mono_texts(args.data, args.languages, args.mono, valid=False)
+    return training_texts(args.data, args.languages, args.excluded)
+
+
 def learn_vocabulary(args: argparse.Namespace, out: Path) -> None:
     """Learn WordPiece's pieces from all languages, the rare ones' texts repeated."""
     texts: dict[str, list[str]] = {}
-    for language, text in training_texts(args.data, args.languages, args.excluded):
+    for language, text in training(args):
         texts.setdefault(language, []).append(text)
     most = max(sum(map(len, one)) for one in texts.values())
     balanced: list[str] = []
@@ -93,20 +109,31 @@ def encode(tokenizer: Any, texts: list[str], positions: int) -> Encoded:
     return Encoded(np.concatenate(ids), starts)
 
 
+def validation_texts(args: argparse.Namespace) -> Iterator[str]:
+    """Texts that nothing is learned from."""
+    if args.mono:
+        for _, text in mono_texts(args.data, args.languages, args.mono, valid=True):
+            yield text
+        return
+    for line in lines(args.data / "papers" / "valid.jsonl.gz"):
+        for _, text in record_texts({"document": json.loads(line)["document"]}, ["en"]):
+            yield text
+
+
 def encoded_texts(args: argparse.Namespace, tokenizer: Any) -> tuple[Encoded, Encoded]:
-    """Training texts, and abstracts of papers' validation split; kept in OUT/state."""
+    """Training texts and validation texts; kept in OUT/state."""
     folder = args.out / STATE
     if not (folder / "valid.npz").exists():
         texts: list[str] = []
-        for language, text in training_texts(args.data, args.languages, args.excluded):
-            texts += [text] * (1 if language == "en" else args.repeat)
+        for language, text in training(args):
+            texts += [text] * (1 if language == "en" or args.mono else args.repeat)
         encode(tokenizer, texts, args.train_positions).save(folder / "train.npz")
-        valid = [
-            text
-            for line in lines(args.data / "papers" / "valid.jsonl.gz")
-            for _, text in record_texts({"document": json.loads(line)["document"]}, ["en"])
-        ]
-        encode(tokenizer, valid[:_VALID_TEXTS], args.train_positions).save(folder / "valid.npz")
+        valid = list(validation_texts(args))
+        # plain text stands language by language: few of each
+        step = max(1, len(valid) // _VALID_TEXTS) if args.mono else 1
+        encode(tokenizer, valid[::step][:_VALID_TEXTS], args.train_positions).save(
+            folder / "valid.npz"
+        )
     return Encoded.load(folder / "train.npz"), Encoded.load(folder / "valid.npz")
 
 
@@ -220,6 +247,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--updates", type=int, default=10000)
     parser.add_argument("--languages", default="en,de,zh")
     parser.add_argument("--exclude-ids", type=Path, help="ids of xscitldr to leave out")
+    parser.add_argument(
+        "--mono", type=int, default=0, metavar="BYTES", help="of each language of mono/, or 0"
+    )
     parser.add_argument("--repeat", type=int, default=4, help="times of texts that are not English")
     parser.add_argument("--vocab", type=Path, help="vocab.txt to use instead of learning one")
     parser.add_argument("--vocab-size", type=int, default=8000)

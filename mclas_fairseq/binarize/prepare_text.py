@@ -210,7 +210,13 @@ def _write_language(
     with ExitStack() as stack:
         sides = {
             split: stack.enter_context(
-                TextWriter(folder, split, language, entries=len(dictionary), eos=dictionary.eos())
+                TextWriter(
+                    folder,
+                    split,
+                    text_side(language),
+                    entries=len(dictionary),
+                    eos=dictionary.eos(),
+                )
             )
             for split in (TRAIN, VALID)
         }

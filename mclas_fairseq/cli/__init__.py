@@ -35,6 +35,7 @@ COMMANDS = (
     "synthetic",
     "extract",
     "summarize",
+    "label",
     "pipeline",
     "score",
     "transfer",
@@ -71,9 +72,10 @@ what came of it in other languages, mclas synthetic makes a corpus to try it on,
 cross-lingual corpus from a monolingual one, mclas pipeline summarizes with a translator's help,
 mclas human asks annotators, mclas extend adds a language, mclas trim drops what a model does not
 need, mclas heads takes attention heads out of it, mclas latents asks whether latent variables
-matter, mclas lexicon learns which pieces translate one another, and mclas extract reads the log of
-fairseq-generate. Names of fairseq (--task cross_lingual_summarization) work in its own commands
-with --user-dir. mclas COMMAND --help shows every option with an example.
+matter, mclas label gives words their parts of speech or entities, mclas lexicon learns which pieces
+translate one another, and mclas extract reads the log of fairseq-generate. Names of fairseq (--task
+cross_lingual_summarization) work in its own commands with --user-dir. mclas COMMAND --help shows
+every option with an example.
 """
 
 

@@ -10,6 +10,7 @@ from mclas_fairseq.cli.parts.prepare_arguments import (
     add_tokenizer_arguments,
 )
 from mclas_fairseq.cli.parts.prepare_flags import check_flags
+from mclas_fairseq.cli.parts.prepare_labels import add_label_arguments, check_labels, run_labels
 from mclas_fairseq.cli.parts.prepare_preset import apply_preset
 
 NAME = "prepare"
@@ -56,6 +57,11 @@ example:
   a language that those do not know, added to them (then: mclas extend, for the checkpoint):
   mclas prepare --source-lang en --target-lang zh --like data-bin/news --extend zh \\
       --train zh/train.jsonl --valid zh/valid.jsonl --out data-bin/news-zh
+
+  labelled sentences for --task sequence_labelling, see docs/labelling.md:
+  mclas prepare --labels pos --pretrained bert-base-multilingual-cased \\
+      --train en=en_ewt-ud-train.conllu --valid en=en_ewt-ud-dev.conllu de=de_gsd-ud-dev.conllu \\
+      --test de=de_gsd-ud-test.conllu --out data-bin/pos
 """
 
 
@@ -74,16 +80,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_filter_arguments(parser.add_argument_group("training records left out, and reported"))
     add_tokenizer_arguments(parser.add_argument_group("tokenizer and dictionary"))
     _add_earlier_arguments(parser.add_argument_group("an earlier data-bin's tokenizer"))
+    add_label_arguments(parser.add_argument_group("labelled sentences instead of records"))
     add_output_arguments(parser.add_argument_group("output"))
 
 
 def _add_corpus_arguments(group: argparse._ArgumentGroup) -> None:
-    group.add_argument(
-        "--source-lang", required=True, metavar="LANG", help="language of the documents, as in en"
-    )
+    group.add_argument("--source-lang", metavar="LANG", help="language of the documents, as in en")
     group.add_argument(
         "--target-lang",
-        required=True,
         metavar="LANG[,LANG...]",
         help="languages of the cross-lingual summaries, as in de or de,zh",
     )
@@ -136,6 +140,9 @@ def run(args: argparse.Namespace) -> int:
     from mclas_fairseq.binarize.prepare import prepare
     from mclas_fairseq.binarize.sieve import FilterOptions
 
+    if args.labels is not None:
+        return run_labels(args)
+    check_labels(args)
     lines = apply_preset(args, _add_preset_arguments)
     check_flags(args)
     for line in lines:

@@ -7,6 +7,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mclas_fairseq.cli.parts.score_labels import add_label_arguments, check_labels, run_labels
 from mclas_fairseq.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ examples:
       --name A --name B --name C --holm --ref test.jsonl --lang de --json scores.json
   mclas score --hyp generate.log --data data-bin --ref test.jsonl --lang de \\
       --statistics --plot lengths.png --html errors.html --per-document scores.csv
+  mclas score --labels spans --hyp labels.tsv --ref de_pud-ud-test.iob2
 """
 
 
@@ -53,6 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_rules(parser.add_argument_group("how it is scored"))
     _add_more(parser.add_argument_group("more than ROUGE"))
     _add_outputs(parser.add_argument_group("reports"))
+    add_label_arguments(parser.add_argument_group("labels of words instead of summaries"))
 
 
 def _add_inputs(group: argparse._ArgumentGroup) -> None:
@@ -67,7 +70,7 @@ def _add_inputs(group: argparse._ArgumentGroup) -> None:
         help="what a system is called, --hyp's first; once for each (default: its file's"
         " name)")  # fmt: skip
     add("--ref", type=Path, required=True, nargs="+", metavar="FILE", help="the references")
-    add("--lang", required=True, metavar="CODE", help="the language to score")
+    add("--lang", metavar="CODE", help="the language to score")
     add("--half", choices=("source", "target"),
         help="a line holds both summaries around [LSEP]: score this one")  # fmt: skip
     add("--marks", action="store_true",
@@ -135,6 +138,9 @@ def run(args: argparse.Namespace) -> int:
     from mclas_fairseq.evaluation import outputs
     from mclas_fairseq.evaluation.scoring_run import score_files
 
+    if args.labels is not None:
+        return run_labels(args)
+    check_labels(args)
     _check(args)
     scored = score_files(_request(args))
     outputs.write_reports(scored, _files(args))

@@ -41,14 +41,14 @@ def text_languages(data_bin: DataBin, split: str) -> tuple[str, ...]:
 
 
 class TextWriter:
-    """Writes documents of a language into a data-bin, one after another.
+    """Writes documents of a side into a data-bin, one after another.
 
     Use it as a context; the index is written when the context ends without an exception.
 
     Args:
         folder: of the data-bin.
         split: train or valid.
-        language: of the text.
+        side: name of the side, see `text_side`.
         entries: V, of the dictionary; it decides how many bytes a number takes.
         eos: what closes each document.
 
@@ -56,8 +56,8 @@ class TextWriter:
         counts: occurrences of each entry, int64, (V,).
     """
 
-    def __init__(self, folder: Path, split: str, language: str, *, entries: int, eos: int):
-        self._prefix = folder / side_prefix(split, text_side(language))
+    def __init__(self, folder: Path, split: str, side: str, *, entries: int, eos: int):
+        self._prefix = folder / side_prefix(split, side)
         self._kind: Any = np.uint16 if entries <= np.iinfo(np.uint16).max else np.int32
         self._eos = eos
         self._sizes = array("i")
@@ -158,7 +158,16 @@ def open_text(data_bin: DataBin, split: str, language: str) -> TextSide:
             f"data-bin {data_bin.folder}: split {split!r} must have plain text in {language!r}, but"
             f" has {have}; make it with mclas prepare-text"
         )
-    prefix = side_prefix(split, text_side(language))
+    return open_side(data_bin, split, text_side(language), language)
+
+
+def open_side(data_bin: DataBin, split: str, side: str, language: str) -> TextSide:
+    """Map a side of a split that is known to be there.
+
+    Raises:
+        DataError: it is damaged or of another data-bin.
+    """
+    prefix = side_prefix(split, side)
     names = dict.fromkeys((f"{prefix}.idx", f"{prefix}.bin"))
     for _ in check_content(data_bin.folder, data_bin.manifest, names):
         pass

@@ -133,15 +133,41 @@ def settle_encoder(args: Namespace, dictionary: Dictionary) -> bool:
             decoder has another width, or an option needs a pretrained encoder and there is none.
         SetupError: a named encoder cannot be reached.
     """
-    set_encoder_defaults(args)
-    if not args.pretrained_encoder and not args.pretrained_config:
-        _refuse_options(args)
-        return False
-    if getattr(args, "init_from_mbart", None):
+    if getattr(args, "init_from_mbart", None) and _is_pretrained(args):
         raise ConfigError(
             f"--init-from-mbart {args.init_from_mbart}: brings an encoder of its own, but a"
             " pretrained one is given as well; leave out --pretrained-encoder, or this"
         )
+    from_source = settle_text_encoder(args, dictionary)
+    if not args.pretrained_config:
+        return False
+    width = args.encoder_embed_dim
+    if args.decoder_embed_dim != width:
+        raise ConfigError(
+            f"--decoder-embed-dim {args.decoder_embed_dim}: the decoder must be as wide as the"
+            f" pretrained encoder, from which its embedding is copied, and that has {width}; give"
+            f" --decoder-embed-dim {width} (and --decoder-attention-heads that divide it)"
+        )
+    args.share_all_embeddings = False
+    args.share_decoder_input_output_embed = True
+    return from_source
+
+
+def settle_text_encoder(args: Namespace, dictionary: Dictionary) -> bool:
+    """`settle_encoder` of a model that has no decoder.
+
+    Returns:
+        Whether the pretrained weights must be read when the encoder is there.
+
+    Raises:
+        ConfigError: NAME_OR_PATH is no encoder, the data-bin was made with another tokenizer, or an
+            option needs a pretrained encoder and there is none.
+        SetupError: a named encoder cannot be reached.
+    """
+    set_encoder_defaults(args)
+    if not _is_pretrained(args):
+        _refuse_options(args)
+        return False
     from_source = not args.pretrained_config
     if from_source:
         settings = read_settings(args.pretrained_encoder)
@@ -151,20 +177,16 @@ def settle_encoder(args: Namespace, dictionary: Dictionary) -> bool:
         args.pretrained_config = json.dumps(settings, sort_keys=True)
     else:
         settings = json.loads(args.pretrained_config)
-    width = int(settings["hidden_size"])
-    if args.decoder_embed_dim != width:
-        raise ConfigError(
-            f"--decoder-embed-dim {args.decoder_embed_dim}: the decoder must be as wide as the"
-            f" pretrained encoder, from which its embedding is copied, and that has {width}; give"
-            f" --decoder-embed-dim {width} (and --decoder-attention-heads that divide it)"
-        )
-    args.encoder_embed_dim = width
+    args.encoder_embed_dim = int(settings["hidden_size"])
     args.encoder_ffn_embed_dim = int(settings["intermediate_size"])
     args.encoder_layers = int(settings["num_hidden_layers"])
     args.encoder_attention_heads = int(settings["num_attention_heads"])
-    args.share_all_embeddings = False
-    args.share_decoder_input_output_embed = True
     return from_source
+
+
+def _is_pretrained(args: Namespace) -> bool:
+    names = ("pretrained_encoder", "pretrained_config")
+    return any(getattr(args, name, None) for name in names)
 
 
 def build_text_encoder(args: Any, dictionary: Dictionary, embed_tokens: nn.Embedding) -> Any:

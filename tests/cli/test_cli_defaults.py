@@ -112,8 +112,8 @@ MCLAS: dict[str, dict[str, object]] = {
     },
     "prepare": {
         "--preset": None,
-        "--source-lang": REQUIRED,
-        "--target-lang": REQUIRED,
+        "--source-lang": None,
+        "--target-lang": None,
         "--train": [],
         "--valid": [],
         "--test": [],
@@ -141,6 +141,9 @@ MCLAS: dict[str, dict[str, object]] = {
         "--out": REQUIRED,
         "--overwrite": False,
         "--workers": 1,
+        "--labels": None,
+        "--label-column": None,
+        "--tags": None,
     },
     "prepare-text": {
         "--text": REQUIRED,
@@ -186,13 +189,24 @@ MCLAS: dict[str, dict[str, object]] = {
         "--cpu": False,
         **SEARCH,
     },
+    "label": {
+        "--checkpoint": REQUIRED,
+        "--data": REQUIRED,
+        "--lang": REQUIRED,
+        "-i/--input": REQUIRED,
+        "-o/--output": REQUIRED,
+        "--plain": False,
+        "--label-column": None,
+        "--max-tokens": 4096,
+        "--cpu": False,
+    },
     "pipeline": {},  # see PIPELINES
     "score": {
         "--hyp": REQUIRED,
         "--compare": [],
         "--name": [],
         "--ref": REQUIRED,
-        "--lang": REQUIRED,
+        "--lang": None,
         "--half": None,
         "--data": None,
         "--documents": None,
@@ -219,6 +233,8 @@ MCLAS: dict[str, dict[str, object]] = {
         "--plot": None,
         "--html": None,
         "--html-documents": 10,
+        "--labels": None,
+        "--label-column": None,
     },
     "transfer": {
         "--checkpoint": REQUIRED,
@@ -561,6 +577,16 @@ ELBO: dict[str, object] = {
     "sentence_avg": "${optimization.sentence_avg}",
 }
 
+LABELLING: dict[str, object] = {
+    "data": None,
+    "train_langs": None,
+    "valid_langs": None,
+    "train_folds": "",
+    "fold_seed": 1,
+    "max_source_positions": 256,
+    "save_dir": "${checkpoint.save_dir}",
+}
+
 SCORER: dict[str, object] = {"rouge_protocol": "default", "rouge_tokenizer": None}
 
 # Layers of each side, C, FFN, heads.
@@ -651,6 +677,7 @@ def test_convert_splits_in_this_way_when_nothing_is_said() -> None:
     [
         (TASK_DATACLASS_REGISTRY["cross_lingual_summarization"], TASK),
         (TASK_DATACLASS_REGISTRY["multitask_summarization"], MULTITASK),
+        (TASK_DATACLASS_REGISTRY["sequence_labelling"], LABELLING),
         (SummaryCrossEntropyConfig, CRITERION),
         (VhmElboConfig, ELBO),
         (RougeScorerConfig, SCORER),

@@ -20,7 +20,7 @@ ROWS = [[7, 8, 9], [10], [11] * 6]
 
 
 def write(folder: Path, entries: int) -> Path:
-    with TextWriter(folder, "train", "de", entries=entries, eos=2) as writer:
+    with TextWriter(folder, "train", "text-de", entries=entries, eos=2) as writer:
         for row in ROWS:
             writer.add(row)
     assert (writer.documents, writer.tokens) == (3, 13)
@@ -37,7 +37,7 @@ def test_fairseq_reads_what_is_written(tmp_path: Path, entries: int) -> None:
 
 
 def test_an_interrupted_write_leaves_no_index(tmp_path: Path) -> None:
-    writer = TextWriter(tmp_path, "train", "de", entries=100, eos=2)
+    writer = TextWriter(tmp_path, "train", "text-de", entries=100, eos=2)
     with contextlib.suppress(KeyboardInterrupt), writer:
         writer.add([5])
         raise KeyboardInterrupt

@@ -1,0 +1,1 @@
+"""Sequence labelling: an encoder, and a label for each word (Ma et al. 2021)."""
