@@ -62,8 +62,9 @@ class Sizes:
 def training(args: argparse.Namespace) -> Iterator[tuple[str, str]]:
     """(language, text) of what is learned from."""
     if args.mono:
-        return mono_texts(args.data, args.languages, args.mono, valid=False)
-    return training_texts(args.data, args.languages, args.excluded)
+        yield from mono_texts(args.data, args.languages, args.mono, valid=False)
+    else:
+        yield from training_texts(args.data, args.languages, args.excluded)
 
 
 def learn_vocabulary(args: argparse.Namespace, out: Path) -> None:
