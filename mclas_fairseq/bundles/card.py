@@ -145,10 +145,15 @@ def model_card(
 
 def converted_card(card: str, config: BundleConfig) -> str:
     """The card of a bundle that was made of another one: that one's, with what has changed."""
+    before = f"{card}\n## Form\n\nThis bundle was made of the one that is described above. It has"
+    if not config.forms:
+        return (
+            f"{before} the linear layers of the model in 8 bits, and decodes on a processor, by"
+            " torch.\n"
+        )
     return (
-        f"{card}\n## Form\n\nThis bundle was made of the one that is described above. It has the"
-        f" model in CTranslate2's form ({', '.join(config.forms)}), which needs the extra `ct2`"
-        " (`pip install 'mclas-fairseq[ct2]'`) and decodes in"
+        f"{before} the model in CTranslate2's form ({', '.join(config.forms)}), which needs the"
+        " extra `ct2` (`pip install 'mclas-fairseq[ct2]'`) and decodes in"
         f" {config.forms[0]} unless told otherwise.\n"
     )
 

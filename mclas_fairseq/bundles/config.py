@@ -17,7 +17,7 @@ from typing import Any
 from omegaconf import OmegaConf
 from torch import Tensor
 
-from mclas_fairseq.bundles.format import CONFIG_FILE
+from mclas_fairseq.bundles.format import CONFIG_FILE, INT8_FILE
 from mclas_fairseq.checkpoints.settings import (
     FILE_SETTINGS,
     MAX_POSITIONS,
@@ -65,7 +65,8 @@ class BundleConfig:
         lowercase: whether text is lower-cased.
         tied_weights: name of a weight -> name of the weight in the file that it is one with.
         decoding: options of `DecodingOptions` that are used when none are given.
-        precision: float32 or bfloat16, in which the model decodes.
+        precision: float32 or bfloat16, in which the model decodes; int8: of a bundle with linear
+            layers in 8 bits.
         training: how the weights came about (number of updates, seed, ...); for the reader only.
         versions: package name -> version with which the bundle was made.
         train_tasks: what a model of several tasks has learned, some of mt, ms and cls; for other
@@ -248,8 +249,10 @@ def _check_architecture(folder: Path, config: BundleConfig) -> None:
         raise _bad(folder, f"has the tasks {tasks} with the layout {config.target_layout!r}")
     if not set(config.forms) <= set(FORMS):
         raise _bad(folder, f"has the forms {config.forms}, not some of {', '.join(FORMS)}")
-    if config.precision not in ("float32", "bfloat16"):
-        raise _bad(folder, f"has the precision {config.precision!r}, not float32 or bfloat16")
+    formats = ("int8",) if (folder / INT8_FILE).exists() else ("float32", "bfloat16")
+    if config.precision not in formats:
+        found = f"has the precision {config.precision!r}"
+        raise _bad(folder, f"{found}, not {' or '.join(formats)}")
 
 
 def _check_model(folder: Path, config: BundleConfig) -> None:

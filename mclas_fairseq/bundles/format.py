@@ -1,6 +1,7 @@
 """The format of a bundle: which files it has, and that they are the ones that were written.
 
 model.safetensors          the weights, tied ones once
+model.int8.safetensors     or with linear layers in 8 bits, each with its scales
 ct2/FORM/                  or the model in CTranslate2's form, in one number format or several
 config.json                settings of model, task and decoding (`bundle_config`)
 dict.txt                   the dictionary
@@ -39,8 +40,10 @@ from mclas_fairseq.errors import CheckpointError
 FORMAT = "mclas-fairseq bundle"
 FORMAT_VERSION = 1
 CT2_VERSION = 2  # of bundles in CTranslate2's form
+INT8_VERSION = 3  # of bundles whose linear layers are in 8 bits
 INDEX_FILE = "bundle.json"
 WEIGHTS_FILE = "model.safetensors"
+INT8_FILE = "model.int8.safetensors"
 CONFIG_FILE = "config.json"
 CARD_FILE = "README.md"
 
@@ -91,13 +94,20 @@ def write_index(folder: Path, version: str) -> dict[str, FileEntry]:
     files = {name: describe_file(folder / name) for name in names}
     content = {
         "format": FORMAT,
-        "format_version": CT2_VERSION if _CT2_FILES & files.keys() else FORMAT_VERSION,
+        "format_version": _version(files),
         "made_with": f"mclas-fairseq {version}",
         "files": {name: vars(entry) for name, entry in files.items()},
     }
     text = json.dumps(content, indent=2, sort_keys=True) + "\n"
     (folder / INDEX_FILE).write_text(text, encoding="utf-8")
     return files
+
+
+def _version(files: Mapping[str, object]) -> int:
+    """The oldest version of the format that has these files."""
+    if INT8_FILE in files:
+        return INT8_VERSION
+    return CT2_VERSION if _CT2_FILES & files.keys() else FORMAT_VERSION
 
 
 def check_bundle(folder: Path) -> dict[str, FileEntry]:
@@ -171,9 +181,9 @@ def _read_index(folder: Path) -> dict[str, FileEntry]:
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise _bad_index(folder, f'does not say "format": "{FORMAT}"')
     version = content.get("format_version")
-    if version not in (FORMAT_VERSION, CT2_VERSION):
+    if version not in (FORMAT_VERSION, CT2_VERSION, INT8_VERSION):
         raise CheckpointError(
-            f"bundle {folder}: format version {FORMAT_VERSION} or {CT2_VERSION} can be read, found"
+            f"bundle {folder}: format versions up to {INT8_VERSION} can be read, found"
             f" {version!r} (made with {content.get('made_with')!r}); install a newer mclas-fairseq"
             " (pip install --upgrade mclas-fairseq)"
         )
@@ -210,11 +220,12 @@ def _required(files: Mapping[str, object]) -> list[str]:
     """What a bundle of these files must have: the weights for torch, or whole forms."""
     forms = {form for form in FORMS if any(name.startswith(f"{FOLDER}/{form}/") for name in files)}
     of_forms = [f"{FOLDER}/{form}/{name}" for form in sorted(forms) for name in FORM_FILES]
-    return [*_REQUIRED, *(of_forms or [WEIGHTS_FILE])]
+    of_torch = INT8_FILE if INT8_FILE in files else WEIGHTS_FILE
+    return [*_REQUIRED, *(of_forms or [of_torch])]
 
 
 def _is_of_the_format(name: str) -> bool:
-    if name in {WEIGHTS_FILE, *_REQUIRED, *_CT2_FILES} or _VOCABULARY.fullmatch(name):
+    if name in {WEIGHTS_FILE, INT8_FILE, *_REQUIRED, *_CT2_FILES} or _VOCABULARY.fullmatch(name):
         return True
     top, *folders, file = PurePosixPath(name).parts if "/" in name else ("", name)
     return (

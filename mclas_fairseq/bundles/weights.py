@@ -64,19 +64,24 @@ def read_weights(folder: Path, tied: Mapping[str, str]) -> dict[str, Tensor]:
         CheckpointError: it is no safetensors file, or lacks a weight that others are tied to.
     """
     path = folder / WEIGHTS_FILE
-    _check_kind(folder, path)
+    check_kind(folder, path)
     try:
         weights: dict[str, Tensor] = safetensors.torch.load_file(path)
     except safetensors.SafetensorError as error:
-        raise _not_safetensors(folder, str(error)) from error
+        raise not_safetensors(folder, str(error)) from error
     for name, known in tied.items():
         if known not in weights:
-            raise _not_safetensors(folder, f"it has no {known}, which {name} is tied to")
+            raise not_safetensors(folder, f"it has no {known}, which {name} is tied to")
         weights[name] = weights[known]
     return weights
 
 
-def _check_kind(folder: Path, path: Path) -> None:
+def check_kind(folder: Path, path: Path) -> None:
+    """Tell by its first bytes that a file of a bundle is no pickle.
+
+    Raises:
+        CheckpointError: it does not begin as safetensors files do.
+    """
     with path.open("rb") as stream:
         start = stream.read(_HEADER_LENGTH + 1)
     if start[_HEADER_LENGTH:] == b"{":
@@ -87,14 +92,15 @@ def _check_kind(folder: Path, path: Path) -> None:
     elif start[:1] == b"\x80":
         kind = "a pickle"
     raise CheckpointError(
-        f"bundle {folder}: {WEIGHTS_FILE} must be a safetensors file, but is {kind}, which could"
+        f"bundle {folder}: {path.name} must be a safetensors file, but is {kind}, which could"
         " run programs; it was refused and nothing was run: ask the maker for a bundle that mclas"
         " export wrote"
     )
 
 
-def _not_safetensors(folder: Path, problem: str) -> CheckpointError:
+def not_safetensors(folder: Path, problem: str, name: str = WEIGHTS_FILE) -> CheckpointError:
+    """The error for a file of weights that cannot be read."""
     return CheckpointError(
-        f"bundle {folder}: {WEIGHTS_FILE} must be a safetensors file with the model's weights, but"
+        f"bundle {folder}: {name} must be a safetensors file with the model's weights, but"
         f" {problem}; get it again from its maker, or make it with mclas export"
     )

@@ -11,9 +11,11 @@ from typing import Any, Optional, Union
 
 import numpy as np
 import torch
+from fairseq import checkpoint_utils
 from fairseq.tasks import TASK_REGISTRY
 from omegaconf import DictConfig, OmegaConf, flag_override
 
+from mclas_fairseq.checkpoints.safe_loading import load_checkpoint
 from mclas_fairseq.checkpoints.settings import UnfitSetting, check_sizes, is_known, settle
 from mclas_fairseq.errors import CheckpointError
 
@@ -27,6 +29,25 @@ _ANOTHER = (
     " package)"
 )
 _AGAIN = "get it again from its maker, or give another checkpoint of the same run"
+
+
+def load_mapped(path: Union[str, Path], overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """What `checkpoint_utils.load_checkpoint_to_cpu` returns, its tensors mapped from the file.
+
+    fairseq's function reads all of them, those of the optimizer as well; here a tensor is in memory
+    when it is used. A checkpoint of fairseq before 0.10, which has `args`, is read by that
+    function.
+
+    Raises:
+        CheckpointError: as `load_checkpoint` and `check_loaded`.
+    """
+    state = load_checkpoint(path, mmap=True)
+    if state.get("cfg") is None:
+        loaded: dict[str, Any] = checkpoint_utils.load_checkpoint_to_cpu(str(path), dict(overrides))
+        return loaded
+    state["cfg"] = OmegaConf.create(state["cfg"], flags={"allow_objects": True})
+    checkpoint_utils.overwrite_args_by_name(state["cfg"], overrides)
+    return check_loaded(path, checkpoint_utils._upgrade_state_dict(state))
 
 
 def check_loaded(path: Union[str, Path], state: Any) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from mclas_fairseq.data.language_vocabulary import LanguageVocabulary
 from mclas_fairseq.errors import CheckpointError
 from mclas_fairseq.generation.options import DecodingOptions
 from mclas_fairseq.inference.ct2 import check_forms, form_writer
+from mclas_fairseq.inference.int8 import write_int8
 from mclas_fairseq.inference.loading import LoadedSystem, load_bundle, load_for_export
 from mclas_fairseq.mglm.seq2seq import GlmSeq2SeqTask
 from mclas_fairseq.version import __version__
@@ -53,6 +54,7 @@ def export_bundle(
     options: Optional[DecodingOptions] = None,
     overwrite: bool = False,
     forms: Sequence[str] = (),
+    int8: bool = False,
 ) -> dict[str, FileEntry]:
     """Write a bundle of one checkpoint.
 
@@ -65,6 +67,7 @@ def export_bundle(
         overwrite: replace `out` if it is a bundle.
         forms: of CTranslate2 in which the model is written, that which is used unless told
             otherwise first; none: for torch.
+        int8: for torch, with linear layers in 8 bits.
 
     Returns:
         The bundle's files by name.
@@ -81,7 +84,7 @@ def export_bundle(
     if not checkpoint.is_file():
         raise CheckpointError(f"checkpoint {checkpoint}: the file does not exist")
     options = options or DecodingOptions()
-    system, state = load_for_export(checkpoint, data, options)
+    system, state = load_for_export(checkpoint, data, options, mapped=int8)
     if isinstance(system.task, MultitaskSummarizationTask):
         # A bundle is described by CLS; what it decodes without a flag is one of its options.
         system.task.choose_task(TrainTask.CLS)
@@ -89,8 +92,10 @@ def export_bundle(
     weights, tied = untie(system.models[0], {name: value.dtype for name, value in stored.items()})
     config = _config(system, state, {} if forms else tied)
     config = dataclasses.replace(config, forms=list(forms))
+    if int8:
+        config = dataclasses.replace(config, precision="int8")
     contents = BundleContents(
-        write_model=_writer(system, weights, forms),
+        write_model=_writer(system, weights, forms, int8=int8),
         parameters=count_numbers(weights),
         config=config,
         data_bin=system.task.data_bin,
@@ -106,15 +111,17 @@ def convert_bundle(
     out: Path,
     forms: Sequence[str],
     *,
+    int8: bool = False,
     changes: Optional[Mapping[str, Any]] = None,
     overwrite: bool = False,
 ) -> dict[str, FileEntry]:
-    """Write a bundle in CTranslate2's form of one for torch.
+    """Write a bundle in CTranslate2's form, or in 8 bits, of one for torch.
 
     Args:
         bundle: for torch.
         out: the folder to write, which must not exist.
-        forms: as in `export_bundle`, at least one.
+        forms: as in `export_bundle`, none where `int8` is asked for.
+        int8: for torch, with linear layers in 8 bits.
         changes: options of decoding, by their names, that are to differ from the bundle's.
         overwrite: replace `out` if it is a bundle.
 
@@ -127,24 +134,22 @@ def convert_bundle(
         ConfigError: `out` may not be replaced.
     """
     check_free(out, overwrite=overwrite)
-    check_forms(forms)
+    if not int8:
+        check_forms(forms)
     system = load_bundle(bundle, changes=changes)
     config = BundleConfig.load(bundle)
-    if config.forms:
-        raise CheckpointError(
-            f"--model {bundle}: must be a bundle for torch, but is in CTranslate2's form"
-            f" ({', '.join(config.forms)}) already; give the one that it was made from"
-        )
-    weights, _ = untie(system.models[0], {})
+    _check_convertible(bundle, config)
+    weights, tied = untie(system.models[0], {})
     config = dataclasses.replace(
         config,
         forms=list(forms),
-        tied_weights={},
+        tied_weights=tied if int8 else {},
+        precision="int8" if int8 else config.precision,
         decoding=dict(vars(system.options)),
         versions=_versions(),
     )
     contents = BundleContents(
-        write_model=_writer(system, weights, forms),
+        write_model=_writer(system, weights, forms, int8=int8),
         parameters=count_numbers(weights),
         config=config,
         data_bin=system.task.data_bin,
@@ -155,10 +160,22 @@ def convert_bundle(
     return write_bundle(out, contents, overwrite=overwrite)
 
 
+def _check_convertible(bundle: Path, config: BundleConfig) -> None:
+    if config.forms or config.precision == "int8":
+        form = f"is in CTranslate2's form ({', '.join(config.forms)})"
+        raise CheckpointError(
+            f"--model {bundle}: must be a bundle for torch with its weights as they were trained,"
+            f" but {form if config.forms else 'has them in 8 bits'} already; give the one that it"
+            " was made from"
+        )
+
+
 def _writer(
-    system: LoadedSystem, weights: Mapping[str, Tensor], forms: Sequence[str]
+    system: LoadedSystem, weights: Mapping[str, Tensor], forms: Sequence[str], *, int8: bool
 ) -> Callable[[Path], None]:
     """What writes the model's files into a bundle."""
+    if int8:
+        return partial(write_int8, model=system.models[0], weights=weights)
     if forms:
         system.task.decode_with(system.options)
         return form_writer(system.models[0], system.task, forms)

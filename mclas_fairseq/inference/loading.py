@@ -8,18 +8,19 @@ the checkpoint that it was made from. A bundle is read without any pickle (see
 import dataclasses
 import logging
 from argparse import Namespace
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Optional, Union
 
 import torch
-from fairseq import checkpoint_utils
+from fairseq import checkpoint_utils, tasks
 from torch import nn
 
 from mclas_fairseq.bundles.config import BundleConfig, stored_options
-from mclas_fairseq.bundles.format import CONFIG_FILE, check_bundle
+from mclas_fairseq.bundles.format import CONFIG_FILE, INT8_FILE, check_bundle
 from mclas_fairseq.bundles.weights import read_weights
+from mclas_fairseq.checkpoints.loaded import load_mapped
 from mclas_fairseq.ctranslate.network import Ct2Network
 from mclas_fairseq.data.data_bin import vocabulary_file
 from mclas_fairseq.data.manifest import Manifest
@@ -27,6 +28,7 @@ from mclas_fairseq.errors import CheckpointError, ConfigError
 from mclas_fairseq.generation.options import DecodingOptions, of_task
 from mclas_fairseq.inference.bundle_task import build_task
 from mclas_fairseq.inference.ct2 import open_network
+from mclas_fairseq.inference.int8 import build_model, read_int8
 from mclas_fairseq.mglm.seq2seq import GlmSeq2SeqTask
 from mclas_fairseq.modules.int8_linear import quantize_linears
 from mclas_fairseq.summarization.base_task import SummarizationTask
@@ -76,6 +78,12 @@ class LoadedSystem:
         for model in self.models:
             if isinstance(model, Ct2Network):
                 model.check_form(precision)
+        if self.precision == "int8" != precision and not isinstance(self.models[0], Ct2Network):
+            raise ConfigError(
+                f"precision {precision}: the model has its weights in 8 bits, and what they were"
+                " before is gone; leave it out, or load the bundle or the checkpoint that this one"
+                " was made from"
+            )
         return dataclasses.replace(self, precision=precision)
 
     def prepare(self, device: Device) -> None:
@@ -148,12 +156,27 @@ def load_checkpoints(
 
 
 def load_for_export(
-    checkpoint: Path, data: Path, options: DecodingOptions
+    checkpoint: Path, data: Path, options: DecodingOptions, *, mapped: bool = False
 ) -> tuple[LoadedSystem, dict[str, Any]]:
-    """Load one checkpoint as `load_checkpoints` does; returns also what the file itself holds."""
+    """Load one checkpoint as `load_checkpoints` does; returns also what the file itself holds.
+
+    Args:
+        checkpoint: its file.
+        data: the data-bin of its training.
+        options: how to decode.
+        mapped: leave weights in the file until they are used, where the architecture lets it.
+    """
     overrides = checkpoint_overrides(data, options)
-    state = checkpoint_utils.load_checkpoint_to_cpu(str(checkpoint), overrides)
-    return _from_fairseq([checkpoint], overrides, options, state), state
+    if not mapped:
+        state = checkpoint_utils.load_checkpoint_to_cpu(str(checkpoint), overrides)
+        return _from_fairseq([checkpoint], overrides, options, state), state
+    state = load_mapped(checkpoint, overrides)
+    task = tasks.setup_task(state["cfg"].task, from_checkpoint=True)
+    _check_task(checkpoint, task)
+    task.load_state_dict(state["task_state"])
+    model = build_model(task, state["cfg"].model)
+    model.load_state_dict(state["model"], strict=True, model_cfg=state["cfg"].model)
+    return _ready([model], state["cfg"], task, options), state
 
 
 def checkpoint_overrides(data: Path, options: DecodingOptions) -> dict[str, Any]:
@@ -182,17 +205,27 @@ def _from_fairseq(
     models, config, task = checkpoint_utils.load_model_ensemble_and_task(
         [str(checkpoint) for checkpoint in checkpoints], arg_overrides=overrides, state=state
     )
+    _check_task(checkpoints[0], task)
+    logger.info("loaded %s", ", ".join(map(str, checkpoints)))
+    return _ready(models, config, task, options)
+
+
+def _check_task(checkpoint: Path, task: object) -> None:
     if not isinstance(task, SummarizationTask):
         raise CheckpointError(
-            f"checkpoint {checkpoints[0]}: it must be of a task of this package, "
+            f"checkpoint {checkpoint}: it must be of a task of this package, "
             f"found {type(task).__name__}"
         )
+
+
+def _ready(
+    models: Sequence[nn.Module], config: Any, task: SummarizationTask, options: DecodingOptions
+) -> LoadedSystem:
     check_generate_task(options, several=isinstance(task, MultitaskSummarizationTask))
     # The settings of older checkpoints lack newer options, and fairseq overrides what is there.
     task.decode_with(options)
     if isinstance(task, GlmSeq2SeqTask):
         task.write_targets(None)  # `target_lang` above was not asked for
-    logger.info("loaded %s", ", ".join(map(str, checkpoints)))
     precision = "bfloat16" if getattr(config.common, "bf16", False) else "float32"
     return LoadedSystem(models, task, precision, options)
 
@@ -246,14 +279,18 @@ def load_bundle(
     if config.forms:
         network = open_network(folder, config, task)
         return LoadedSystem([network], task, config.forms[0], options)
-    model = _build_model(folder, config, task)
+    model = _build_model(folder, config, task, files)
     logger.info("loaded the bundle %s", folder)
     return LoadedSystem([model], task, config.precision, options)
 
 
-def _build_model(folder: Path, config: BundleConfig, task: SummarizationTask) -> nn.Module:
-    weights = read_weights(folder, config.tied_weights)
+def _build_model(
+    folder: Path, config: BundleConfig, task: SummarizationTask, files: Collection[str]
+) -> nn.Module:
+    weights = {} if INT8_FILE in files else read_weights(folder, config.tied_weights)
     try:
+        if INT8_FILE in files:
+            return read_int8(folder, config, task)
         model: Any = task.build_model(config.model_args(weights), from_checkpoint=True)
         model.load_state_dict(weights, strict=True)
     except _UNFIT as error:

@@ -16,7 +16,7 @@ from fairseq.models import (
     register_model,
     register_model_architecture,
 )
-from torch import Tensor
+from torch import Tensor, nn
 
 from mclas_fairseq.errors import ConfigError
 from mclas_fairseq.mglm.decoder import GlmDecoder
@@ -31,6 +31,7 @@ class GlmModel(FairseqEncoderDecoderModel, Fingerprinted):
     """mGLM: `encoder` and `decoder` are two ways through `stack`, which has all weights."""
 
     takes_target_mask = True  # for criterions of this package
+    builds_without_weights = True  # on the device "meta": nothing is computed that is not stored
 
     def __init__(self, dictionary: Any, stack: GlmStack, symbols: Symbols):
         encoder = GlmEncoder(dictionary, stack, symbols)
@@ -136,8 +137,16 @@ class GlmModel(FairseqEncoderDecoderModel, Fingerprinted):
         model_cfg: Any = None,
         args: Optional[Namespace] = None,
     ) -> Any:
-        """Load weights after checking that they belong to this dictionary."""
+        """Load weights after checking that they belong to this dictionary.
+
+        A model that was built without numbers takes the tensors themselves.
+        """
         self.check_fingerprint(state_dict)
+        network: Any = self
+        if network.stack.embed_tokens.weight.is_meta:
+            found = nn.Module.load_state_dict(self, state_dict, strict, assign=True)
+            network.stack.output_projection.weight = network.stack.embed_tokens.weight
+            return found
         fairseq_model: Any = super()
         return fairseq_model.load_state_dict(state_dict, strict, model_cfg, args)
 

@@ -22,7 +22,8 @@ class Fingerprinted(nn.Module):
 
     def set_fingerprint(self, sha256: str) -> None:
         """Register the fingerprint given as 64 hexadecimal digits."""
-        digest = torch.tensor(list(bytes.fromhex(sha256)), dtype=torch.uint8)
+        # On the processor, also where a model is built without numbers (on the device "meta").
+        digest = torch.tensor(list(bytes.fromhex(sha256)), dtype=torch.uint8, device="cpu")
         self.register_buffer(BUFFER, digest)
 
     def check_fingerprint(self, state_dict: Mapping[str, Tensor]) -> None:

@@ -7,7 +7,9 @@ embedding.
 """
 
 import warnings
-from typing import Any, cast
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple, Optional, cast
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +24,29 @@ _NAMES = frozenset(
 )
 
 
+class Rounded(NamedTuple):
+    """What a layer in 8 bits is stored as.
+
+    Attributes:
+        weight: int8, (C_out, C_in).
+        scales: of each output, fp32, (C_out,): a weight is its number times this.
+        bias: fp32, (C_out,); None: there is none.
+    """
+
+    weight: Tensor
+    scales: Tensor
+    bias: Optional[Tensor]
+
+
+class Place(NamedTuple):
+    """Where in a model a linear layer is that can be in 8 bits: `parent`.`name` is `layer`."""
+
+    parent: nn.Module
+    name: str
+    path: str  # from the model
+    layer: nn.Linear
+
+
 class Int8Linear(nn.Module):
     """A linear layer in 8 bits in the place of another one.
 
@@ -29,20 +54,45 @@ class Int8Linear(nn.Module):
     of step-by-step decoding, gets numbers in fp32: the rounded ones.
 
     Args:
-        layer: the layer, in fp32 on the processor.
+        layer: in 8 bits, of torch's.
     """
 
-    def __init__(self, layer: nn.Linear):
+    def __init__(self, layer: Any):
         super().__init__()
-        quantized: Any = torch.ao.nn.quantized.dynamic.Linear
+        self.in_features, self.out_features = layer.in_features, layer.out_features
+        self.layer = layer
+
+    @classmethod
+    def rounding(cls, layer: nn.Linear) -> "Int8Linear":
+        """Round a layer, which is in fp32 on the processor."""
         configured: Any = layer
         configured.qconfig = torch.ao.quantization.per_channel_dynamic_qconfig
-        self.in_features, self.out_features = layer.in_features, layer.out_features
-        with warnings.catch_warnings():
-            # torch says that its successor is another package, which torch does not bring.
-            warnings.filterwarnings("ignore", message=r"torch\.quantize_per")
-            self.layer = quantized.from_float(configured)
-        del configured.qconfig
+        try:
+            with _without_warnings():
+                return cls(_quantized().from_float(configured))
+        finally:
+            del configured.qconfig
+
+    @classmethod
+    def of(cls, stored: Rounded) -> "Int8Linear":
+        """The layer that `stored` was taken of."""
+        outputs, inputs = stored.weight.shape
+        made: Any = torch  # not among what torch declares
+        with _without_warnings():
+            layer = _quantized()(1, 1)
+            weight = made._make_per_channel_quantized_tensor(
+                stored.weight, stored.scales.double(), torch.zeros(outputs, dtype=torch.long), 0
+            )
+            layer.set_weight_bias(weight, stored.bias)
+        layer.in_features, layer.out_features = inputs, outputs
+        return cls(layer)
+
+    @property
+    def stored(self) -> Rounded:
+        """What to store of it."""
+        weight, bias = self._held()
+        scales = weight.q_per_channel_scales().float()
+        return Rounded(weight.int_repr(), scales, None if bias is None else bias.detach())
 
     def forward(self, states: Tensor) -> Tensor:
         """(..., C_in) -> (..., C_out)."""
@@ -72,14 +122,31 @@ def quantize_linears(model: nn.Module) -> int:
     Args:
         model: in fp32, on the processor; it is changed.
     """
+    found = list(places(model))
+    for place in found:
+        setattr(place.parent, place.name, Int8Linear.rounding(place.layer))
+    return len(found)
+
+
+def places(model: nn.Module) -> Iterator[Place]:
+    """The linear layers of a model that can be in 8 bits."""
     shared = _shared(model)
-    changed = 0
-    for parent in list(model.modules()):
+    for path, parent in list(model.named_modules()):
         for name, layer in list(parent.named_children()):
             if type(layer) is nn.Linear and name in _NAMES and id(layer.weight) not in shared:
-                setattr(parent, name, Int8Linear(layer))
-                changed += 1
-    return changed
+                yield Place(parent, name, f"{path}.{name}" if path else name, layer)
+
+
+def _quantized() -> Any:
+    return torch.ao.nn.quantized.dynamic.Linear
+
+
+@contextmanager
+def _without_warnings() -> Iterator[None]:
+    with warnings.catch_warnings():
+        # torch says that its successor is another package, which torch does not bring.
+        warnings.filterwarnings("ignore", message=r"torch\.quantize_per")
+        yield
 
 
 def _shared(model: nn.Module) -> set[int]:

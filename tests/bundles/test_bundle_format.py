@@ -82,10 +82,10 @@ def test_required_file_that_is_not_listed_is_named(bundle: Path) -> None:
 
 
 def test_newer_version_is_named_with_its_maker(bundle: Path) -> None:
-    change(bundle, lambda content: content.update(format_version=3, made_with="mclas-fairseq 9"))
+    change(bundle, lambda content: content.update(format_version=4, made_with="mclas-fairseq 9"))
     refused(
         bundle,
-        r"format version 1 or 2 can be read, found 3 \(made with 'mclas-fairseq 9'\); install",
+        r"format versions up to 3 can be read, found 4 \(made with 'mclas-fairseq 9'\); install",
     )
 
 

@@ -26,7 +26,7 @@ def test_a_layer_in_8_bits_is_near_its_original_called_and_read() -> None:
     with torch.no_grad():
         layer.weight[3].mul_(100)  # one scale for all outputs would leave nothing of the others
     states = torch.randn(5, 7, 32)
-    rounded = Int8Linear(layer)
+    rounded = Int8Linear.rounding(layer)
     expected = layer(states)
     others = torch.arange(64) != 3
     torch.testing.assert_close(
@@ -55,7 +55,7 @@ def test_layers_of_the_network_are_changed_and_what_search_reads_is_not() -> Non
 
 
 def test_weights_take_a_quarter() -> None:
-    layer = Int8Linear(nn.Linear(256, 256))
+    layer = Int8Linear.rounding(nn.Linear(256, 256))
     assert not list(layer.parameters())
     assert layer._held()[0].element_size() == 1
 
@@ -63,7 +63,7 @@ def test_weights_take_a_quarter() -> None:
 @pytest.mark.parametrize("threads", [1, 2])
 def test_threads_change_nothing(threads: int) -> None:
     torch.manual_seed(1)
-    layer = Int8Linear(nn.Linear(64, 64))
+    layer = Int8Linear.rounding(nn.Linear(64, 64))
     states = torch.randn(9, 64)
     before = torch.get_num_threads()
     try:

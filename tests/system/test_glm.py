@@ -5,6 +5,7 @@ import math
 import re
 from argparse import Namespace
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -201,6 +202,43 @@ def test_a_bundle_gives_what_its_checkpoint_gives(glm: Glm) -> None:
         assert one.text == other.text
         assert one.best.score == pytest.approx(other.best.score, abs=1e-5)
     assert ours.languages == ("de",)
+
+
+def test_a_bundle_in_8_bits_is_filled_without_a_model_in_full(glm: Glm) -> None:
+    """The same as rounding at loading; nothing of the model is built with numbers of its own."""
+    folder = glm.toy.folder / "glm"
+    options = {"beam": 3, "max_len_b": 12, "min_len": 2, "no_repeat_ngram_size": 2}
+    words = ["--checkpoint", glm.tuned, "--data", glm.records, "--format", "int8"]
+    with no_numbers_drawn():
+        glm.toy.mclas("export", *words, "--out", folder / "int8")
+        ours = Summarizer.from_bundle(folder / "int8", changes=options, device="cpu")
+    theirs = Summarizer.load(
+        [glm.tuned], glm.records, DecodingOptions(**options), device="cpu", precision="int8"
+    )
+    documents = ["One two three. Four five!", "Six."]
+    for one, other in zip(ours.summarize(documents), theirs.summarize(documents), strict=True):
+        assert one.best == other.best
+    network: Any = ours.models[0]
+    assert network.stack.output_projection.weight is network.stack.embed_tokens.weight
+    plain = folder / "plain"
+    glm.toy.mclas("export", *words[:-1], "torch", "--out", plain)
+    glm.toy.mclas("export", "--model", plain, "--format", "int8", "--out", folder / "converted")
+    name = "model.int8.safetensors"
+    assert (folder / "converted" / name).read_bytes() == (folder / "int8" / name).read_bytes()
+
+
+@contextmanager
+def no_numbers_drawn() -> Iterator[None]:
+    """As long as this is open, no weight is drawn: who draws one has memory for it."""
+
+    def refuse(tensor: Any, *_: Any, **__: Any) -> Any:
+        assert tensor.is_meta, "a weight was drawn"
+        return tensor
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("normal_", "zeros_", "kaiming_uniform_", "uniform_"):
+            patch.setattr(torch.nn.init, name, refuse)
+        yield
 
 
 def test_attention_of_one_stack_is_not_shown(glm: Glm) -> None:
