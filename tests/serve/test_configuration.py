@@ -29,6 +29,7 @@ def file(tmp_path: Path) -> Path:
 
 def test_flags_then_environment_then_file_then_defaults(file: Path) -> None:
     environ = {"MCLAS_SERVE_MAX_QUEUE": "60", "MCLAS_SERVE_PORT": "9001", "OTHER": "x"}
+    environ["MCLAS_SERVE_TIMEOUT"] = ""  # as good as not given
     flags: dict[str, Any] = {"port": 9002, "max_queue": None, "bundle": []}
     found = configure(flags, environ, file)
     assert found.address.port == 9002

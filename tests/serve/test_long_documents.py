@@ -1,5 +1,6 @@
 """Long documents and foreign ones: what happened stands in the answer."""
 
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -8,6 +9,7 @@ import pytest
 from mclas_fairseq.inference.summarizer import Summarizer
 from tests.serve.conftest import BUNDLE, Served
 from tests.serve.test_problems import wait_until
+from tests.serve.test_streaming import events
 
 SHORT = "The river rose in Zelburn."
 LONG = " ".join(["The river rose in Zelburn.", "Six children had to leave their homes."] * 8)
@@ -77,6 +79,35 @@ def test_a_window_that_fails_fails_its_document_alone(serve: Callable[..., Serve
     wait_until(lambda: served.sample("mclas_queue_documents") == 0)
 
 
+def test_joined_summaries_go_before_documents_that_came_later(
+    serve: Callable[..., Served],
+) -> None:
+    served = serve(max_batch_tokens=1)  # each goes alone
+    served.model.go.clear()
+    with ThreadPoolExecutor(2) as clients:
+        long = clients.submit(served.post, text=LONG, on_long="windows", max_len_b=8)
+        assert served.model.begun.wait(60)
+        later = clients.submit(served.post, text=SHORT, max_len_b=8)
+        wait_until(lambda: SHORT in [job.text for job in served.engine._waiting])
+        served.model.go.set()
+        assert [one.result().status_code for one in (long, later)] == [200, 200]
+    assert served.model.batches[-1] == [SHORT]
+
+
+def test_tokens_are_told_of_the_last_summary_alone(serve: Callable[..., Served]) -> None:
+    served = serve()
+    found = list(events(served, text=LONG, on_long="windows", beam=1, max_len_b=8))
+    told: Counter[str] = Counter()
+    joined: dict[str, str] = {}
+    for kind, data in found:
+        if kind == "token":
+            told[data["language"]] += 1
+            joined[data["language"]] = joined.get(data["language"], "") + data["text"]
+    (result,) = [data for kind, data in found if kind == "result"]
+    assert {code: text.strip() for code, text in joined.items()} == result["summaries"]
+    assert all(told[code] <= 8 for code in joined), "those of windows are more"
+
+
 def test_windows_of_one_who_leaves_are_forgotten(serve: Callable[..., Served]) -> None:
     served = serve(max_batch_tokens=64)  # a window goes alone
     served.model.go.clear()
@@ -97,3 +128,6 @@ def test_a_foreign_document_is_told(serve: Callable[..., Served]) -> None:
     assert "warning" not in right
     assert wrong["warning"] == "the document seems to be in 'de', but the model reads 'en'"
     assert served.sample("mclas_other_language_documents_total", model="bundle") == 1
+    (read,) = served.post(text=" ".join([GERMAN] * 8), on_long="windows").json()["results"]
+    assert read["windows"]["count"] > 1
+    assert read["warning"] == wrong["warning"]

@@ -93,6 +93,7 @@ def test_large_headers(serve: Callable[..., Served]) -> None:
         assert answer.status_code == 431
         assert answer.headers["content-type"] == "application/problem+json"
         assert "16,384 bytes" in answer.json()["detail"]
+        assert answer.headers["connection"] == "close", "its body was not read"
     assert served.client.get("/livez", headers={"X-Long": "a" * 8000}).status_code == 200
 
 

@@ -81,27 +81,29 @@ def test_jobs_stay_with_their_model(
     serve: Callable[..., Served], folder: Path, reloader: Callable[..., Reloader]
 ) -> None:
     served = serve()
-    old = served.model
+    old, beside = served.model, HeldModel("beside", served.model._base)
+    served.engine.models = {"bundle": old, "beside": beside}
     old.go.clear()
     with ThreadPoolExecutor(2) as clients:
-        running = clients.submit(served.post, text="one")
+        running = clients.submit(served.post, text="one", model="bundle")
         assert old.begun.wait(60)
-        waiting = clients.submit(served.post, text="two")
+        waiting = clients.submit(served.post, text="two", model="bundle")
         wait_until(lambda: served.sample("mclas_queue_documents") == 1)
         reloader(served, 0.01)
         touch(folder, "README.md", "another")
         wait_until(lambda: served.engine.models["bundle"] is not old)
         assert served.sample("mclas_reloads_total", model="bundle", result="loaded") == 1
-        new = clients.submit(served.post, text="three")
+        new = clients.submit(served.post, text="three", model="bundle")
         old.go.set()
         assert [one.result().status_code for one in (running, waiting, new)] == [200] * 3
     assert old.batches == [["one"], ["two"]]
     model = served.engine.models["bundle"]
     assert isinstance(model, HeldModel)
     assert model.batches == [["three"]]
+    assert served.engine.models["beside"] is beside, "those that were not replaced are still there"
     info = [line for line in served.client.get("/metrics").text.splitlines() if "_info{" in line]
-    assert len(info) == 1
-    assert 'model="bundle-1"' in info[0]
+    assert len(info) == 2
+    assert all(any(f'model="{name}"' in line for line in info) for name in ("bundle-1", "beside"))
 
 
 def test_a_broken_bundle_changes_nothing(

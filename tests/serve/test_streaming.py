@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Optional
@@ -101,6 +102,32 @@ def test_documents_come_as_they_are_done(serve: Callable[..., Served]) -> None:
     assert [kind for kind, _ in found] == ["problem", "result", "done"]
     assert (found[0][1]["id"], found[0][1]["status"]) == ("0", 500)
     assert found[1][1]["id"] == "1"
+
+
+def test_a_document_that_is_refused_is_told_why(serve: Callable[..., Served]) -> None:
+    """What went wrong with one document is told as in an answer that comes whole."""
+    served = serve(on_long="refuse")
+    body = [{"id": "long", "text": "a word " * 200}, {"id": "short", "text": "a word"}]
+    found = {data.get("id"): (kind, data) for kind, data in events(served, documents=body)}
+    kind, problem = found["long"]
+    assert (kind, problem["status"]) == ("problem", 422)
+    assert "at most 64 tokens, which the model reads" in problem["detail"]
+    assert found["short"][0] == "result"
+
+
+def test_who_waits_long_is_told_that_more_will_come(
+    serve: Callable[..., Served], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mclas_fairseq.serve.streaming._ALIVE", 0.05)
+    served = serve()
+    served.model.go.clear()
+    threading.Timer(0.5, served.model.go.set).start()
+    headers = {"Accept": "text/event-stream"}
+    body = {"text": "held"}
+    with served.client.stream("POST", "/v1/summarize", json=body, headers=headers) as answer:
+        text = "".join(answer.iter_text())
+    assert text.startswith(": more will come\n\n")
+    assert [kind for kind, _ in parsed(text)] == ["result", "done"]
 
 
 def test_what_is_late_is_a_problem_of_its_document(serve: Callable[..., Served]) -> None:
