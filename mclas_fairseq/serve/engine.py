@@ -127,17 +127,25 @@ class Engine:
             job.told = one
         with self._changed:
             self.check_ready()
-            free = self.settings.max_queue - len(self._waiting)
-            if len(jobs) > free:
-                raise later(
-                    429,
-                    f"{len(jobs)} documents do not fit into the queue, which has room for"
-                    f" {max(0, free)}; come again after the seconds that Retry-After says",
-                    self._seconds_to_empty(),
-                )
+            self.check_room(len(jobs))
             self._waiting.extend(jobs)
             self._changed.notify_all()
         return jobs
+
+    def check_room(self, documents: int) -> None:
+        """Refuse when so many documents do not fit into the queue; it costs next to nothing.
+
+        Raises:
+            Problem: 429, with `Retry-After`.
+        """
+        free = self.settings.max_queue - len(self._waiting)
+        if documents > free:
+            raise later(
+                429,
+                f"{documents} documents do not fit into the queue, which has room for"
+                f" {max(0, free)}; come again after the seconds that Retry-After says",
+                self._seconds_to_empty(),
+            )
 
     def forget(self, jobs: Sequence[Job]) -> None:
         """Nobody waits for these any more: those that are not being decoded leave the queue."""

@@ -27,6 +27,8 @@ def add_summaries(app: FastAPI, engine: Engine) -> None:
     )  # fmt: skip
     async def summarize(asked: SummarizeRequest, request: Request) -> Response:
         engine.check_ready()
+        # First of all: under far too much load most requests end here, and cost those that do not.
+        engine.check_room(1)
         order = order_of(engine, asked)
         if wants_stream(request.headers.get("accept", "")):
             return stream(engine, order)
