@@ -105,6 +105,12 @@ def test_a_connection_without_a_request_is_closed(process: Process) -> None:
         with socket.create_connection((host, int(port)), timeout=60) as connection:
             connection.sendall(sent)
             assert connection.recv(100) == b"", "closed by the server"
+    with socket.create_connection((host, int(port)), timeout=60) as connection:
+        connection.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert b"200" in connection.recv(10_000)
+        connection.sendall(b"GET /livez HTTP/1.1\r\nHost:")  # a second one that does not come whole
+        while connection.recv(10_000):
+            pass
 
 
 def test_sigterm_answers_what_was_taken_and_ends_with_0(process: Process) -> None:
