@@ -207,7 +207,7 @@ def test_a_bundle_gives_what_its_checkpoint_gives(glm: Glm) -> None:
 def test_a_bundle_in_8_bits_is_filled_without_a_model_in_full(glm: Glm) -> None:
     """The same as rounding at loading; nothing of the model is built with numbers of its own."""
     folder = glm.toy.folder / "glm"
-    options = {"beam": 3, "max_len_b": 12, "min_len": 2, "no_repeat_ngram_size": 2}
+    options: dict[str, Any] = {"beam": 3, "max_len_b": 12, "min_len": 2, "no_repeat_ngram_size": 2}
     words = ["--checkpoint", glm.tuned, "--data", glm.records, "--format", "int8"]
     with no_numbers_drawn():
         glm.toy.mclas("export", *words, "--out", folder / "int8")
