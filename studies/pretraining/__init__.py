@@ -1,0 +1,1 @@
+"""Pretraining mGLM with languages balanced and as they are, at equal updates."""
