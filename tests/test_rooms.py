@@ -39,7 +39,7 @@ MAY_IMPORT = {
     "inference": SHARED | METHODS,
     "serve": {"inference", "bundles", "corpus", "modules"},
     "roundtrip": {"translators", "evaluation", "corpus"},
-    "binarize": {"corpus", "data", "modules"},
+    "binarize": {"corpus", "data", "modules", "roundtrip"},  # its executors, for raw text
     "tasks": {"__init__"},  # two doors for fairseq's loader of plugins
     "models": {"__init__"},
     "__init__": {"_registration", "host", "inference"},

@@ -6,11 +6,12 @@ or validation (`raw_text`, `data/text_sides.py`); what each language uses become
 The manifest closes the folder, which only then gets its name (`staging`).
 
 Texts are streamed: memory holds the text that the tokenizer learns from, and 4 bytes a document.
+`text_shards` does the second pass in shards, on several machines.
 """
 
 import logging
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -126,6 +127,10 @@ class LanguageReport:
     bytes_spelled: float = 0.0
 
 
+# Writes the documents of a language into its sides, by split.
+Fill = Callable[[str, Mapping[str, TextWriter]], None]
+
+
 def prepare_text(options: TextOptions) -> list[LanguageReport]:
     """Make a data-bin of plain text; it is whole or not there.
 
@@ -135,29 +140,61 @@ def prepare_text(options: TextOptions) -> list[LanguageReport]:
     """
     options.check()
     check_free(options.out, overwrite=options.overwrite)
-    inputs = {
+    inputs = digest_inputs(options)
+    with staged_folder(options.out, overwrite=options.overwrite) as folder:
+        dictionary = learn(options, folder)
+        with block_encoder(folder / TOKENIZER_FOLDER, options.workers) as encode:
+            fill = partial(_encode_and_write, options, encode, dictionary)
+            return write_data_bin(options, folder, dictionary, inputs, fill)
+
+
+def digest_inputs(options: TextOptions) -> dict[str, str]:
+    """SHA-256 of each file, by language, number and name."""
+    return {
         f"{language}/{number}/{file.name}": digest(file)
         for language, files in options.texts.items()
         for number, file in enumerate(files, start=1)
     }
-    with staged_folder(options.out, overwrite=options.overwrite) as folder:
-        dictionary = _learn(options, folder)
-        totals = np.zeros(len(dictionary), dtype=np.int64)
-        reports = []
-        with block_encoder(folder / TOKENIZER_FOLDER, options.workers) as encode:
-            for language in options.texts:
-                report, counts = _write_language(options, language, encode, dictionary, folder)
-                reports.append(report)
-                totals += counts
-        dictionary.count = totals.tolist()
-        write_dictionary(dictionary, folder / DICTIONARY_FILE)
-        manifest = _manifest(options, dictionary, reports, inputs)
-        replace(manifest, files=describe_files(folder)).save(folder)
+
+
+def write_data_bin(
+    options: TextOptions,
+    folder: Path,
+    dictionary: Dictionary,
+    inputs: dict[str, str],
+    fill: Fill,
+) -> list[LanguageReport]:
+    """Write everything but the tokenizer into the folder of a data-bin.
+
+    Args:
+        options: of the call.
+        folder: of the data-bin, with the tokenizer.
+        dictionary: of the tokenizer; it gets the counts.
+        inputs: as `digest_inputs` gives them.
+        fill: writes the documents of a language.
+
+    Raises:
+        DataError: a split of a language has no document.
+    """
+    totals = np.zeros(len(dictionary), dtype=np.int64)
+    reports = []
+    for language in options.texts:
+        report, counts = _write_language(language, dictionary, folder, fill)
+        reports.append(report)
+        totals += counts
+    dictionary.count = totals.tolist()
+    write_dictionary(dictionary, folder / DICTIONARY_FILE)
+    manifest = _manifest(options, dictionary, reports, inputs)
+    replace(manifest, files=describe_files(folder)).save(folder)
     return reports
 
 
-def _learn(options: TextOptions, folder: Path) -> Dictionary:
-    """Learn the tokenizer; returns the dictionary, whose occurrences are still to be counted."""
+def learn(options: TextOptions, folder: Path) -> Dictionary:
+    """Learn the tokenizer and save it in a folder; see `text_dictionary` for what is returned.
+
+    Raises:
+        DataError: a piece of text reads as a command, or there is too little text.
+    """
     logger.info("learning the tokenizer (sentencepiece, %d pieces)", options.vocab_size)
     texts = {
         language: Lines(partial(read_paragraphs, files))
@@ -184,7 +221,10 @@ def _learn(options: TextOptions, folder: Path) -> Dictionary:
 def text_dictionary(
     entries: Sequence[str], languages: Sequence[str], commands: Sequence[str]
 ) -> Dictionary:
-    """Pieces, `[LSEP]`, the separators of languages, commands; filled up to a multiple of 8."""
+    """Pieces, `[LSEP]`, the separators of languages, commands; filled up to a multiple of 8.
+
+    Its occurrences are still to be counted.
+    """
     dictionary = build_dictionary(entries, counts=Counter(), limit=None)
     add_target_separators(dictionary, languages)
     for command in commands:
@@ -193,20 +233,37 @@ def text_dictionary(
     return dictionary
 
 
-def _write_language(
+def _encode_and_write(
     options: TextOptions,
-    language: str,
     encode: EncodeBlocks,
     dictionary: Dictionary,
-    folder: Path,
+    language: str,
+    sides: Mapping[str, TextWriter],
+) -> None:
+    """Cut the documents of a language to pieces and write them."""
+    documents = read_documents(options.texts[language], options.documents)
+    bar = tqdm(desc=f"tokenise {language}", unit=" documents", disable=None)
+    for document, pieces in encode_texts(encode, documents, language):
+        if pieces:
+            side = sides[split_of(document, options.valid_share)]
+            side.add([dictionary.indices[piece] for piece in pieces])
+        bar.update()
+    bar.close()
+
+
+def split_of(document: str, valid_share: float) -> str:
+    """The split that a document belongs to."""
+    return VALID if is_set_aside(document, valid_share) else TRAIN
+
+
+def _write_language(
+    language: str, dictionary: Dictionary, folder: Path, fill: Fill
 ) -> tuple[LanguageReport, "np.ndarray"]:
     """Write both sides of a language and its vocabulary.
 
     Returns:
         What was written, and the occurrences of each entry in training, (V,).
     """
-    numbers = dictionary.indices
-    documents = read_documents(options.texts[language], options.documents)
     with ExitStack() as stack:
         sides = {
             split: stack.enter_context(
@@ -220,13 +277,7 @@ def _write_language(
             )
             for split in (TRAIN, VALID)
         }
-        bar = tqdm(desc=f"tokenise {language}", unit=" documents", disable=None)
-        for document, pieces in encode_texts(encode, documents, language):
-            split = VALID if is_set_aside(document, options.valid_share) else TRAIN
-            if pieces:
-                sides[split].add([numbers[piece] for piece in pieces])
-            bar.update()
-        bar.close()
+        fill(language, sides)
     for split, side in sides.items():
         if not side.documents:
             raise DataError(
@@ -237,7 +288,7 @@ def _write_language(
     seen = np.flatnonzero(counts).tolist()
     vocabulary = LanguageVocabulary.from_counts(language, seen, dictionary)
     vocabulary.save(folder / vocabulary_file(language))
-    spelled = [number for piece, number in numbers.items() if is_byte_piece(piece)]
+    spelled = [number for piece, number in dictionary.indices.items() if is_byte_piece(piece)]
     report = LanguageReport(
         language,
         {split: side.documents for split, side in sides.items()},

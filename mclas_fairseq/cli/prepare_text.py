@@ -2,14 +2,26 @@
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from mclas_fairseq.cli.parts.execution import (
+    RETRIES,
+    add_execution_arguments,
+    execution_of,
+)
 from mclas_fairseq.cli.parts.prepare_arguments import add_output_arguments
 from mclas_fairseq.errors import ConfigError
+from mclas_fairseq.extras import require
 from mclas_fairseq.mglm.balancing import ALPHA, Balance
+
+if TYPE_CHECKING:
+    from mclas_fairseq.binarize.prepare_text import LanguageReport, TextOptions
 
 NAME = "prepare-text"
 HELP = "turn raw text of several languages into a data-bin to pretrain mGLM on"
 OUTPUTS = ("out", "plot")
+
+_SHARD = 20_000  # documents
 
 _DESCRIPTION = """\
 Turn raw text into a data-bin for fairseq-train --task glm_pretraining: learn a tokenizer from the
@@ -18,6 +30,10 @@ document, and keep one document in a hundred of each language for validation.
 
 A file holds text of one language, plain, .gz or .xz: paragraphs end with their lines, documents
 with an empty line (or with each line: --documents lines). Files may be larger than the memory.
+
+Where a corpus outgrows one machine, --executor cuts it into shards, which are tokenised here, by
+Slurm or by Ray. The same command goes on where it was stopped, and the bytes are those of a run
+without shards.
 
 The table at the end shows how often each language will be drawn: --balance and --alpha here show
 what the options of the same names of the training do, and change nothing in the data-bin.
@@ -33,6 +49,9 @@ example:
       --criterion glm_cross_entropy --optimizer adam --adam-betas '(0.9, 0.98)' --lr 5e-4 \\
       --lr-scheduler polynomial_decay --warmup-updates 500 --total-num-update 10000 \\
       --clip-norm 1.0 --batch-size 16 --max-update 10000 --save-dir checkpoints/glm
+
+  mclas prepare-text --text en=en.txt.xz de=de.txt.xz --out data-bin/text --executor slurm \\
+      --executor-options time=04:00:00 partition=cpu
 """
 
 
@@ -45,6 +64,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_tokenizer_arguments(parser.add_argument_group("tokenizer"))
     _add_shares_arguments(parser.add_argument_group("table of shares"))
     add_output_arguments(parser.add_argument_group("output"))
+    _add_shard_arguments(parser.add_argument_group("shards, in OUT.work until all is done"))
+
+
+def _add_shard_arguments(group: argparse._ArgumentGroup) -> None:
+    add_execution_arguments(group, default=None, work="tokenised")
+    group.add_argument(
+        "--shard-documents",
+        type=int,
+        default=_SHARD,
+        metavar="N",
+        help="documents of a shard (default: %(default)s)",
+    )
 
 
 def _add_text_arguments(group: argparse._ArgumentGroup) -> None:
@@ -126,9 +157,10 @@ def run(args: argparse.Namespace) -> int:
         workers=args.workers,
         overwrite=args.overwrite,
     )
+    _check_executor(args)
     balance = Balance(args.balance)
     Shares.of(dict.fromkeys(options.texts, 1), balance, alpha=args.alpha)  # refuses a wrong alpha
-    reports = prepare_text(options)
+    reports = prepare_text(options) if args.executor is None else _in_shards(args, options)
     for report in reports:
         print(
             f"{report.language}: {report.documents['train']:,} documents, "
@@ -146,6 +178,30 @@ def run(args: argparse.Namespace) -> int:
         "--arch glm_small --criterion glm_cross_entropy, see mclas prepare-text --help"
     )
     return 0
+
+
+def _check_executor(args: argparse.Namespace) -> None:
+    """Refuse flags for shards where there are none."""
+    given = {
+        "--executor-options": args.executor_options,
+        "--time-limit": args.time_limit is not None,
+        "--retries": args.retries != RETRIES,
+        "--shard-documents": args.shard_documents != _SHARD,
+    }
+    found = [flag for flag, value in given.items() if value]
+    if args.executor is None and found:
+        raise ConfigError(
+            f"{found[0]}: it is for shards, but there are none without --executor; give --executor"
+            " local, or leave it out"
+        )
+
+
+def _in_shards(args: argparse.Namespace, options: "TextOptions") -> "list[LanguageReport]":
+    for module in ("datatrove", "orjson"):
+        require(module, extra="roundtrip", purpose="mclas prepare-text --executor")
+    from mclas_fairseq.binarize.text_shards import Sharding, prepare_text_in_shards
+
+    return prepare_text_in_shards(options, Sharding(execution_of(args), args.shard_documents))
 
 
 def _texts(given: list[str]) -> dict[str, tuple[Path, ...]]:

@@ -1,17 +1,17 @@
 """`mclas roundtrip`: a cross-lingual corpus from a monolingual one, translating there and back."""
 
 import argparse
-import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from mclas_fairseq.cli.parts.execution import add_execution_arguments, execution_of
 from mclas_fairseq.cli.parts.roundtrip_cleaning import add_cleaning_arguments, cleaning_steps
 from mclas_fairseq.cli.parts.roundtrip_translation import add_translation_arguments, run_options
 from mclas_fairseq.errors import ConfigError
 
 if TYPE_CHECKING:
-    from mclas_fairseq.roundtrip.options import Execution, FilterOptions, Outputs
+    from mclas_fairseq.roundtrip.options import FilterOptions, Outputs
     from mclas_fairseq.roundtrip.report import Report
 
 NAME = "roundtrip"
@@ -60,7 +60,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_filter_arguments(parser.add_argument_group("filter"))
     add_cleaning_arguments(parser.add_argument_group("cleaning, before and after"))
     _add_output_arguments(parser.add_argument_group("output"))
-    _add_execution_arguments(parser.add_argument_group("execution; may change between starts"))
+    execution = parser.add_argument_group("execution; may change between starts")
+    add_execution_arguments(execution, default="local", work="translated")
+    execution.add_argument(
+        "--workers", type=int, default=1, metavar="N", help="shards at the same time (default: 1)"
+    )
+    execution.add_argument(
+        "--shard-lines", type=int, default=5000, metavar="N",
+        help="records of a shard; belongs to a run for good (default: 5000)",
+    )  # fmt: skip
 
 
 def _add_corpus_arguments(group: argparse._ArgumentGroup) -> None:
@@ -114,32 +122,6 @@ def _add_output_arguments(group: argparse._ArgumentGroup) -> None:
     )
 
 
-def _add_execution_arguments(group: argparse._ArgumentGroup) -> None:
-    group.add_argument(
-        "--executor", choices=("local", "slurm", "ray"), default="local",
-        help="where shards are translated (default: local)",
-    )  # fmt: skip
-    group.add_argument(
-        "--executor-options", nargs="+", action="extend", default=[], metavar="KEY=VALUE",
-        help="of datatrove's executor, as in time=20:00:00 partition=gpu gpus_per_task=1",
-    )  # fmt: skip
-    group.add_argument(
-        "--workers", type=int, default=1, metavar="N", help="shards at the same time (default: 1)"
-    )
-    group.add_argument(
-        "--shard-lines", type=int, default=5000, metavar="N",
-        help="records of a shard; belongs to a run for good (default: 5000)",
-    )  # fmt: skip
-    group.add_argument(
-        "--time-limit", type=float, metavar="S",
-        help="seconds that a shard may take before it is ended and tried again (default: any)",
-    )  # fmt: skip
-    group.add_argument(
-        "--retries", type=int, default=2, metavar="N",
-        help="how often a shard that failed is tried again (default: 2)",
-    )  # fmt: skip
-
-
 def run(args: argparse.Namespace) -> int:
     """Make the corpus and print the report."""
     from mclas_fairseq.extras import require
@@ -178,7 +160,7 @@ def _run(args: argparse.Namespace) -> "Report":
         run=run_options(args),
         filter=_filter_options(args),
         outputs=_outputs(args),
-        execution=_execution(args),
+        execution=execution_of(args),
         cleaning=cleaning_steps(args),
     )
     return run_roundtrip(asked, Progress(lambda line: print(line, file=sys.stderr, flush=True)))
@@ -219,28 +201,3 @@ def _outputs(args: argparse.Namespace) -> "Outputs":
     outputs = Outputs(folder=args.out, rejected=args.rejected, gzip=args.gzip)
     outputs.check_apart([*args.inputs, *args.held_out])
     return outputs
-
-
-def _execution(args: argparse.Namespace) -> "Execution":
-    from mclas_fairseq.roundtrip.options import Execution
-
-    return Execution(
-        executor=args.executor,
-        options=dict(_key_value(text) for text in args.executor_options),
-        workers=args.workers,
-        time_limit=args.time_limit,
-        retries=args.retries,
-    )
-
-
-def _key_value(text: str) -> tuple[str, Any]:
-    """KEY=VALUE; the value is read as JSON where it is JSON: 4, true, {"account": "x"}."""
-    key, sign, value = text.partition("=")
-    if not sign or not key:
-        raise ConfigError(
-            f"--executor-options {text!r}: must be KEY=VALUE, as in partition=gpu; write it so"
-        )
-    try:
-        return key, json.loads(value)
-    except ValueError:
-        return key, value

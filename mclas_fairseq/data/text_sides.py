@@ -40,6 +40,16 @@ def text_languages(data_bin: DataBin, split: str) -> tuple[str, ...]:
     return tuple(language for language in every if text_side(language) in counts)
 
 
+def id_type(entries: int) -> Any:
+    """The type of numbers that a dictionary of so many entries needs."""
+    return np.uint16 if entries <= np.iinfo(np.uint16).max else np.int32
+
+
+def closed(ids: Iterable[int], eos: int, kind: Any) -> NDArray[Any]:
+    """A document with the mark of its end, (T + 1,)."""
+    return np.fromiter((*ids, eos), dtype=kind)
+
+
 class TextWriter:
     """Writes documents of a side into a data-bin, one after another.
 
@@ -58,7 +68,7 @@ class TextWriter:
 
     def __init__(self, folder: Path, split: str, side: str, *, entries: int, eos: int):
         self._prefix = folder / side_prefix(split, side)
-        self._kind: Any = np.uint16 if entries <= np.iinfo(np.uint16).max else np.int32
+        self._kind = id_type(entries)
         self._eos = eos
         self._sizes = array("i")
         self._open = ExitStack()
@@ -91,10 +101,21 @@ class TextWriter:
 
     def add(self, ids: Iterable[int]) -> None:
         """Write a document, without the mark of its end, which is added."""
-        row = np.fromiter((*ids, self._eos), dtype=self._kind)
+        row = closed(ids, self._eos, self._kind)
         self._data.write(row.tobytes())
         self._sizes.append(len(row))
         np.add.at(self.counts, row, 1)
+
+    def add_rows(self, ids: NDArray[Any], sizes: NDArray[np.int32]) -> None:
+        """Write documents that are closed already.
+
+        Args:
+            ids: of all of them, one behind another, (tokens,).
+            sizes: tokens of each, (documents,).
+        """
+        self._data.write(ids.astype(self._kind, copy=False).tobytes())
+        self._sizes.frombytes(sizes.astype(np.int32, copy=False).tobytes())
+        self.counts += np.bincount(ids, minlength=len(self.counts))
 
     def _write_index(self) -> None:
         sizes = np.frombuffer(self._sizes, dtype=np.int32)

@@ -157,6 +157,11 @@ MCLAS: dict[str, dict[str, object]] = {
         "--out": REQUIRED,
         "--overwrite": False,
         "--workers": 1,
+        "--executor": None,
+        "--executor-options": [],
+        "--time-limit": None,
+        "--retries": 2,
+        "--shard-documents": 20_000,
     },
     # DATA_BIN stands first. Everything else goes on to fairseq-train.
     "train": {"--preset": REQUIRED, "--show": False, "--dry-run": False},
