@@ -36,7 +36,7 @@ from mclas_fairseq.data.data_bin import dictionary_fingerprint
 from mclas_fairseq.mglm.corruption import Text, corrupt, generator_of
 from mclas_fairseq.mglm.infilling_dataset import as_example, collate
 from mclas_fairseq.mglm.model import GlmModel, glm_small
-from mclas_fairseq.mglm.symbols import Symbols, add_commands
+from mclas_fairseq.mglm.symbols import ENTRIES, Symbols, find_symbols
 
 _ENTRIES = 16_000
 _DOCUMENT, _WRITTEN, _BEAM, _BATCH = 200, 40, 4, 4
@@ -50,7 +50,10 @@ def make_model() -> tuple[Any, Dictionary, Symbols]:
     dictionary = Dictionary()
     for number in range(_ENTRIES - 16):
         dictionary.add_symbol(f"w{number}")
-    symbols = add_commands(dictionary)
+    for entry in ENTRIES.values():
+        dictionary.add_symbol(entry)
+    dictionary.pad_to_multiple_(8)
+    symbols = find_symbols(dictionary)
     args = Namespace()
     glm_small(args)
     task = SimpleNamespace(

@@ -17,7 +17,7 @@ def main(records: Path, folder: Path) -> None:
     texts: dict[str, list[str]] = {"en": [], "de": [], "zh": []}
     for record in read_records(records):
         for language, found in texts.items():
-            sentences = (record.document | record.translation)[language]
+            sentences = {**record.document, **record.translation}[language]
             found.append(("" if language == "zh" else " ").join(sentences))
     for language, found in texts.items():
         path = folder / f"{language}.txt"

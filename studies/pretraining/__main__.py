@@ -13,15 +13,14 @@ each is.
 """
 
 import argparse
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from mclas_fairseq.corpus.training_log import read_validations
+from studies.harness.json_rows import FOLDER, JsonRow, read_rows, write_rows
 from studies.harness.processes import PLUGIN, call, say
 
-RESULTS = Path(__file__).parents[1] / "results" / "pretraining.json"
+RESULTS = FOLDER / "pretraining.json"
 STAGE = 100
 UPDATES = 6000
 ARMS = {"balanced": "--balance semilog --alpha 0.3", "unbalanced": "--balance none --alpha 1"}
@@ -35,30 +34,12 @@ SETTINGS = (
     f" --validate-interval-updates {STAGE} --seed 1 --log-format simple --log-interval 10"
 )
 
-Row = dict[str, Any]
-
 
 def stages() -> Iterator[tuple[str, int]]:
     """Arm and update of each stage's end, in the order in which they are trained."""
     for update in range(STAGE, UPDATES + 1, STAGE):
         for arm in ARMS:
             yield arm, update
-
-
-def read_rows(path: Path) -> list[Row]:
-    """Rows of the stages that are done; none where there is no file."""
-    if not path.exists():
-        return []
-    rows: list[Row] = json.loads(path.read_text(encoding="utf-8"))
-    return rows
-
-
-def write_rows(path: Path, rows: Sequence[Row]) -> None:
-    """Write all rows, a line each; the file appears whole."""
-    lines = ",\n".join(json.dumps(row) for row in rows)
-    beside = path.with_name(f".{path.name}.unfinished")
-    beside.write_text(f"[\n{lines}\n]\n", encoding="utf-8")
-    beside.replace(path)
 
 
 def perplexities(log: Path, update: int) -> dict[str, float]:
@@ -73,7 +54,7 @@ def perplexities(log: Path, update: int) -> dict[str, float]:
     raise ValueError(f"{log}: must have a validation at update {update}, but has none")
 
 
-def train(arm: str, update: int, out: Path, data: Path, more: Sequence[str]) -> Row:
+def train(arm: str, update: int, out: Path, data: Path, more: Sequence[str]) -> JsonRow:
     """Train an arm up to an update and return its row."""
     folder = out / arm
     log = folder / "train.log"
@@ -95,7 +76,7 @@ def run(out: Path, data: Path, results: Path, more: Sequence[str]) -> None:
         write_rows(results, rows)
 
 
-def report(rows: Sequence[Row]) -> Iterator[str]:
+def report(rows: Sequence[JsonRow]) -> Iterator[str]:
     """Lines of the report: perplexities by language at the last update that both arms reached."""
     by_arm = {arm: {row["update"]: row for row in rows if row["arm"] == arm} for arm in ARMS}
     common = set.intersection(*map(set, by_arm.values()))
@@ -117,22 +98,28 @@ def report(rows: Sequence[Row]) -> Iterator[str]:
             yield f"| {label} | {first[name]:.1f} | {second[name]:.1f} | {ratio:.2f} |"
 
 
-def main() -> None:
-    """Run or report."""
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """What the command can be told."""
+    made = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=["run", "report"])
-    parser.add_argument("out", type=Path, nargs="?", metavar="OUT")
-    parser.add_argument("--data", type=Path, metavar="TEXT", help="data-bin of plain text")
-    parser.add_argument("--results", type=Path, default=RESULTS, metavar="FILE")
-    args, more = parser.parse_known_args()
+    made.add_argument("what", choices=["run", "report"])
+    made.add_argument("out", type=Path, nargs="?", metavar="OUT")
+    made.add_argument("--data", type=Path, metavar="TEXT", help="data-bin of plain text")
+    made.add_argument("--results", type=Path, default=RESULTS, metavar="FILE")
+    return made
+
+
+def main() -> None:
+    """Run or report."""
+    made = parser()
+    args, more = made.parse_known_args()
     if args.what == "report":
         for line in report(read_rows(args.results)):
             print(line)
         return
     if args.out is None or args.data is None:
-        parser.error("run: OUT and --data are needed")
+        made.error("run: OUT and --data are needed")
     run(args.out, args.data, args.results, more)
 
 

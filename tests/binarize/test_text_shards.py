@@ -1,5 +1,6 @@
 """`mclas prepare-text --executor`: the same bytes as without, after an end or a failure, too."""
 
+import pickle
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,18 @@ def test_shards_change_no_byte(
 ) -> None:
     assert files_of(in_shards(tmp_path, documents, workers).folder) == whole
     assert sorted(path.name for path in tmp_path.iterdir() if path.is_dir()) == ["text"]
+
+
+def test_the_work_can_be_sent_to_another_machine(
+    tmp_path: Path, whole: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make = text_shards.make_executor
+
+    def sent(steps: Any, *more: Any) -> Any:
+        return make(pickle.loads(pickle.dumps(steps)), *more)
+
+    monkeypatch.setattr(text_shards, "make_executor", sent)
+    assert files_of(in_shards(tmp_path, 50).folder) == whole
 
 
 def test_a_run_goes_on_with_the_shards_that_are_not_done(

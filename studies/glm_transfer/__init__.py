@@ -1,0 +1,1 @@
+"""mGLM on package descriptions: from and into languages that were not fine-tuned."""
