@@ -38,7 +38,7 @@ from mclas_fairseq.binarize.prepare_text import (
 from mclas_fairseq.binarize.raw_text import read_documents
 from mclas_fairseq.binarize.staging import check_free, staged_folder
 from mclas_fairseq.corpus.json_text import parse_json
-from mclas_fairseq.corpus.tokenizers import load_tokenizer
+from mclas_fairseq.corpus.tokenizers import SentencepieceTokenizer
 from mclas_fairseq.data.data_bin import TOKENIZER_FOLDER
 from mclas_fairseq.data.text_sides import TextWriter, closed, id_type
 from mclas_fairseq.errors import ConfigError, DataError
@@ -292,7 +292,7 @@ def _packed(rows: Mapping[str, list[Any]], kind: Any) -> dict[str, Any]:
 
 
 def _dictionary(run: TextRun, options: TextOptions) -> Dictionary:
-    entries = load_tokenizer(run.tokenizer).entries()
+    entries = SentencepieceTokenizer.load(run.tokenizer).entries()
     return text_dictionary(entries, tuple(options.texts), options.commands)
 
 

@@ -76,13 +76,9 @@ class World:
     def prompted(self, things: Things, source: str, target: str, written: Things) -> Text:
         """`[CLS]`, the document, the prompt of the target language, what is written."""
         prompt = self.dictionary.index(f"to-{target}:")
-        tokens = [
-            [self.symbols.cls],
-            self.words(things, source),
-            [prompt],
-            self.words(written, target),
-        ]
-        return Text(np.concatenate(tokens).astype(np.int64), ((1, 1 + DOCUMENT),))
+        document, summary = self.words(things, source), self.words(written, target)
+        tokens = np.array([self.symbols.cls, *document, prompt, *summary], dtype=np.int64)
+        return Text(tokens, ((1, 1 + DOCUMENT),))
 
 
 def summary(things: Things) -> Things:
@@ -92,7 +88,7 @@ def summary(things: Things) -> Things:
 
 def pretraining_batch(world: World, generator: np.random.Generator, prompted: float) -> Batch:
     """Texts of all languages: raw ones with blanks, and prompted ones, a share of all."""
-    examples = []
+    examples: list[dict[str, Any]] = []
     no_ends = np.zeros(len(world.dictionary), dtype=bool)
     while len(examples) < _ROWS:
         things = world.draw(generator)
@@ -101,10 +97,9 @@ def pretraining_batch(world: World, generator: np.random.Generator, prompted: fl
             text = world.prompted(things, source, target, things[:SUMMARY])
             examples.append(_blank_at_the_end(world, text))
             continue
-        tokens = np.concatenate(
-            [[world.symbols.cls], world.words(things, source), [world.symbols.eos]]
-        )
-        raw = Text(tokens.astype(np.int64), ((1, 1 + DOCUMENT),))
+        ends = world.symbols.cls, world.symbols.eos
+        tokens = np.array([ends[0], *world.words(things, source), ends[1]], dtype=np.int64)
+        raw = Text(tokens, ((1, 1 + DOCUMENT),))
         kind = (Objective.TOKEN, Objective.DOCUMENT)[int(generator.integers(2))]
         sample = corrupt(raw, world.symbols, no_ends, generator, kind)
         if sample is not None:
@@ -114,7 +109,7 @@ def pretraining_batch(world: World, generator: np.random.Generator, prompted: fl
 
 def tuning_batch(world: World, generator: np.random.Generator, source: str, targets: str) -> Batch:
     """Documents in a language, summaries in one of others."""
-    examples = []
+    examples: list[dict[str, Any]] = []
     for row in range(_ROWS):
         things = world.draw(generator)
         target = targets[row % len(targets)]

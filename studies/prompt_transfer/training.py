@@ -58,7 +58,7 @@ REMEDIES = {
 UNTUNED = "untuned"
 SYSTEMS = (UNTUNED, *REMEDIES)
 # Name of a measure's pair -> language of the documents, language of the prompt.
-PAIRS = {"trained": "AB", "source": "CB", "target": "AC"}
+PAIRS = {"trained": ("A", "B"), "source": ("C", "B"), "target": ("A", "C")}
 
 
 def new_model(world: World, seed: int) -> Model:

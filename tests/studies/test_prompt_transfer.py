@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from studies.harness.json_rows import read_rows, write_rows
 from studies.pretraining import __main__ as pretraining
 from studies.prompt_transfer import __main__ as study
 from studies.prompt_transfer import training
@@ -92,7 +93,7 @@ def test_frozen_layers_stay_and_the_others_move(monkeypatch: pytest.MonkeyPatch)
 def rows(language: dict[str, float]) -> Iterator[dict[str, Any]]:
     """Rows of three seeds; the share in the right language from A to C is given by system."""
     for seed in (1, 2, 3):
-        for system in study.SYSTEMS:
+        for system in training.SYSTEMS:
             same = {"rouge1": 90.0, "things": 90.0, "language": 99.0}
             target = {**same, "language": language.get(system, 5.0) + seed}
             updates = {f"layer {layer}": 0.1 * layer + seed / 100 for layer in range(1, 5)}
@@ -123,12 +124,12 @@ def test_a_seed_without_all_systems_is_left_out() -> None:
 def test_a_rerun_makes_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "rows.json"
     given = list(rows({}))
-    study.write_rows(path, [row for row in given if row["seed"] < 3])
+    write_rows(path, [row for row in given if row["seed"] < 3])
     monkeypatch.setattr(study, "pretrain", lambda world, seed: training.new_model(world, seed))
     monkeypatch.setattr(study, "tune", lambda world, model, remedy, seed: model)
     monkeypatch.setattr(study, "SYSTEMS", ("untuned", "plain"))
     study.run(path, [1, 2, 3])
-    found = study.read_rows(path)
+    found = read_rows(path)
     assert found[: 2 * len(training.SYSTEMS)] == [row for row in given if row["seed"] < 3]
     assert [(row["seed"], row["system"]) for row in found[-2:]] == [(3, "untuned"), (3, "plain")]
 
@@ -154,11 +155,11 @@ def test_arms_of_pretraining_take_turns_and_rows_are_kept(
     monkeypatch.setattr(pretraining, "UPDATES", 200)
     results = tmp_path / "rows.json"
     row = {"arm": "balanced", "update": 100, "cpu_seconds": 7, "ppl": 50.0, "ppl_de": 4.0}
-    pretraining.write_rows(results, [row])
+    write_rows(results, [row])
     pretraining.run(tmp_path, tmp_path, results, [])
     assert trained == [("none", "100"), ("semilog", "200"), ("none", "200")]
-    assert pretraining.read_rows(results)[0] == row
-    said = "\n".join(pretraining.report(pretraining.read_rows(results)))
+    assert read_rows(results)[0] == row
+    said = "\n".join(pretraining.report(read_rows(results)))
     assert "balanced: 200 of 200 updates, 12 processor seconds" in said
     assert "| de | 8.0 | 8.0 | 1.00 |" in said
     assert "token_de" not in said
