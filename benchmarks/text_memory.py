@@ -56,7 +56,7 @@ def stretch(data_bin: Path, times: float, out: Path) -> int:
     """Write a data-bin with the training documents of another one so many times; its tokens."""
     from mclas_fairseq.data.data_bin import DataBin
     from mclas_fairseq.data.integrity import describe_files
-    from mclas_fairseq.data.text_sides import TextWriter, open_text
+    from mclas_fairseq.data.text_sides import TextWriter, open_text, text_side
 
     shutil.rmtree(out, ignore_errors=True)
     shutil.copytree(data_bin, out)
@@ -66,7 +66,9 @@ def stretch(data_bin: Path, times: float, out: Path) -> int:
     places = np.append(np.asarray(side.begins) // ids.itemsize, len(ids))
     sizes = np.diff(places).astype(np.int32)
     dictionary = opened.dictionary
-    with TextWriter(out, "train", "en", entries=len(dictionary), eos=dictionary.eos()) as writer:
+    with TextWriter(
+        out, "train", text_side("en"), entries=len(dictionary), eos=dictionary.eos()
+    ) as writer:
         for _ in range(max(1, round(times))):
             writer.add_rows(ids, sizes)
         documents, tokens = writer.documents, writer.tokens
