@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 
 from mclas_fairseq.binarize import text_shards
-from mclas_fairseq.binarize.prepare_text import TextOptions
+from mclas_fairseq.binarize.prepare_text import TextOptions, split_of, write_data_bin
 from mclas_fairseq.binarize.text_shards import Sharding, TextRun, prepare_text_in_shards
 from mclas_fairseq.cli import main as mclas
 from mclas_fairseq.data.data_bin import DataBin
 from mclas_fairseq.errors import ConfigError, DataError
 from mclas_fairseq.mglm.symbols import ENTRIES
+from mclas_fairseq.roundtrip.executors import make_executor
 from mclas_fairseq.roundtrip.options import Execution
 from tests.mglm.texts import make_text_bin, write_texts
 
@@ -47,10 +48,8 @@ def test_shards_change_no_byte(
 def test_the_work_can_be_sent_to_another_machine(
     tmp_path: Path, whole: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    make = text_shards.make_executor
-
     def sent(steps: Any, *more: Any) -> Any:
-        return make(pickle.loads(pickle.dumps(steps)), *more)
+        return make_executor(pickle.loads(pickle.dumps(steps)), *more)
 
     monkeypatch.setattr(text_shards, "make_executor", sent)
     assert files_of(in_shards(tmp_path, 50).folder) == whole
@@ -59,12 +58,10 @@ def test_the_work_can_be_sent_to_another_machine(
 def test_a_run_goes_on_with_the_shards_that_are_not_done(
     tmp_path: Path, whole: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plain = text_shards.split_of
-
     def fails(document: str, share: float) -> str:
         if document.startswith("it"):
             raise RuntimeError("no Italian today")
-        return plain(document, share)
+        return split_of(document, share)
 
     monkeypatch.setattr(text_shards, "split_of", fails)
     with pytest.raises(DataError, match=r"2 of 13 shards.*\n.*no Italian today; log: "):
@@ -75,12 +72,11 @@ def test_a_run_goes_on_with_the_shards_that_are_not_done(
     assert len(before) == 11
     monkeypatch.undo()
     made: list[Path] = []
-    finish = text_shards.write_data_bin
 
     def look(*args: Any) -> Any:
         made.extend(run.translated(0).parent.iterdir())
         assert {path: path.stat().st_mtime_ns for path in before} == before
-        return finish(*args)
+        return write_data_bin(*args)
 
     monkeypatch.setattr(text_shards, "write_data_bin", look)
     assert files_of(in_shards(tmp_path).folder) == whole
