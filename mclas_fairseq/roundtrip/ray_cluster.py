@@ -112,6 +112,6 @@ def _check_reachable(address: str) -> None:
     except OSError as error:
         raise SetupError(
             f"--executor ray: a cluster must answer at RAY_ADDRESS={address}, but none does"
-            f" ({error}); start one with ray start --head, or unset RAY_ADDRESS to use this machine"
-            " alone"
+            f" ({error}); start one there (docs/corpora.md says how), or unset RAY_ADDRESS to use"
+            " this machine alone"
         ) from error
