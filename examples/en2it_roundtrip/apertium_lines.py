@@ -4,10 +4,10 @@
 
 Apertium reads running text: it takes what follows a line's end for the same sentence unless a full
 stop closes it, and moves words over the end. So every line is closed by a full stop, which is taken
-off again, and before each stands a line with its number. Numbers pass through Apertium as they are:
-where one comes out changed or displaced, words have moved, and the program ends with status 1 and
-says at which line. As each line follows a closed one of the same kind, its translation does not
-depend on the lines around it.
+off again, and before each, and behind the last, stands a line with a number. Numbers pass through
+Apertium as they are: where one comes out changed or displaced, words have moved, and the program
+ends with status 1 and says at which line. As each line follows a closed one of the same kind, its
+translation does not depend on the lines around it.
 
 Words that Apertium does not know stay as they are (its option -u), without a mark.
 """
@@ -35,20 +35,21 @@ def translate(direction: str, lines: Sequence[str]) -> list[str]:
     Raises:
         SystemExit: Apertium failed, or mixed lines.
     """
-    sent = "".join(f"{number}.\n{close(line)}\n" for number, line in enumerate(lines, start=1))
+    marks = [f"{number}." for number in range(1, len(lines) + 2)]
+    texts = [*map(close, lines), ""]  # a mark behind the last line, too
+    sent = "".join(f"{mark}\n{text}\n" for mark, text in zip(marks, texts, strict=True))
     done = subprocess.run(["apertium", "-u", direction], input=sent.encode(), capture_output=True)
     said = " | ".join(done.stderr.decode(errors="replace").strip().splitlines()[-3:])
     # A program that it needs may be missing: it complains, and ends with status 0.
     if done.returncode != 0 or said:
         raise SystemExit(f"apertium {direction}: ended with status {done.returncode}: {said}")
     received = [line.strip() for line in done.stdout.decode().split("\n")]
-    received += [""] * (2 * len(lines) - len(received))
-    for number, line in enumerate(lines, start=1):
-        mark = received[2 * number - 2]
-        if mark != f"{number}.":
+    received += [""] * (len(marks) + len(texts) - len(received))
+    for mark, found, line in zip(marks, received[::2], [*lines, "the end"], strict=False):
+        if found != mark:
             raise SystemExit(
-                f"apertium {direction}: must keep lines apart, but where '{number}.' was sent"
-                f" before {line[:100]!r}, {mark[:100]!r} came back"
+                f"apertium {direction}: must keep lines apart, but where '{mark}' was sent before"
+                f" {line[:100]!r}, {found[:100]!r} came back"
             )
     return [open_again(text, line) for text, line in zip(received[1::2], lines, strict=False)]
 

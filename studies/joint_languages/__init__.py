@@ -1,0 +1,1 @@
+"""One decoder for eight languages, on descriptions of Debian's packages."""
