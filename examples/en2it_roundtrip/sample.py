@@ -14,8 +14,8 @@ from random import Random
 
 from mclas_fairseq.corpus.records import Record, read_records, write_records
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "xscitldr"))
-from key_sentences import key_sentence
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+from examples.xscitldr.key_sentences import key_sentence
 
 
 def both(records: Sequence[Record]) -> Iterator[dict[str, object]]:

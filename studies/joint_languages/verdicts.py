@@ -95,7 +95,10 @@ def verdicts(table: Table, split: str) -> Iterator[str]:
         yield f"{language}: {verdict}: {shown}; by t over seeds {one.by_t}{more}"
     for language, wanted in AIMS.items():
         aim = enough.get(language)
-        reached = MISSING if aim is None else "reached" if aim.word in wanted else "not reached"
+        if aim is None:
+            reached = MISSING if found[language] is None else "not judged: too few documents"
+        else:
+            reached = "reached" if aim.word in wanted else "not reached"
         yield f"Aim, {language} {' or '.join(wanted)}: {reached}"
 
 
