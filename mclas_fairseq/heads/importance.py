@@ -24,7 +24,8 @@ from torch import Tensor, nn
 from mclas_fairseq.errors import ConfigError
 from mclas_fairseq.heads.gates import gated, gates_without, watched
 from mclas_fairseq.heads.losses import Batch, example_losses
-from mclas_fairseq.heads.ranking import Ranking
+from mclas_fairseq.heads.merging import merged
+from mclas_fairseq.heads.ranking import ALL, Ranking
 from mclas_fairseq.modules.attention_heads import Attention, attentions, pointing_places
 
 Rows = dict[str, NDArray[np.float64]]  # language -> (N documents or batches, heads)
@@ -211,7 +212,13 @@ def importance_of(model: nn.Module, norm: str) -> Callable[[NDArray[np.float64]]
 
 
 def make_ranking(
-    model: nn.Module, rows: Rows, fingerprint: str, estimator: str, norm: str
+    model: nn.Module,
+    rows: Rows,
+    fingerprint: str,
+    estimator: str,
+    norm: str,
+    *,
+    merge: bool = False,
 ) -> Ranking:
     """The ranking of a model's heads that can be taken out.
 
@@ -221,6 +228,10 @@ def make_ranking(
         fingerprint: of its weights, see `slicing.weights_fingerprint`.
         estimator: one of `ESTIMATORS`.
         norm: one of `NORMS`.
+        merge: add the rankings that are merged of those of all languages, see `merging.py`.
+
+    Raises:
+        ConfigError: rankings of less than two languages are to be merged.
     """
     make = importance_of(model, norm)
     pointing = pointing_places(model)
@@ -228,10 +239,16 @@ def make_ranking(
     names = [name for one in found for name in one.names]
     stay = {one.names[0] for one in found if one.kept and one.place in pointing}
     kept = [number for number, name in enumerate(names) if name not in stay]
-    return Ranking(
-        fingerprint,
-        estimator,
-        norm,
-        tuple(names[number] for number in kept),
-        {language: make(shares.mean(0))[kept].tolist() for language, shares in rows.items()},
-    )
+    importance = {
+        language: make(shares.mean(0))[kept].tolist() for language, shares in rows.items()
+    }
+    if merge:
+        own = {language: values for language, values in importance.items() if language != ALL}
+        if len(own) < 2:
+            raise ConfigError(
+                f"--merge: needs examples in two languages or more, but has {', '.join(own) or ALL}"
+                " alone; leave it out"
+            )
+        importance |= merged(own)
+    heads = tuple(names[number] for number in kept)
+    return Ranking(fingerprint, estimator, norm, heads, importance)

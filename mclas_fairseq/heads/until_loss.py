@@ -37,15 +37,18 @@ def mean_loss(
         ConfigError: the model writes no summaries in that language, or there is no document.
     """
     values: list[float] = []
+    known: dict[str, None] = {}
     with gated(model, gates_without(model, without)):
         for batch in batches():
             losses = example_losses(task, model, batch)
-            if language not in losses:
-                raise ConfigError(
-                    f"--language {language}: must be one that the model's loss is known of, but"
-                    f" those are {', '.join(losses)}; give one of them"
-                )
-            values += losses[language].double().tolist()
+            known.update(dict.fromkeys(losses))
+            if language in losses:  # of a labeller a batch is of one language
+                values += losses[language].double().tolist()
+    if known and not values:
+        raise ConfigError(
+            f"--language {language}: must be one that the model's loss is known of, but those are"
+            f" {', '.join(known)}; give one of them"
+        )
     if not values:
         raise ConfigError("--split: must have documents with summaries, but has none; give another")
     return float(np.mean(values))

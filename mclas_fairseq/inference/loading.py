@@ -213,8 +213,8 @@ def _from_fairseq(
 def _check_task(checkpoint: Path, task: object) -> None:
     if not isinstance(task, SummarizationTask):
         raise CheckpointError(
-            f"checkpoint {checkpoint}: it must be of a task of this package, "
-            f"found {type(task).__name__}"
+            f"checkpoint {checkpoint}: it must be of a task of this package that summarizes, "
+            f"found {type(task).__name__}; labellers are for mclas label"
         )
 
 

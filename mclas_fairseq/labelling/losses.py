@@ -10,7 +10,8 @@ from mclas_fairseq.labelling.dataset import IGNORED
 
 def word_losses(logits: Tensor, target: Tensor) -> Tensor:
     """NLL of each word in nats, (n,), from logits (n, L) and tags' numbers (n,)."""
-    return torch.nn.functional.cross_entropy(logits.float(), target, reduction="none")
+    exact = logits if logits.dtype == torch.float64 else logits.float()
+    return torch.nn.functional.cross_entropy(exact, target, reduction="none")
 
 
 def label_losses(model: nn.Module, batch: dict[str, Any]) -> Tensor:
@@ -18,7 +19,7 @@ def label_losses(model: nn.Module, batch: dict[str, Any]) -> Tensor:
     target = batch["target"]
     words = target.ne(IGNORED)
     logits, _ = model(**batch["net_input"])
-    found = logits.new_zeros(target.shape, dtype=torch.float32)
+    losses = word_losses(logits, target[words])
     # n -> B x T -> B
-    spread: Tensor = found.masked_scatter(words, word_losses(logits, target[words]))
+    spread: Tensor = losses.new_zeros(target.shape).masked_scatter(words, losses)
     return spread.sum(1)

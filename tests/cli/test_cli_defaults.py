@@ -424,6 +424,7 @@ HEADS: dict[str, dict[str, object]] = {
         "--batch-size": 16,
         "--estimator": "gate",
         "--norm": "l1",
+        "--merge": False,
         "--leave-one-out": False,
     },
     "prune": {

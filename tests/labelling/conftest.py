@@ -72,10 +72,10 @@ def open_task(data: Path, **options: Any) -> SequenceLabellingTask:
     return SequenceLabellingTask.setup_task(config)
 
 
-def build_model(task: SequenceLabellingTask, **options: Any) -> Any:
+def build_model(task: SequenceLabellingTask, *, wide: int = 16, **options: Any) -> Any:
     """A random labeller of 2 layers and 4 heads, so large that its heads differ."""
     args = Namespace(dropout=0.0, arch="token_classifier_tiny", **options)
-    args.encoder_embed_dim = args.encoder_ffn_embed_dim = 16
+    args.encoder_embed_dim = args.encoder_ffn_embed_dim = wide
     ARCH_CONFIG_REGISTRY["token_classifier_tiny"](args)
     torch.manual_seed(3)
     model: Any = ARCH_MODEL_REGISTRY["token_classifier_tiny"].build_model(args, task).eval()
@@ -83,6 +83,7 @@ def build_model(task: SequenceLabellingTask, **options: Any) -> Any:
         for name, parameter in model.named_parameters():
             grown = torch.randn_like(parameter) * 0.3
             parameter.copy_(grown if name.endswith("bias") else parameter * 1.5)
+    model.encoder_settings = args.pretrained_config
     return model
 
 

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from mclas_fairseq.cli.parts.heads_system import load_system, task_of
 from mclas_fairseq.errors import ConfigError
 
 _DESCRIPTION = """\
 Write a checkpoint in which attention heads are gone: their rows and columns are cut out of its
 weights, any number of heads of any layer. The result loads as any other checkpoint does: for
-fairseq-generate, mclas summarize, average, export, trim, and for fairseq-train
+fairseq-generate, mclas summarize, label, average, export, trim, and for fairseq-train
 --finetune-from-model, which then trains the smaller model. It has no state of an optimizer.
 
 A head's name says where it is and which it is: encoder.0.self.3 is head 3 of the first encoder
@@ -161,14 +162,15 @@ def _loss_of(args: argparse.Namespace, checkpoint: Path) -> Any:
     """What measures a checkpoint's loss on a split, also without some of its heads."""
     from mclas_fairseq.heads.losses import batches
     from mclas_fairseq.heads.until_loss import mean_loss
-    from mclas_fairseq.inference.loading import load_checkpoints
 
-    system = load_checkpoints([checkpoint], args.data)
-    task, model = system.task, system.models[0].eval()
+    task, model = load_system(checkpoint, args.data)
+    model.eval()
+    # a merged ranking (all-sum) is judged by the loss of all
+    language = "all" if args.language.startswith("all-") else args.language
 
     def measure(split: str, without: Sequence[str] = ()) -> float:
         sizes = {"documents": args.documents, "batch_size": args.batch_size}
-        return mean_loss(task, model, lambda: batches(task, split, **sizes), args.language, without)
+        return mean_loss(task, model, lambda: batches(task, split, **sizes), language, without)
 
     return measure
 
@@ -184,7 +186,7 @@ def _sweep(args: argparse.Namespace, state: dict[str, Any]) -> int:
     ranking = _ranking(args, state)
     order = ranking.least_first(args.language)
     ks = _ks(args.ks) if args.ks else sweep.default_ks(len(order))
-    plugin = ["--user-dir", mclas_fairseq.__path__[0], "--task", "cross_lingual_summarization"]
+    plugin = ["--user-dir", mclas_fairseq.__path__[0], "--task", task_of(state)]
 
     def prune(names: Sequence[str], path: Path) -> None:
         write_checkpoint(path, prune_state(args.checkpoint, state, names) if names else state)

@@ -4,11 +4,14 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from mclas_fairseq.cli.parts.heads_system import load_system
+
 _ESTIMATORS = ("gate", "gate-token", "kv-weight", "kv-weight-literal", "leave-one-out")
 
 _DESCRIPTION = """\
 Estimate how much the loss of a checkpoint hangs on each of its heads, and write a ranking: a CSV
 with the least important head first, from 0 to 1, for all summaries and for those of each language.
+Of a labeller (--task sequence_labelling) it is for the sentences of all languages and of each one.
 
 --estimator gate               the sum over documents of |dL/dgate|, a gate on what a head gives
             gate-token         the same of each position alone
@@ -40,10 +43,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--plot", type=Path, metavar="FILE", help="picture to write (PNG)")
     add("--split", default="valid", help="of the data-bin (default: valid)")
     add("--documents", type=int, default=1000, metavar="N",
-        help="at most N, spread evenly over the lengths, 0: all (default: 1000)")  # fmt: skip
+        help="at most N (sentences of a labeller: N of each language), spread evenly over the"
+        " lengths, 0: all (default: 1000)")  # fmt: skip
     add("--batch-size", type=int, default=16, metavar="N", help="documents (default: 16)")
     add("--estimator", default="gate", choices=_ESTIMATORS, help="see above (default: gate)")
     add("--norm", default="l1", choices=("l1", "l2", "none"), help="see above (default: l1)")
+    add("--merge", action="store_true",
+        help="add what is merged of the languages' rankings: all-sum, the sum of their importance;"
+        " all-ranks, the mean of their ranks (all: the importance on all examples)")  # fmt: skip
     add("--leave-one-out", action="store_true",
         help="print rho of the estimator with leave-one-out, which it estimates")  # fmt: skip
 
@@ -55,12 +62,13 @@ def run(args: argparse.Namespace) -> int:
     from mclas_fairseq.heads.heat_map import draw_ranking
     from mclas_fairseq.heads.importance import make_ranking
     from mclas_fairseq.heads.slicing import weights_fingerprint
-    from mclas_fairseq.inference.loading import load_checkpoints
 
-    system = load_checkpoints([args.checkpoint], args.data)
+    system = load_system(args.checkpoint, args.data)
     rows = _measured(args, system, args.estimator)
     fingerprint = weights_fingerprint(load_checkpoint(args.checkpoint)["model"])
-    ranking = make_ranking(system.models[0], rows, fingerprint, args.estimator, args.norm)
+    ranking = make_ranking(
+        system[1], rows, fingerprint, args.estimator, args.norm, merge=args.merge
+    )
     ranking.save(args.csv)
     if args.plot is not None:
         with open_whole(args.plot) as stream:
@@ -77,8 +85,9 @@ def _measured(args: argparse.Namespace, system: Any, estimator: str) -> Any:
     from mclas_fairseq.heads.importance import measure
     from mclas_fairseq.heads.losses import batches
 
-    found = batches(system.task, args.split, documents=args.documents, batch_size=args.batch_size)
-    return measure(system.task, system.models[0], found, estimator)
+    task, model = system
+    found = batches(task, args.split, documents=args.documents, batch_size=args.batch_size)
+    return measure(task, model, found, estimator)
 
 
 def _agreements(args: argparse.Namespace, system: Any, rows: Any) -> list[str]:
@@ -86,7 +95,7 @@ def _agreements(args: argparse.Namespace, system: Any, rows: Any) -> list[str]:
     from mclas_fairseq.heads.agreement import agreement, split_half
     from mclas_fairseq.heads.importance import importance_of
 
-    make = importance_of(system.models[0], args.norm)
+    make = importance_of(system[1], args.norm)
     names = [name for name in rows if name != "all"]
     lines = []
     for number, first in enumerate(names):
