@@ -73,9 +73,11 @@ def batches(
             f"--documents {documents} --batch-size {batch_size}: must not be negative, and at least"
             " 1; the defaults are 1000 and 16"
         )
-    task.load_dataset(split, epoch=1)
-    dataset: Any = task.datasets[split]
-    groups = dataset.groups() if isinstance(task, JudgesExamples) else [dataset.ordered_indices()]
+    opened: Any = task
+    opened.load_dataset(split, epoch=1)
+    dataset = opened.datasets[split]
+    by_language = isinstance(opened, JudgesExamples)
+    groups = dataset.groups() if by_language else [dataset.ordered_indices()]
     for rows in groups:
         yield from _batches_of(dataset, _spread(rows, documents), batch_size, device, change)
 

@@ -35,7 +35,7 @@ def test_a_labeller_without_heads_gives_what_it_gives_with_heads_at_0(
     words_bin: Path, bert_bin: Path, pretrained_bert: Path, encoder: bool
 ) -> None:
     task = open_task(bert_bin if encoder else words_bin, max_source_positions=60)
-    options = {"pretrained_encoder": str(pretrained_bert)} if encoder else {}
+    options: dict[str, Any] = {"pretrained_encoder": str(pretrained_bert)} if encoder else {}
     model = build_model(task, **options)
     every = head_names(model)
     draw = np.random.default_rng(5)
