@@ -28,7 +28,7 @@ What the presets leave to you:
   --target-lang CODE   which one, if the data-bin has several
   --save-dir DIR       where checkpoints go (default: checkpoints)
   --cpu                train without a GPU, slowly
-  --max-update N, --stop-time-hours H   an earlier end; --seed N: another run
+  --max-update N, --max-epoch N, --stop-time-hours H   an earlier end; --seed N: another run
 
 checkpoint_best.pt is the best on validation data, checkpoint_last.pt the newest: the same command
 goes on from there if it was stopped.
@@ -75,7 +75,21 @@ def command(data: str, preset: str, more: Sequence[str]) -> list[str]:
 
     plugin = mclas_fairseq.__path__[0]
     words = ["fairseq-train", data, "--user-dir", plugin, "--task", "cross_lingual_summarization"]
-    return [*words, *flags(load_preset(preset).train), *more]
+    return [*words, *flags(load_preset(preset).train), *_at_the_last_epoch(more), *more]
+
+
+def _at_the_last_epoch(more: Sequence[str]) -> list[str]:
+    """Flags that validate and save at the end of the last epoch.
+
+    fairseq does neither when it ends by `--max-epoch` unless an interval of epochs says so, and
+    presets count updates: what was learned since the last interval would be lost.
+    """
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--max-epoch", nargs="?", const="", default="")
+    last = parser.parse_known_args(more)[0].max_epoch
+    if not last.isdecimal() or int(last) == 0:  # none, or what fairseq-train has a word on
+        return []
+    return ["--validate-interval", last, "--save-interval", last]
 
 
 def run(args: argparse.Namespace) -> int:

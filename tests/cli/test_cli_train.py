@@ -26,6 +26,26 @@ def test_dry_run_prints_the_command_with_the_flags_that_follow(
     assert "cross_lingual_summarization" in printed
 
 
+@pytest.mark.parametrize("given", [["--max-epoch", "3"], ["--max-epoch=3"]])
+def test_a_training_that_ends_by_epochs_validates_and_saves_at_its_end(
+    given: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", "bin", "--preset", "small-data", "--dry-run", *given]) == 0
+    printed = shlex.split(capsys.readouterr().out)
+    at_end = ["--validate-interval", "3", "--save-interval", "3"]
+    assert printed[-len(given) - 4 :] == [*at_end, *given]  # the later one of two flags counts
+    assert printed.index("--validate-interval") < len(printed) - 10  # the preset's, in updates
+
+
+@pytest.mark.parametrize("given", ["", "--max-epoch 0", "--max-epoch few", "--max-epoch"])
+def test_otherwise_the_presets_intervals_stand(
+    given: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["train", "bin", "--preset", "small-data", "--dry-run", *given.split()]
+    assert main(words) == 0
+    assert shlex.split(capsys.readouterr().out).count("--save-interval") == 1
+
+
 def test_show_prints_the_file(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train", "--preset", "paper", "--show"]) == 0
     assert capsys.readouterr().out == load_preset("paper").path.read_text(encoding="utf-8")
