@@ -7,7 +7,8 @@ that the pipeline is measured and not the translator. Each executor runs the who
 after another, and its results must be the first one's, byte for byte. Slurm and Ray must be running
 (docs/corpora.md says how to start one of each); `--slurm-options` and `--ray-options` go to
 `--executor-options`. Seconds are wall-clock time: of cutting the input, of the shards with what it
-takes to begin and to notice their end, and of joining, filtering and writing.
+takes to begin and to notice their end, and of joining, filtering and writing. Processor time is
+that of the command and what it started, so of a cluster's run without its shards.
 
 A finished executor is kept in the folder, so that the same command goes on with the next.
 """
@@ -17,6 +18,7 @@ import hashlib
 import json
 import os
 import re
+import resource
 import shlex
 import shutil
 import subprocess
@@ -85,9 +87,11 @@ def run_one(args: argparse.Namespace, work: Path, executor: str) -> dict[str, An
     out = work / executor
     shutil.rmtree(out, ignore_errors=True)
     begun, clock = time.time(), time.perf_counter()
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     subprocess.run(command(args, work, executor), check=True, env=environment, stdout=sys.stderr)
     seconds = time.perf_counter() - clock
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cut = (out / "settings.json").stat().st_mtime
     shards = max(mark.stat().st_mtime for mark in (out / "work" / "completions").iterdir())
     return {
@@ -96,6 +100,9 @@ def run_one(args: argparse.Namespace, work: Path, executor: str) -> dict[str, An
         "shards": -(-args.pairs // args.shard_lines),
         "workers": args.workers,
         "seconds": round(seconds, 1),
+        "processor_seconds_of_command": round(
+            after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, 1
+        ),
         "seconds_cutting": round(cut - begun, 1),
         "seconds_shards": round(shards - cut, 1),
         "seconds_joining": round(begun + seconds - shards, 1),
