@@ -3,7 +3,7 @@
 import logging
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
 from fairseq import checkpoint_utils
 from torch import nn
@@ -27,8 +27,13 @@ class LoadedLabeller:
     task: SequenceLabellingTask
 
 
-def load_labeller(checkpoint: Path, data: Path) -> LoadedLabeller:
+def load_labeller(checkpoint: Path, data: Path, languages: Optional[str] = None) -> LoadedLabeller:
     """Load a checkpoint with the data-bin of its training, or one of the same dictionary and tags.
+
+    Args:
+        checkpoint: file.
+        data: data-bin.
+        languages: of validation and test sentences, as in en,de; None: all that there are.
 
     Raises:
         CheckpointError: the checkpoint is missing, unsafe, of another task, dictionary or tags.
@@ -40,7 +45,7 @@ def load_labeller(checkpoint: Path, data: Path) -> LoadedLabeller:
         "data": str(data),
         # what is validated is chosen by its caller, and nothing is trained
         "train_langs": None,
-        "valid_langs": None,
+        "valid_langs": languages,
         "train_folds": "",
     }
     models, _, task = checkpoint_utils.load_model_ensemble_and_task(

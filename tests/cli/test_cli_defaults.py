@@ -420,6 +420,7 @@ HEADS: dict[str, dict[str, object]] = {
         "--csv": REQUIRED,
         "--plot": None,
         "--split": "valid",
+        "--langs": None,
         "--documents": 1000,
         "--batch-size": 16,
         "--estimator": "gate",

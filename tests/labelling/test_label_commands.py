@@ -68,6 +68,9 @@ def test_the_way_from_files_to_a_smaller_labeller(
     assert (
         csv.read_text(encoding="utf-8").splitlines()[1] == "rank,head,all,en,de,all-sum,all-ranks"
     )
+    told(capsys, "heads", "rank", *model, "--csv", tmp_path / "de.csv", "--langs", "de")
+    header = (tmp_path / "de.csv").read_text(encoding="utf-8").splitlines()[1]
+    assert header == "rank,head,all,de"
     prune = ("heads", "prune", "--checkpoint", best, "--ranking", csv, "--language", "en")
     told(capsys, *prune, "-k", 2, "--out", tmp_path / "less.pt")
     smaller = ("label", "--checkpoint", tmp_path / "less.pt", "--data", data, "--cpu", "-i")

@@ -42,6 +42,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--csv", type=Path, required=True, metavar="FILE", help="ranking to write")
     add("--plot", type=Path, metavar="FILE", help="picture to write (PNG)")
     add("--split", default="valid", help="of the data-bin (default: valid)")
+    add("--langs", metavar="LANG[,LANG...]",
+        help="of a labeller: sentences of these languages alone (default: all of the"
+        " split)")  # fmt: skip
     add("--documents", type=int, default=1000, metavar="N",
         help="at most N (sentences of a labeller: N of each language), spread evenly over the"
         " lengths, 0: all (default: 1000)")  # fmt: skip
@@ -63,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
     from mclas_fairseq.heads.importance import make_ranking
     from mclas_fairseq.heads.slicing import weights_fingerprint
 
-    system = load_system(args.checkpoint, args.data)
+    system = load_system(args.checkpoint, args.data, args.langs)
     rows = _measured(args, system, args.estimator)
     fingerprint = weights_fingerprint(load_checkpoint(args.checkpoint)["model"])
     ranking = make_ranking(
