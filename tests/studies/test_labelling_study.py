@@ -84,7 +84,8 @@ def test_k_is_chosen_on_validation_and_the_papers_on_test() -> None:
     }
     found = choose(rows, whole, pruned, "de")
     assert found is not None
-    assert (found.k, found.gain) == (1, pytest.approx(0.0))
+    assert found.k == 1
+    assert found.gain == pytest.approx(0.0)
     assert found.paper_gain == pytest.approx((43 + 41 + 40) / 3 - 40)
     assert found.cells[0] == (pruned[1][0], whole[0])
     for cell in pruned[1]:  # equals: the smallest k, none pruned
