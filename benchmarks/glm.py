@@ -3,7 +3,7 @@
     python -m benchmarks.glm decoding --pairs 5 --json glm_decoding.json
     python -m benchmarks.glm training --pairs 5 --json glm_training.json
 
-Decoding: documents of 200 tokens, 40 tokens written, beam 4. Ours keeps keys and values of the
+Decoding: a document of 200 tokens, 40 tokens written, beam 4. Ours keeps keys and values of the
 document once and of what is written; `again` reads document and text anew for each token, as many
 rows as the beam has, and does no beam search, which is left out in its favour; `t5` is Hugging
 Face's T5 with as many parameters, its own beam search and cache.
@@ -39,7 +39,7 @@ from mclas_fairseq.mglm.model import GlmModel, glm_small
 from mclas_fairseq.mglm.symbols import ENTRIES, Symbols, find_symbols
 
 _ENTRIES = 16_000
-_DOCUMENT, _WRITTEN, _BEAM, _BATCH = 200, 40, 4, 4
+_DOCUMENT, _WRITTEN, _BEAM, _BATCH = 200, 40, 4, 1
 _SAMPLE, _SAMPLES = 512, 4
 
 Run = Callable[[], Any]

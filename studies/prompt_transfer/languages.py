@@ -21,7 +21,7 @@ LANGUAGES = "ABCD"
 THINGS = 24
 DOCUMENT, SUMMARY = 12, 4
 _FOLLOWERS = 4  # things that may come behind a thing
-_ROWS = 32  # of a batch
+_ROWS = 16  # of a batch
 _PROMPTED = 0.5  # share of prompted texts in pretraining
 
 Things = NDArray[np.int64]

@@ -25,7 +25,7 @@ from studies.prompt_transfer.languages import (
 )
 
 LAYERS = 4
-PRETRAINING, TUNING = 1500, 300  # updates
+PRETRAINING, TUNING = 1000, 200  # updates
 _ASKED = 128  # documents
 
 Model = Any
@@ -100,14 +100,14 @@ def tune(world: World, pretrained: Model, remedy: Remedy, seed: int) -> Model:
             return remedy.mixed(world, beside)
         return tuning_batch(world, generator, "A", remedy.targets)
 
-    _train(model, TUNING if remedy.mixed is None else 2 * TUNING, 5e-4, draw)
+    _train(model, TUNING if remedy.mixed is None else 2 * TUNING, 1e-3, draw)
     return model
 
 
 def _train(model: Model, updates: int, rate: float, draw: Callable[[int], Batch]) -> None:
     model.train()
     parameters = [one for one in model.parameters() if one.requires_grad]
-    optimizer = torch.optim.Adam(parameters, lr=rate, betas=(0.9, 0.98))
+    optimizer = torch.optim.Adam(parameters, lr=rate, betas=(0.9, 0.98), fused=True)
     for update in range(updates):
         for group in optimizer.param_groups:
             group["lr"] = rate * min(1.0, (update + 1) / 50) * (1 - update / updates)
