@@ -14,6 +14,12 @@ mkdir -p "$out/log"
 
 say() { printf '\n== %s\n' "$*"; }
 
+logged() { # NAME WORDS...: a command, what it tells beside its result in a file, shown when it fails
+    local log=$out/log/$1.log
+    shift
+    "$@" 2> "$log" || { tail -n 20 "$log" >&2; exit 1; }
+}
+
 train() { # NAME UPDATES WORDS...: fairseq-train, its log in a file
     local name=$1 updates=$2
     shift 2
@@ -32,7 +38,7 @@ mclas synthetic --setting easy --train 2000 --valid 100 --test 100 --out "$out/n
 python "$here/raw_text.py" "$out/news/train.jsonl" "$out/raw"
 
 say "raw text to a data-bin"
-mclas prepare-text --text en="$out/raw/en.txt" de="$out/raw/de.txt" zh="$out/raw/zh.txt" \
+logged prepare-text mclas prepare-text --text en="$out/raw/en.txt" de="$out/raw/de.txt" zh="$out/raw/zh.txt" \
     --vocab-size 2000 --out "$out/text" --plot "$out/shares.png" --overwrite
 
 say "pretraining: blanks are filled in, $pretraining_updates updates"
@@ -40,17 +46,19 @@ train pretrained "$pretraining_updates" "$out/text" --task glm_pretraining --lr 
     --tokens-per-sample 96 --batch-size 32 --valid-samples 10
 
 say "fine-tuning: English documents, German summaries behind a prompt, $tuning_updates updates"
-mclas prepare --source-lang en --target-lang de,zh --like "$out/text" --train "$out/news/train.jsonl" \
-    --valid "$out/news/valid.jsonl" --test "$out/news/test.jsonl" --out "$out/records" --overwrite
+logged prepare mclas prepare --source-lang en --target-lang de,zh --like "$out/text" \
+    --train "$out/news/train.jsonl" --valid "$out/news/valid.jsonl" --test "$out/news/test.jsonl" \
+    --out "$out/records" --overwrite > "$out/log/records.txt"
 train tuned "$tuning_updates" "$out/records" --task glm_seq2seq --target-lang de --lr 2e-3 \
     --label-smoothing 0.1 --batch-size 32 --finetune-from-model "$out/pretrained/checkpoint_last.pt"
 
 say "three summaries of test documents"
-head -n 3 "$out/news/test.jsonl" | mclas summarize --checkpoint "$out/tuned/checkpoint_best.pt" \
-    --data "$out/records" --beam 4 --max-len-b 40 --cpu
+head -n 3 "$out/news/test.jsonl" \
+    | logged summarize mclas summarize --checkpoint "$out/tuned/checkpoint_best.pt" \
+        --data "$out/records" --beam 4 --max-len-b 40 --cpu
 
 say "from three languages into two: German was trained, English was not"
-mclas transfer --checkpoint "$out/tuned/checkpoint_best.pt" --data "$out/records" \
+logged transfer mclas transfer --checkpoint "$out/tuned/checkpoint_best.pt" --data "$out/records" \
     --source-langs en,de,zh --target-langs de,en --split test --documents 60 --cpu \
     --beam 2 --max-len-b 40 --json "$out/transfer.json" --plot "$out/transfer.png"
 

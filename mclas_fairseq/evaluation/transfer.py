@@ -175,13 +175,14 @@ def plot_transfer(cells: Sequence[TransferCell], path: Path) -> None:
     panels = zip(figure.subplots(1, 2), ("rouge1", RIGHT_LANGUAGE), strict=True)
     for axes, metric in panels:
         table = np.full((len(sources), len(targets)), np.nan)
+        most = 100.0 if metric == RIGHT_LANGUAGE else max(_mean(cell, metric) for cell in cells)
         for cell in cells:
             place = targets.index(cell.target), sources.index(cell.source)
-            table[place[1], place[0]] = cell.values[metric].mean
+            table[place[1], place[0]] = mean = _mean(cell, metric)
             weight = "bold" if cell.setting is TransferSetting.TRAINED else "normal"
-            text = f"{cell.values[metric].mean:.0f}"
-            axes.text(*place, text, ha="center", va="center", weight=weight, color="white")
-        axes.imshow(table, cmap="viridis", vmin=0, vmax=None if metric == "rouge1" else 100)
+            color = "black" if mean > 0.6 * most else "white"  # to be read on yellow and on blue
+            axes.text(*place, f"{mean:.0f}", ha="center", va="center", weight=weight, color=color)
+        axes.imshow(table, cmap="viridis", vmin=0, vmax=most)
         axes.set_title(_LABELS[metric])
         axes.set_xlabel("to")
         axes.set_ylabel("from")
@@ -189,3 +190,7 @@ def plot_transfer(cells: Sequence[TransferCell], path: Path) -> None:
         axes.set_yticks(range(len(sources)), sources)
     with open_whole(path) as stream:
         FigureCanvasAgg(figure).print_png(stream)
+
+
+def _mean(cell: TransferCell, metric: str) -> float:
+    return cell.values[metric].mean
