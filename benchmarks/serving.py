@@ -15,6 +15,7 @@ compare ratios only.
 import argparse
 import asyncio
 import json
+import logging
 import platform
 import random
 import statistics
@@ -148,39 +149,48 @@ def storm(args: argparse.Namespace) -> dict[str, Any]:
     finally:
         server.close()
     steady = memory[len(memory) // 5 :]  # of five minutes the last four
+    fifths = [memory[len(memory) * n // 5 : len(memory) * (n + 1) // 5] for n in range(5)]
     batch = 8192 / 30  # documents, roughly: the queue is smaller
     return {
         **found,
         "capacity_per_second": round(before, 2),
         "bound_on_p99_seconds": round((args.queue + min(args.queue, batch)) / before, 2),
-        "memory_mib": [round(memory[0]), round(min(steady)), round(max(steady))],
-        "memory_growth": round(max(steady) / min(steady) - 1, 4),
+        # Least and most in each fifth: batches use memory and give it back, so that what grows
+        # shows in these, and what comes and goes in the spread.
+        "memory_mib_by_fifth": [[round(min(one)), round(max(one))] for one in fifths],
+        "memory_spread": round(max(steady) / min(steady) - 1, 4),
+        "memory_growth_of_peaks": round(max(fifths[4]) / max(fifths[1]) - 1, 4),
         "pace_after_of_before": round(after / before, 3),
         "errors_in_log": sum(" ERROR " in line for line in server.log),
     }
 
 
 def kill(args: argparse.Namespace) -> dict[str, Any]:
-    """Kill -9 while it decodes, and the next start."""
+    """Kill -9 when half of what waits is answered, and the next starts, each on the same port."""
     texts = documents(args.documents)
-    first = Server(args.bundle)
+    servers, statuses = [Server(args.bundle, "--max-batch-tokens", "512")], []
+    port = servers[0].port
 
-    async def under_load() -> list[Optional[int]]:
-        tasks = [asyncio.create_task(send(first.port, post(body([text])))) for text in texts[:64]]
-        await asyncio.sleep(0.5)
-        first.process.kill()
+    async def under_load(server: Server) -> list[Optional[int]]:
+        requests = [post(body([text])) for text in texts[:64]]
+        tasks = [asyncio.create_task(send(port, request)) for request in requests]
+        while sum(task.done() for task in tasks) < len(tasks) / 2:
+            await asyncio.sleep(0.01)
+        server.process.kill()
         return [status for status, _ in await asyncio.gather(*tasks)]
 
-    statuses = Counter(asyncio.run(under_load()))
-    first.process.wait()
-    second = Server(args.bundle)
+    for _ in range(args.rounds):
+        statuses.append(Counter(asyncio.run(under_load(servers[-1]))))
+        servers[-1].process.wait()
+        servers.append(Server(args.bundle, "--max-batch-tokens", "512", port=port))
     try:
-        status, _ = asyncio.run(send(second.port, post(body(texts[:1]))))
+        status, _ = asyncio.run(send(port, post(body(texts[:1]))))
     finally:
-        second.close()
+        servers[-1].close()
     return {
-        "statuses_at_kill": {str(key): count for key, count in statuses.items()},
-        "ready_after_seconds": [round(one.seconds_to_ready, 1) for one in (first, second)],
+        "statuses_at_kill": [{str(key): count for key, count in one.items()} for one in statuses],
+        "ready_after_seconds": [round(one.seconds_to_ready, 1) for one in servers],
+        "ready_after_processor_seconds": [round(one.cpu_to_ready, 1) for one in servers],
         "first_answer": status,
     }
 
@@ -202,6 +212,7 @@ def plot(path: Path, found: dict[str, Any]) -> None:
     import matplotlib
 
     matplotlib.use("Agg")
+    logging.getLogger("matplotlib").setLevel(logging.WARNING)  # which fonts there are
     from matplotlib import pyplot
 
     rates = [one["offered_per_second"] for one in found["load"]]

@@ -15,10 +15,17 @@ HOST = "127.0.0.1"  # and no other, whatever is asked for
 
 
 class Server:
-    """`mclas serve`, ready; the log is kept."""
+    """`mclas serve`, ready; the log is kept.
 
-    def __init__(self, bundle: Path, *flags: str):
-        command = [sys.executable, "-m", "mclas_fairseq", "serve", str(bundle), "--port", "0"]
+    Args:
+        bundle: that it serves.
+        flags: further ones.
+        port: that it listens on; 0: one that is free.
+    """
+
+    def __init__(self, bundle: Path, *flags: str, port: int = 0):
+        command = [sys.executable, "-m", "mclas_fairseq", "serve", str(bundle)]
+        command += ["--port", str(port)]
         begun = time.monotonic()
         self.process = subprocess.Popen(
             [*command, "--host", HOST, "--device", "cpu", *flags],
@@ -33,6 +40,7 @@ class Server:
         self._wait_for(" (ready): ")
         self.seconds_to_ready = time.monotonic() - begun
         self._counted = Path("/proc") / str(self.process.pid)
+        self.cpu_to_ready = self.cpu_seconds()
 
     def _read(self) -> None:
         assert self.process.stderr is not None
