@@ -4,10 +4,10 @@
 
 Random weights of `mclas_small`, the same for all; the same documents, beam and number of steps; in
 one run, in turn. `ct2` writes two summaries from lists of a quarter of the dictionary each, in two
-calls, the second for up to three first summaries of a document: under random weights they are
-nearly as likely as one another, so that this is the worst case; `ct2_plain` writes as many tokens
+calls, the second for up to three first summaries of a document; `ct2_plain` writes as many tokens
 in one call of CTranslate2's own, over everything; `ours` is the search that fairseq-generate runs
-with this package's task, `stock` the one that it runs with fairseq's. Ratios are round by round, of processor seconds and of time by the clock.
+with this package's task, `stock` the one that it runs with fairseq's. Ratios are round by round, of
+processor seconds and of time by the clock.
 """
 
 import argparse
