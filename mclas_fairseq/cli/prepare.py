@@ -31,6 +31,8 @@ translation pairs {"id", "document": {"en": ...}, "translation": {"de": ...}}, a
 complete ones. Parallel plain text is given by its prefix: "text" for text.en and text.de (or
 text.en.gz and text.de.gz).
 
+With --labels the files are sentences whose words have labels, see docs/labelling.md.
+
 The same data-bin serves every target layout and every low-resource size; the same input gives the
 same bytes for any number of workers. The data-bin appears at --out only when it is complete.
 """

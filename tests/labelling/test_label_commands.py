@@ -90,6 +90,8 @@ def test_flags_that_do_not_go_together_are_refused(
     file = write_sentences(tmp_path / "en", EN)
     labels = ("prepare", "--labels", "pos", "--out", tmp_path / "bin", "--train")
     assert "must name a language and a file" in refused(capsys, *labels, file)
+    comma = write_sentences(tmp_path / "a,b", EN)
+    told(capsys, "score", "--labels", "spans", "--hyp", comma, "--ref", file)
     spans = ("prepare", "--labels", "spans", "--out", tmp_path / "bin", "--train")
     assert "--dedup: is for records" in refused(capsys, *spans, f"en={file}", "--dedup")
     more = (f"en={file}", "--vocab-size", 9, "--like", tmp_path)

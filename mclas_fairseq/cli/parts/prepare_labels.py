@@ -104,7 +104,8 @@ def labelled_file(text: str, flag: str, kind: "LabelKind", column: Optional[int]
     """
     from mclas_fairseq.corpus.labelled import LabelKind, LabelledFile
 
-    words, comma, tags = text.partition(",")
+    whole = Path(text).exists()  # a name may hold a comma
+    words, comma, tags = (text, "", "") if whole else text.partition(",")
     if "," in tags or (comma and not tags) or (comma and kind is LabelKind.POS):
         raise ConfigError(
             f"{flag} {text}: must be a file, or with spans two with a comma between, words and"
