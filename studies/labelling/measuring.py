@@ -17,6 +17,8 @@ from mclas_fairseq.labelling.loading import LoadedLabeller, load_labeller
 from studies.harness.table import Line
 
 NAMES = ("words", "right", "common", "found", "gold")
+# Counts that the task's own score is made of: no more is kept of each sentence.
+KEPT = {LabelKind.POS: ("words", "right"), LabelKind.SPANS: ("common", "found", "gold")}
 
 
 def measure(
@@ -27,7 +29,7 @@ def measure(
     Returns:
         Language -> split -> scores in per cent, `score` being the task's own and
         `constant` the accuracy of always giving the most frequent tag; and the counts of
-        each sentence for the file of documents.
+        each test sentence for the file of documents.
     """
     mclas_fairseq.register()  # its names stand in checkpoints
     labeller = load_labeller(checkpoint, data)
@@ -49,15 +51,11 @@ def measure(
                 "score": round(100 * float(found[main]), 4),
                 **{name: round(100 * float(value), 4) for name, value in found.items()},
             }
-            columns = zip(NAMES, zip(*rows, strict=True), strict=True)
-            lines.append(
-                {
-                    "cell": cell,
-                    "split": split,
-                    "language": language,
-                    **{name: " ".join(map(str, values)) for name, values in columns},
-                }
-            )
+            if split == "test":
+                lines.append({"cell": cell, "split": split, "language": language})
+                for name, values in zip(NAMES, zip(*rows, strict=True), strict=True):
+                    if name in KEPT[labeller.task.labels.kind]:
+                        lines[-1][name] = " ".join(map(str, values))
     return scores, lines
 
 

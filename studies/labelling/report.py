@@ -26,7 +26,7 @@ from studies.labelling.cells import (
     Cell,
     languages,
 )
-from studies.labelling.measuring import NAMES
+from studies.labelling.measuring import KEPT, NAMES
 from studies.labelling.verdicts import (
     MISSING,
     Chosen,
@@ -72,9 +72,13 @@ class Results:
         )
 
     def counts(self, cell: Cell, language: str) -> Floats:
-        """Counts of the test sentences, (N, 5)."""
+        """Counts of the test sentences, (N, 5), zeros where none are kept."""
         line = self._lines()[cell.name, "test", language]
-        return np.array([line[name].split() for name in NAMES], dtype=np.float64).T
+        kept = KEPT[kind_of(cell.task)]
+        found = np.zeros((len(line[kept[0]].split()), len(NAMES)))
+        for name in kept:
+            found[:, NAMES.index(name)] = np.array(line[name].split(), dtype=np.float64)
+        return found
 
     def chosen(
         self, task: str, trained: tuple[str, ...], language: str, order: str, ks: Sequence[int],
