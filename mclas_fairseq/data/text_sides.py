@@ -7,6 +7,7 @@ document are written at the end, and a draw looks at a few pages of the maps.
 """
 
 from array import array
+from bisect import bisect_right
 from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -164,7 +165,9 @@ class TextSide:
     def draw(self, generator: np.random.Generator) -> Ids:
         """A random document, its probability in proportion to its length; see `document`."""
         place = int(generator.integers(len(self.ids))) * self.ids.dtype.itemsize
-        return self.document(int(np.searchsorted(self.begins, place, side="right")) - 1)
+        # numpy would copy the whole map for its search, as its numbers do not begin at a multiple
+        # of 8 bytes.
+        return self.document(bisect_right(self.begins, place) - 1)
 
 
 def open_text(data_bin: DataBin, split: str, language: str) -> TextSide:

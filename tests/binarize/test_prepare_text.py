@@ -2,9 +2,11 @@
 
 import gzip
 import lzma
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from mclas_fairseq.binarize.prepare_text import TextOptions, prepare_text
@@ -17,8 +19,15 @@ from mclas_fairseq.binarize.raw_text import (
 )
 from mclas_fairseq.cli import main as mclas
 from mclas_fairseq.corpus.text_files import read_lines
-from mclas_fairseq.data.data_bin import DataBin
-from mclas_fairseq.data.text_sides import open_text, text_languages
+from mclas_fairseq.data.data_bin import DataBin, side_prefix
+from mclas_fairseq.data.integrity import read_header
+from mclas_fairseq.data.text_sides import (
+    TextSide,
+    TextWriter,
+    open_text,
+    text_languages,
+    text_side,
+)
 from mclas_fairseq.errors import ConfigError, DataError
 from mclas_fairseq.mglm.symbols import ENTRIES
 from tests.mglm.texts import write_texts
@@ -154,3 +163,19 @@ def test_the_command_refuses_text_without_a_language(
 ) -> None:
     assert mclas(["prepare-text", "--text", "en.txt", "--out", str(tmp_path / "x")]) == 2
     assert "must name a language and a file of it" in capsys.readouterr().err
+
+
+def test_a_draw_does_not_look_at_the_whole_index(tmp_path: Path) -> None:
+    rows = 100_000
+    with TextWriter(tmp_path, "train", text_side("en"), entries=50, eos=2) as writer:
+        writer.add_rows(np.tile(np.array([7, 8, 2]), rows), np.full(rows, 3))
+    prefix = tmp_path / side_prefix("train", text_side("en"))
+    _, _, start = read_header(prefix.with_name(f"{prefix.name}.idx"))
+    index, data = (prefix.with_name(f"{prefix.name}.{end}") for end in ("idx", "bin"))
+    begins = np.memmap(index, np.int64, "r", offset=start + 4 * rows, shape=(rows,))
+    side = TextSide("en", np.memmap(data, np.uint16, "r"), begins)
+    generator = np.random.default_rng(1)
+    tracemalloc.start()
+    assert all(side.draw(generator).tolist() == [7, 8] for _ in range(20))
+    assert tracemalloc.get_traced_memory()[1] < begins.nbytes / 10
+    tracemalloc.stop()
