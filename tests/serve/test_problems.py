@@ -118,6 +118,8 @@ def test_a_full_queue_is_429(serve: Callable[..., Served]) -> None:
         waiting = clients.submit(served.post, documents=[{"text": "two"}, {"text": "three"}])
         wait_until(lambda: served.sample("mclas_queue_documents") == 2)
         refused = served.post(text="too many")
+        # Nothing of it is looked at, so that under far too much load refusing costs little.
+        assert served.post(text=" ").status_code == 429
         served.model.go.set()
         assert running.result().status_code == waiting.result().status_code == 200
     assert refused.status_code == 429
