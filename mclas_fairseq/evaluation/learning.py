@@ -83,7 +83,7 @@ class LearningCheck:
                 f" ({_MATCHED} {self.matched})"
             )
         if self.distinct < FEWEST_DISTINCT:
-            reasons[_DISTINCT] = f"only {100 * self.distinct:.0f} % {_DISTINCT}"
+            reasons[_DISTINCT] = f"only {100 * self.distinct:.1f} % {_DISTINCT}"
         return reasons
 
     @property

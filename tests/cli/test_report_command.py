@@ -121,7 +121,7 @@ def test_a_system_that_writes_one_summary_for_all_did_not_learn(
     assert main(["report", *flags, *system]) == 0
     printed = capsys.readouterr().out
     assert "SAME: DID NOT LEARN (not above best constant summary" in printed
-    assert "only 5 % distinct summaries" in printed
+    assert "only 5.0 % distinct summaries" in printed
 
 
 def test_a_system_in_another_script_is_refused_with_the_share(
