@@ -7,15 +7,36 @@ from typing import Any
 
 import pytest
 
-# Where most tests take more than a second: `make quick` leaves them out (marker `slow`).
+# Files of more than two seconds, or with tests of more than one: `make quick` leaves them out
+# (marker `slow`), but for those that hold the whole together.
 _SLOW = (
-    *("system/", "roundtrip/", "compatibility/", "preprocess/", "fuzz/", "evaluation/similarity/"),
-    *("corpus/test_synthetic_news.py", "corpus/test_tokenizers", "checkpoints/test_settings.py"),
-    *("evaluation/test_baselines.py", "evaluation/test_output_language.py", "test_notebook.py"),
-    *("modules/test_pretrained_encoder.py", "test_search_options.py", "doctor/test_doctor.py"),
-    *("binarize/test_prepare_errors.py", "translators/test_translators_hf.py"),
-    *("host/test_doors.py", "vhm/test_vhm_learning.py", "cli/test_stopping.py"),
-    "summarization/test_pretrained_models.py",
+    *("binarize/test_prepare.py", "binarize/test_prepare_command.py"),
+    *("binarize/test_prepare_errors.py", "binarize/test_prepare_pretrained.py"),
+    *("binarize/test_text_shards.py", "checkpoints/test_extending.py"),
+    *("checkpoints/test_settings.py", "cli/test_cli_roundtrip.py", "cli/test_cli_score.py"),
+    *("cli/test_cli_train.py", "cli/test_start.py", "cli/test_stopping.py"),
+    *("compatibility/", "corpus/conversion/test_convert.py"),
+    *("corpus/test_synthetic_news.py", "corpus/test_tokenizers"),
+    *("ctranslate/test_int8_bundles.py", "ctranslate/test_int8_on_torch.py"),
+    *("ctranslate/test_search.py", "data/test_text_sides.py", "doctor/test_doctor.py"),
+    *("evaluation/similarity/", "evaluation/test_baselines.py", "evaluation/test_lcs.py"),
+    *("evaluation/test_multiple_tests.py", "evaluation/test_nltk_stemmers.py"),
+    *("evaluation/test_output_language.py", "fuzz/", "generation/test_search_shortcuts.py"),
+    *("generation/test_summary_search.py", "host/test_atomic_copies.py"),
+    *("host/test_doors.py", "host/test_one_line_errors.py", "host/test_training_start.py"),
+    *("host/test_unneeded_parts.py", "inference/test_max_words.py"),
+    *("inference/test_summarizer.py", "labelling/test_label_commands.py"),
+    *("mglm/test_glm_learning.py", "mglm/test_infilling.py"),
+    *("modules/test_pretrained_encoder.py", "preprocess/", "roundtrip/"),
+    *("scoring/test_fairseq_scorer.py", "serve/test_api.py"),
+    *("serve/test_long_documents.py", "serve/test_problems.py", "serve/test_reloading.py"),
+    *("serve/test_streaming.py", "serve/test_summaries.py", "studies/test_harness.py"),
+    *("studies/test_table.py", "summarization/test_pretrained_models.py"),
+    *("summarization/test_translated_search.py", "system/", "test_notebook.py"),
+    *("test_search_options.py", "test_startup.py"),
+    *("translators/test_translators_command.py", "translators/test_translators_ct2.py"),
+    *("translators/test_translators_fairseq.py", "translators/test_translators_hf.py"),
+    "vhm/test_vhm_learning.py",
 )
 
 _NO_DATA = "needs the real data: give --data DIR or set MCLAS_DATA"
