@@ -10,7 +10,6 @@ asked.
 # `Optional` for `X | None`.
 import logging
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Optional
 
 from fairseq.dataclass import FairseqDataclass
@@ -68,16 +67,13 @@ class SequenceLabellingTask(OneDictionaryTask):
     """Labelled sentences of a data-bin.
 
     Attributes:
-        data_bin: sentences, dictionary and tokenizer.
-        dictionary_sha256: its dictionary's fingerprint, which models keep.
         labels: the tags.
     """
 
+    prepared_by = "mclas prepare --labels"
+
     def __init__(self, cfg: SequenceLabellingConfig, data_bin: DataBin):
-        super().__init__(cfg)
-        self.data_bin = data_bin
-        self.dictionary = data_bin.dictionary
-        self.dictionary_sha256 = data_bin.manifest.dictionary_sha256
+        super().__init__(cfg, data_bin)
         self.labels = LabelSet.load(data_bin.folder)
         self.folds = read_folds(cfg.train_folds)
         if cfg.max_source_positions < _SHORTEST:
@@ -85,16 +81,6 @@ class SequenceLabellingTask(OneDictionaryTask):
                 f"--max-source-positions {cfg.max_source_positions}: must be at least {_SHORTEST};"
                 " give more"
             )
-
-    @classmethod
-    def setup_task(cls, cfg: Any, **kwargs: Any) -> "SequenceLabellingTask":
-        """Open the data-bin that `data` names."""
-        if not cfg.data:
-            raise ConfigError(
-                "task sequence_labelling: it needs a data-bin, none was given; name the folder that"
-                " mclas prepare --labels wrote"
-            )
-        return cls(cfg, DataBin.open(Path(cfg.data)))
 
     def max_positions(self) -> int:
         """Longest row, in pieces."""

@@ -8,7 +8,6 @@ part, and the model writes what is missing. Languages are drawn as `balancing.py
 # `Optional` for `X | None`.
 import logging
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Optional
 
 from fairseq.dataclass import ChoiceEnum, FairseqDataclass
@@ -75,16 +74,13 @@ class GlmPretrainingTask(OneDictionaryTask):
     """Plain text of a data-bin, with blanks.
 
     Attributes:
-        data_bin: text, dictionary and tokenizer.
-        dictionary_sha256: its dictionary's fingerprint, which models keep.
         languages: of the text.
     """
 
+    prepared_by = "mclas prepare-text"
+
     def __init__(self, cfg: GlmPretrainingConfig, data_bin: DataBin):
-        super().__init__(cfg)
-        self.data_bin = data_bin
-        self.dictionary = data_bin.dictionary
-        self.dictionary_sha256 = data_bin.manifest.dictionary_sha256
+        super().__init__(cfg, data_bin)
         self.languages = text_languages(data_bin, "train")
         if not self.languages:
             raise DataError(
@@ -98,16 +94,6 @@ class GlmPretrainingTask(OneDictionaryTask):
             cfg.tokens_per_sample,
             cfg.seed,
         )
-
-    @classmethod
-    def setup_task(cls, cfg: Any, **kwargs: Any) -> "GlmPretrainingTask":
-        """Open the data-bin that `data` names."""
-        if not cfg.data:
-            raise ConfigError(
-                "task glm_pretraining: it needs a data-bin, none was given; name the folder that "
-                "mclas prepare-text wrote"
-            )
-        return cls(cfg, DataBin.open(Path(cfg.data)))
 
     def max_positions(self) -> int:
         """Longest text of a sample."""

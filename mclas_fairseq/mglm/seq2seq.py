@@ -86,21 +86,14 @@ class GlmSeq2SeqTask(CrossLingualSummarizationTask):
         learned_sources: languages of the documents that it was trained on; likewise.
     """
 
+    prepared_by = "mclas prepare --like"
+    kind = PromptDataBin
+
     def __init__(self, cfg: GlmSeq2SeqConfig, data_bin: DataBin):
         self.source_langs: tuple[str, ...] = ()  # `choose_languages` sets it, when super() asks
         self.learned: dict[str, str] = {}
         self.learned_sources: tuple[str, ...] = ()
         super().__init__(cfg, data_bin)
-
-    @classmethod
-    def setup_task(cls, cfg: Any, **kwargs: Any) -> "GlmSeq2SeqTask":
-        """Open the data-bin that `data` names."""
-        if not cfg.data:
-            raise ConfigError(
-                "task glm_seq2seq: it needs a data-bin, none was given; name the folder that mclas "
-                "prepare --like wrote"
-            )
-        return cls(cfg, PromptDataBin.open(Path(cfg.data)))
 
     # -- languages and prompts ------------------------------------------------------------------
 

@@ -6,7 +6,6 @@ A task of one method adds which data it loads and what of it is trained and deco
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, Optional
 
 import torch
@@ -20,7 +19,6 @@ from mclas_fairseq.data.summary_dataset import SummaryDataset
 from mclas_fairseq.data.summary_text import SummaryText
 from mclas_fairseq.data.target_languages import TargetLanguages
 from mclas_fairseq.data.task_state import TaskState
-from mclas_fairseq.errors import ConfigError
 from mclas_fairseq.generation.grammar import SummaryGrammar
 from mclas_fairseq.generation.options import DecodingOptions
 from mclas_fairseq.modules.emulated_bf16 import warn_of_emulated_bf16
@@ -50,10 +48,7 @@ class SummarizationTask(OneDictionaryTask):
     """
 
     def __init__(self, cfg: CrossLingualSummarizationConfig, data_bin: DataBin):
-        super().__init__(cfg)
-        self.data_bin = data_bin
-        self.dictionary = data_bin.dictionary
-        self.dictionary_sha256 = data_bin.manifest.dictionary_sha256
+        super().__init__(cfg, data_bin)
         self.decoding = DecodingOptions.of(cfg)
         self.source_lang, self.targets = self.choose_languages(cfg, data_bin)
         self.max_source_positions = cfg.max_source_positions
@@ -73,16 +68,6 @@ class SummarizationTask(OneDictionaryTask):
             ConfigError: they are not in the data-bin, or the layout takes one target language.
         """
         return choose_targets(cfg, data_bin)
-
-    @classmethod
-    def setup_task(cls, cfg: Any, **kwargs: Any) -> "SummarizationTask":
-        """Open the data-bin that `data` names."""
-        if not cfg.data:
-            raise ConfigError(
-                f"task {getattr(cfg, '_name', None) or cls.__name__}: it needs a data-bin, none "
-                "was given; name the folder that mclas prepare wrote"
-            )
-        return cls(cfg, DataBin.open(Path(cfg.data)))
 
     def max_positions(self) -> tuple[int, int]:
         """Longest source and target, in tokens."""

@@ -2,15 +2,17 @@
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
 from fairseq.data import Dictionary
-from fairseq.tasks import FairseqTask
+from fairseq.tasks import TASK_REGISTRY, FairseqTask
 
 from mclas_fairseq.data.batch_limits import within_limits
+from mclas_fairseq.data.data_bin import DataBin
 from mclas_fairseq.data.indexed_dictionary import load_dictionary
+from mclas_fairseq.errors import ConfigError
 from mclas_fairseq.generation.task_options import set_search_defaults
 from mclas_fairseq.modules.emulated_bf16 import warn_of_emulated_bf16
 from mclas_fairseq.modules.frozen_updates import drop_frozen_gradients
@@ -18,13 +20,39 @@ from mclas_fairseq.modules.heap import close_holes
 
 
 class OneDictionaryTask(FairseqTask):
-    """A task whose two sides have one dictionary.
+    """A task on a data-bin, whose sides have one dictionary.
 
     Attributes:
-        dictionary: of documents and summaries.
+        prepared_by: the command that makes its data-bins.
+        kind: what opens them.
+        data_bin: texts, dictionary and tokenizer.
+        dictionary: of all sides.
+        dictionary_sha256: its fingerprint, which models keep.
     """
 
-    dictionary: Dictionary
+    prepared_by: ClassVar[str] = "mclas prepare"
+    kind: ClassVar[type[DataBin]] = DataBin
+
+    def __init__(self, cfg: Any, data_bin: DataBin):
+        super().__init__(cfg)
+        self.data_bin = data_bin
+        self.dictionary = data_bin.dictionary
+        self.dictionary_sha256 = data_bin.manifest.dictionary_sha256
+
+    @classmethod
+    def setup_task(cls, cfg: Any, **kwargs: Any) -> Self:
+        """Open the data-bin that `data` names.
+
+        Raises:
+            ConfigError: it names none.
+        """
+        if not cfg.data:
+            names = [name for name, task in TASK_REGISTRY.items() if task is cls]
+            raise ConfigError(
+                f"task {(*names, cls.__name__)[0]}: it needs a data-bin, none was given; name the"
+                f" folder that {cls.prepared_by} wrote"
+            )
+        return cls(cfg, cls.kind.open(Path(cfg.data)))
 
     @classmethod
     def add_args(cls, parser: argparse.ArgumentParser) -> None:

@@ -51,15 +51,13 @@ class LengthLimits(RecordStep):
         return None
 
 
-class LengthRatio(RecordStep):
-    """Rejects pairs of summaries of which one has many times the words of the other.
+class CappedPairs(RecordStep):
+    """What steps have in common that compare the two summaries by a number with a cap.
 
     Args:
-        most: from 1.
+        most: the cap.
         languages: of the two summaries.
     """
-
-    name = "ratio"
 
     def __init__(self, most: float, languages: tuple[str, str]) -> None:
         super().__init__()
@@ -67,8 +65,17 @@ class LengthRatio(RecordStep):
         self._rules = rules_for(languages)
 
     def settings(self) -> Mapping[str, object]:
-        """The largest ratio."""
+        """The cap."""
         return {"most": self._most}
+
+
+class LengthRatio(CappedPairs):
+    """Rejects pairs of summaries of which one has many times the words of the other.
+
+    The cap is the largest ratio, from 1.
+    """
+
+    name = "ratio"
 
     def judge(self, record: Record) -> Optional[str]:
         """Compare the numbers of words; a summary without any is too short for every ratio.
@@ -82,27 +89,16 @@ class LengthRatio(RecordStep):
         return "length ratio" if max(counts) > self._most * min(counts) else None
 
 
-class CopiedWords(RecordStep):
+class CopiedWords(CappedPairs):
     """Rejects pairs of summaries that are too much the same words: what was left untranslated.
 
     The way back does not find them: what a translator left as it was comes back as it was, with the
     highest scores. Names and terms are copied by good translators too, so the share is capped.
 
-    Args:
-        most: share of copied words, in [0, 1].
-        languages: of the two summaries.
+    The cap is the largest share of copied words, in [0, 1].
     """
 
     name = "copied"
-
-    def __init__(self, most: float, languages: tuple[str, str]) -> None:
-        super().__init__()
-        self._most = most
-        self._rules = rules_for(languages)
-
-    def settings(self) -> Mapping[str, object]:
-        """The largest share."""
-        return {"most": self._most}
 
     def judge(self, record: Record) -> Optional[str]:
         """Compare the words of both summaries."""
