@@ -91,13 +91,20 @@ def over_seeds(first: Floats, second: Floats) -> Gap:
     Args:
         first: values (S, N).
         second: values (S, N) in the same order of seeds, or (1, N).
+
+    Returns:
+        the gap; where it is the same for all seeds, the interval is that one number, and p is 0 (or
+        1 where the number is 0).
     """
     differences = first.mean(axis=1) - second.mean(axis=1)
     if len(differences) < 2:
         raise ValueError(f"t over seeds: needs two seeds or more, got {len(differences)}")
+    mean = float(differences.mean())
+    if np.ptp(differences) == 0:  # of no spread: t is infinite, or 0 over 0
+        return Gap(mean, mean, mean, 1.0 if mean == 0 else 0.0)
     test = ttest_1samp(differences, 0.0)
     low, high = test.confidence_interval(0.95)
-    return Gap(float(differences.mean()), float(low), float(high), float(test.pvalue))
+    return Gap(mean, float(low), float(high), float(test.pvalue))
 
 
 def corrected(gaps: dict[str, Gap], count: int) -> dict[str, tuple[Gap, float]]:

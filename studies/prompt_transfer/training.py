@@ -182,9 +182,9 @@ def relative_updates(before: Model, after: Model) -> dict[str, float]:
     found = {}
     for name, (old, new) in parts.items():
         pairs = zip(old.parameters(), new.parameters(), strict=True)
+        matrices = [(a.detach(), b.detach()) for a, b in pairs if a.dim() > 1]
         changed, norm = np.sum(
-            [(float((b - a).pow(2).sum()), float(a.pow(2).sum())) for a, b in pairs if a.dim() > 1],
-            axis=0,
+            [(float((b - a).pow(2).sum()), float(a.pow(2).sum())) for a, b in matrices], axis=0
         )
         found[name] = round(float(np.sqrt(changed / norm)), 4)
     return found
