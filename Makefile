@@ -37,6 +37,9 @@ lint: $(VENV)/.ready
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# The tests start a thousand programs: Python keeps what it compiles for the next one.
+test quick test-browser test-client test-clusters: export PYTHONDONTWRITEBYTECODE :=
+
 # One thread each: two processes that use both cores slow each other down many times.
 test: lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
@@ -92,4 +95,5 @@ serve: demo/bundle/bundle.json
 	$(BIN)/mclas serve demo/bundle
 
 clean:
+	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache

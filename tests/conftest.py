@@ -51,10 +51,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+def _is_slow(path: Path) -> bool:
+    return path.relative_to(Path(__file__).parent).as_posix().startswith(_SLOW)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    # Reading a file of tests takes long as well: none is read to leave all of it out.
+    unwanted = config.getoption("markexpr") == "not slow"
+    return True if unwanted and collection_path.is_file() and _is_slow(collection_path) else None
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    here = Path(__file__).parent
     for item in items:
-        if item.path.relative_to(here).as_posix().startswith(_SLOW):
+        if _is_slow(item.path):
             item.add_marker(pytest.mark.slow)
     # A training of minutes: begun last, it would be waited for alone.
     items.sort(key=lambda item: item.path.name != "test_learning.py")
