@@ -106,7 +106,7 @@ def load(args: argparse.Namespace, engine: str, beam: int) -> Optional[Summarize
 
 def write(summarizer: Summarizer, documents: Sequence[str]) -> Outcome:
     """Decode documents in batches by length."""
-    dataset = summarizer.search.encode(documents)
+    dataset = summarizer.search.dataset(documents)
     order = [int(row) for row in dataset.ordered_indices()]
     text = summarizer.task.summary_text()
     texts: list[dict[str, str]] = [{} for _ in documents]

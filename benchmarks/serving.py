@@ -42,17 +42,17 @@ def documents(count: int) -> list[str]:
 
 def offline_seconds(bundle: Path, texts: Sequence[str], batch_tokens: int) -> float:
     """Processor seconds of decoding without a server, in batches as the server makes them."""
+    from mclas_fairseq.inference.documents import EncodedDocument
     from mclas_fairseq.inference.summarizer import Summarizer
 
     model = Summarizer.from_bundle(bundle, device="cpu")
-    sizes = sorted(texts, key=lambda text: model.measure(text)[0])
-    list(model.stream(sizes[:2]))
-    batches: list[list[str]] = [[]]
-    for text in sizes:
-        if batches[-1] and (len(batches[-1]) + 1) * model.measure(text)[0] > batch_tokens:
-            batches.append([])
-        batches[-1].append(text)
+    list(model.stream(texts[:2]))
     begun = time.process_time()
+    batches: list[list[EncodedDocument]] = [[]]
+    for one in sorted(map(model.encode, texts), key=lambda one: one.read):
+        if batches[-1] and (len(batches[-1]) + 1) * one.read > batch_tokens:
+            batches.append([])
+        batches[-1].append(one)
     for batch in batches:
         list(model.stream(batch, batch_size=len(batch)))
     return time.process_time() - begun

@@ -12,12 +12,15 @@ from typing import Any, Optional
 
 import torch
 from fairseq import utils
+from torch import Tensor
 
 from mclas_fairseq.ctranslate.network import Ct2Network
 from mclas_fairseq.data.summary_dataset import SummaryDataset
 from mclas_fairseq.data.summary_text import SummaryText
+from mclas_fairseq.errors import DataError
 from mclas_fairseq.generation.options import DecodingOptions
 from mclas_fairseq.inference.ct2 import ct2_search
+from mclas_fairseq.inference.documents import Document, EncodedDocument
 from mclas_fairseq.inference.results import Hypothesis, Summary, Watch
 from mclas_fairseq.inference.token_watch import TextWatch
 from mclas_fairseq.summarization.base_task import SummarizationTask
@@ -52,7 +55,7 @@ class DocumentSearch:
         self.generator = _build_search(models, task, options)
 
     def summarize(
-        self, documents: Sequence[str], batch_size: int, watch: Optional[Watch] = None
+        self, documents: Sequence[Document], batch_size: int, watch: Optional[Watch] = None
     ) -> Iterator[Summary]:
         """Summarize a buffer of documents.
 
@@ -63,8 +66,11 @@ class DocumentSearch:
 
         Yields:
             The summary of each document, in input order.
+
+        Raises:
+            DataError: a document is in tokens of another dictionary.
         """
-        dataset = self.encode(documents)
+        dataset = self.dataset(documents)
         order = dataset.ordered_indices()
         found: dict[int, dict[str, tuple[Hypothesis, ...]]] = {}
         said = time.monotonic()
@@ -88,16 +94,38 @@ class DocumentSearch:
             targets = {language: found[row][language] for language in self._task.targets.written}
             yield Summary(targets[self._task.targets.written[0]], targets, unread[row])
 
-    def encode(self, documents: Sequence[str]) -> SummaryDataset:
-        """Documents as the model reads them, one row each, or one for each target language."""
-        text = self._task.summary_text()
-        tokens = [
-            self._task.dictionary.encode_line(
-                text.encode(document), add_if_not_exist=False, append_eos=True
-            ).long()
-            for document in documents
-        ]
+    def encode(self, document: str) -> EncodedDocument:
+        """A document in tokens, for `summarize` and `dataset`."""
+        (ids,) = self._ids([document])
+        rows = self._task.build_dataset_for_inference([ids], [len(ids)]).src
+        read, unread = int(rows.sizes[0]), int(rows.unread[0])
+        return EncodedDocument(document, ids, read, unread, self._task.dictionary)
+
+    def dataset(self, documents: Sequence[Document]) -> SummaryDataset:
+        """Documents as the model reads them, one row each, or one for each target language.
+
+        Raises:
+            DataError: a document is in tokens of another dictionary.
+        """
+        tokens = self._ids(documents)
         return self._task.build_dataset_for_inference(tokens, [len(line) for line in tokens])
+
+    def _ids(self, documents: Sequence[Document]) -> list[Tensor]:
+        """All tokens of each document, closed by EOS, (T,)."""
+        text, dictionary, found = self._task.summary_text(), self._task.dictionary, []
+        for document in documents:
+            if isinstance(document, str):
+                pieces = text.encode(document)
+                line = dictionary.encode_line(pieces, add_if_not_exist=False, append_eos=True)
+                found.append(line.long())
+            elif document.dictionary is dictionary:
+                found.append(document.ids)
+            else:
+                raise DataError(
+                    "document: must be in tokens of this model, but is in those of another; give"
+                    " its text, or what the encode of this summarizer makes of it"
+                )
+        return found
 
     def batch(self, dataset: SummaryDataset, rows: Iterable[int]) -> dict[str, Any]:
         """These rows as a batch, on the models' device."""

@@ -5,6 +5,7 @@ from itertools import islice
 from typing import Protocol
 
 from mclas_fairseq.errors import DataError
+from mclas_fairseq.inference.documents import Document, EncodedDocument, check_document
 from mclas_fairseq.inference.on_long import OnLong
 from mclas_fairseq.inference.results import Summary
 from mclas_fairseq.inference.windows import Reader, Windowed, check_windows
@@ -24,12 +25,12 @@ class Streams(Protocol):
     def languages(self) -> tuple[str, ...]:
         """Of the summaries."""
 
-    def stream(self, documents: Iterable[str], *, batch_size: int = 16) -> Iterator[Summary]:
+    def stream(self, documents: Iterable[Document], *, batch_size: int = 16) -> Iterator[Summary]:
         """Summarize documents as they come."""
 
 
 def stream_long(
-    summarizer: Streams, documents: Iterable[str], on_long: OnLong, *, batch_size: int = 16
+    summarizer: Streams, documents: Iterable[Document], on_long: OnLong, *, batch_size: int = 16
 ) -> Iterator[Summary]:
     """Summarize documents; what is longer than the model reads, as `on_long` says.
 
@@ -48,50 +49,59 @@ def stream_long(
         check_windows(reader.language, summarizer.languages)
     rest, done = iter(documents), 0
     while buffer := list(islice(rest, _BUFFER)):
-        lengths = [reader.count(text) for text in buffer]
+        encoded = [
+            _encoded(check_document(number, one), reader)
+            for number, one in enumerate(buffer, start=done + 1)
+        ]
         if on_long is OnLong.REFUSE:
-            _refuse(lengths, reader.limit, done)
-            yield from summarizer.stream(buffer, batch_size=batch_size)
+            _refuse(encoded, reader, done)
+            yield from summarizer.stream(encoded, batch_size=batch_size)
         else:
-            yield from _in_windows(summarizer, buffer, lengths, batch_size)
+            yield from _in_windows(summarizer, encoded, batch_size)
         done += len(buffer)
 
 
-def _refuse(lengths: Sequence[int], limit: int, before: int) -> None:
-    long = {before + place: one for place, one in enumerate(lengths, start=1) if one > limit}
+def _encoded(document: Document, reader: Reader) -> EncodedDocument:
+    return reader.encode(document) if isinstance(document, str) else document
+
+
+def _refuse(documents: Sequence[EncodedDocument], reader: Reader, before: int) -> None:
+    long = {
+        before + place: one.tokens
+        for place, one in enumerate(documents, start=1)
+        if not reader.fits(one)
+    }
     if not long:
         return
     named = ", ".join(f"document {place}: {one:,}" for place, one in islice(long.items(), _NAMED))
     raise DataError(
-        f"--on-long refuse: a document must have at most {limit:,} tokens, which the model reads,"
-        f" but {len(long):,} have more ({named}{', ...' if len(long) > _NAMED else ''}); shorten"
-        " them, or give --on-long windows or truncate"
+        f"--on-long refuse: a document must have at most {reader.limit:,} tokens, which the model"
+        f" reads, but {len(long):,} have more ({named}{', ...' if len(long) > _NAMED else ''});"
+        " shorten them, or give --on-long windows or truncate"
     )
 
 
 def _in_windows(
-    summarizer: Streams, documents: Sequence[str], lengths: Sequence[int], batch_size: int
+    summarizer: Streams, documents: Sequence[EncodedDocument], batch_size: int
 ) -> Iterator[Summary]:
     """Summarize a buffer, round by round, until no document has anything left to be joined."""
     reader = summarizer.reader
     done: dict[int, Summary] = {}
-    short = [place for place, one in enumerate(lengths) if one <= reader.limit]
+    short = [place for place, one in enumerate(documents) if reader.fits(one)]
     open_ = {
-        place: Windowed(documents[place], reader)
-        for place, one in enumerate(lengths)
-        if one > reader.limit
+        place: Windowed(one, reader) for place, one in enumerate(documents) if not reader.fits(one)
     }
-    texts = [documents[place] for place in short]
-    while texts or open_:
-        texts += [text for one in open_.values() for text in one.texts]
-        found = summarizer.stream(texts, batch_size=batch_size)
+    parts = [documents[place] for place in short]
+    while parts or open_:
+        parts += [part for one in open_.values() for part in one.parts]
+        found = summarizer.stream(parts, batch_size=batch_size)
         done.update((place, next(found)) for place in short)
         for place, one in list(open_.items()):
-            summary = one.advance(list(islice(found, len(one.texts))))
+            summary = one.advance(list(islice(found, len(one.parts))))
             if summary is not None:
                 done[place] = summary
                 del open_[place]
         assert next(found, None) is None
-        texts, short = [], []
+        parts, short = [], []
     for place in range(len(documents)):
         yield done[place]

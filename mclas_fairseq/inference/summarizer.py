@@ -24,7 +24,12 @@ from mclas_fairseq.errors import ConfigError
 from mclas_fairseq.generation.options import DecodingOptions
 from mclas_fairseq.inference.attention import SummaryAttention, check_traceable, trace_attention
 from mclas_fairseq.inference.document_search import DocumentSearch
-from mclas_fairseq.inference.documents import check_document, tell_of_cuts
+from mclas_fairseq.inference.documents import (
+    Document,
+    EncodedDocument,
+    check_document,
+    tell_of_cuts,
+)
 from mclas_fairseq.inference.loading import Device, LoadedSystem, load_bundle, load_checkpoints
 from mclas_fairseq.inference.long_documents import stream_long
 from mclas_fairseq.inference.on_long import OnLong, choose_on_long
@@ -145,16 +150,22 @@ class Summarizer:
         one_stack = isinstance(self.task, GlmSeq2SeqTask)
         return len(self.models) == 1 and in_torch and not (several_decoders or one_stack)
 
-    def measure(self, document: str) -> tuple[int, int]:
-        """Tokens of a document that the model reads, EOS included, and those beyond."""
-        source = self.search.encode([document]).src
-        return int(source.sizes[0]), int(source.unread[0])
+    def encode(self, document: str) -> EncodedDocument:
+        """Tokenise a document, to see how long it is, and to have it summarized afterwards.
+
+        Where a document can be given, what comes of this can be, too; it is not tokenised again.
+
+        Raises:
+            DataError: it is no string, or has no text.
+        """
+        check_document(1, document)
+        return self.search.encode(document)
 
     @property
     def reader(self) -> Reader:
         """How documents are cut that are longer than the model reads."""
         limit = int(self.task.max_source_positions)
-        return Reader(limit, lambda text: sum(self.measure(text)), self.source_lang)
+        return Reader(limit, self.search.encode, self.source_lang)
 
     @overload  # a string is an iterable of strings as well: the first that fits counts
     def summarize(  # type: ignore[overload-overlap]
@@ -164,7 +175,7 @@ class Summarizer:
     @overload
     def summarize(
         self,
-        documents: Iterable[str],
+        documents: Iterable[Document],
         *,
         batch_size: int = 16,
         progress: bool = False,
@@ -173,7 +184,7 @@ class Summarizer:
 
     def summarize(
         self,
-        documents: Union[str, Iterable[str]],
+        documents: Union[str, Iterable[Document]],
         *,
         batch_size: int = 16,
         progress: bool = False,
@@ -182,7 +193,8 @@ class Summarizer:
         """Summarize one document, or several.
 
         Args:
-            documents: raw text, in the language of the training's documents.
+            documents: raw text, in the language of the training's documents, or what `encode` made
+                of it.
             batch_size: documents decoded together; it changes speed and memory, not the summaries.
             progress: draw a bar on standard error.
             on_long: what is done with a document that is longer than the model reads: truncate,
@@ -205,7 +217,7 @@ class Summarizer:
 
     def stream(
         self,
-        documents: Iterable[str],
+        documents: Iterable[Document],
         *,
         batch_size: int = 16,
         buffer_size: int = 512,
@@ -214,7 +226,7 @@ class Summarizer:
         """Summarize documents as they come, any number of them.
 
         Args:
-            documents: raw text.
+            documents: raw text, or what `encode` made of it.
             batch_size: documents decoded together.
             buffer_size: documents read ahead, to be batched by length.
             watch: told of summaries while they are written, with a beam of one; its documents are
@@ -224,7 +236,7 @@ class Summarizer:
             The summary of each document, in input order.
 
         Raises:
-            DataError: a document is no string, or has no text.
+            DataError: a document is no string, or has no text, or another model encoded it.
             ConfigError: `batch_size` is not positive.
         """
         if batch_size < 1:
@@ -233,8 +245,8 @@ class Summarizer:
         unread: dict[int, int] = {}  # number of a document -> tokens
         number = 0
         while buffer := list(islice(remaining, buffer_size)):
-            texts = [check_document(number, document) for number, document in buffer]
-            found = self.search.summarize(texts, batch_size, watch)
+            checked = [check_document(number, document) for number, document in buffer]
+            found = self.search.summarize(checked, batch_size, watch)
             for number, summary in zip((number for number, _ in buffer), found, strict=True):
                 if summary.unread_tokens:
                     unread[number] = summary.unread_tokens
@@ -242,13 +254,15 @@ class Summarizer:
         if unread:
             tell_of_cuts(unread, number, self.task.max_source_positions)
 
-    def attention(self, document: str, hypothesis: Optional[Hypothesis] = None) -> SummaryAttention:
+    def attention(
+        self, document: Document, hypothesis: Optional[Hypothesis] = None
+    ) -> SummaryAttention:
         """Look at the attention of a hypothesis of one document.
 
         The model reads what it wrote once more, so that the weights of all layers can be looked at.
 
         Args:
-            document: raw text.
+            document: raw text, or what `encode` made of it.
             hypothesis: what was written for it; None: the document is summarized, and its best
                 hypothesis is taken, with several target languages that in the first of them.
 
@@ -258,7 +272,7 @@ class Summarizer:
                 two decoders.
         """
         check_traceable(self.models, self.task)
-        batch = self.search.batch(self.search.encode([check_document(1, document)]), [0])
+        batch = self.search.batch(self.search.dataset([check_document(1, document)]), [0])
         task, src_tokens = self.task, batch["net_input"]["src_tokens"]
         if hypothesis is None:
             (found,) = task.inference_step(self.search.generator, self.models, batch)

@@ -6,7 +6,8 @@ too long. It needs a model that writes such summaries. A document that the model
 never touched.
 
 Place in the pipeline: `mclas summarize`, `mclas serve` and the Python API give their documents to
-`Windowed`, which says what is to be summarized next.
+`Windowed`, which says what is to be summarized next. That is in tokens already: it had
+to be counted.
 """
 
 import math
@@ -18,12 +19,11 @@ from typing import Optional
 from mclas_fairseq.corpus.languages import is_unspaced
 from mclas_fairseq.corpus.sentences import join_sentences, sentence_ends
 from mclas_fairseq.errors import ConfigError, DataError
+from mclas_fairseq.inference.documents import EncodedDocument
 from mclas_fairseq.inference.results import Summary, Windows
 
 # A pass that shortens a document by less goes nowhere: what is beyond is not read then.
 _PROGRESS = 0.9
-
-Count = Callable[[str], int]
 
 
 @dataclass(frozen=True)
@@ -32,13 +32,17 @@ class Reader:
 
     Attributes:
         limit: tokens of a document that are read, EOS included.
-        count: tokens of a text, EOS included, whatever the limit.
+        encode: makes tokens of a text.
         language: of the documents.
     """
 
     limit: int
-    count: Count
+    encode: Callable[[str], EncodedDocument]
     language: str
+
+    def fits(self, document: EncodedDocument) -> bool:
+        """Whether a document is read whole."""
+        return document.tokens <= self.limit
 
 
 def check_windows(source_lang: str, summary_langs: Sequence[str]) -> None:
@@ -65,30 +69,30 @@ def too_long(tokens: int, limit: int) -> DataError:
 
 
 class Windowed:
-    """A long document on its way: `texts` are to be summarized now.
+    """A long document on its way: `parts` are to be summarized now.
 
     Attributes:
-        texts: windows, or in the last round the joined summaries alone.
+        parts: windows, or in the last round the joined summaries alone.
     """
 
-    def __init__(self, document: str, reader: Reader):
+    def __init__(self, document: EncodedDocument, reader: Reader):
         self._reader = reader
-        self._tokens = reader.count(document)
+        self._tokens = document.tokens
         self._passes = 1
         self._joined: Optional[str] = None
-        self.texts = cut_windows(document, reader)
-        self._windows = len(self.texts)
+        self.parts = cut_windows(document.text, reader)
+        self._windows = len(self.parts)
 
     @property
     def last(self) -> bool:
-        """Whether the summary of `texts` is the document's."""
+        """Whether the summary of `parts` is the document's."""
         return self._joined is not None
 
     def advance(self, summaries: Sequence[Summary]) -> Optional[Summary]:
-        """Take the summaries of `texts`.
+        """Take the summaries of `parts`.
 
         Returns:
-            The document's, or None where `texts` has what is to be summarized next.
+            The document's, or None where `parts` has what is to be summarized next.
         """
         if self._joined is not None:
             (summary,) = summaries
@@ -96,18 +100,18 @@ class Windowed:
             return replace(summary, windows=windows)
         language = self._reader.language
         joined = join_sentences((one.summary[language] for one in summaries), language)
-        tokens = self._reader.count(joined)
+        whole = self._reader.encode(joined)
         self._passes += 1
-        shorter = tokens <= _PROGRESS * self._tokens
-        self._tokens = tokens
-        if tokens > self._reader.limit and shorter:
-            self.texts = cut_windows(joined, self._reader)
+        shorter = whole.tokens <= _PROGRESS * self._tokens
+        self._tokens = whole.tokens
+        if shorter and not self._reader.fits(whole):
+            self.parts = cut_windows(joined, self._reader)
         else:
-            self._joined, self.texts = joined, [joined]
+            self._joined, self.parts = joined, [whole]
         return None
 
 
-def cut_windows(text: str, reader: Reader) -> list[str]:
+def cut_windows(text: str, reader: Reader) -> list[EncodedDocument]:
     """Cut a text into as few windows as can be, of lengths as even as sentences allow.
 
     A sentence that is longer than a window is cut between words.
@@ -122,17 +126,18 @@ def cut_windows(text: str, reader: Reader) -> list[str]:
     bounds = [0, *sentence_ends(text), len(text)]
     sentences = [text[a:b].strip() for a, b in pairwise(bounds)]
     parts = [part for one in sentences if one for part in _within(one, reader)]
-    lengths = [reader.count(part) - 1 for part in parts]
-    groups = _even_groups(lengths, reader.limit - 1)
-    windows = (join_sentences(parts[a:b], reader.language) for a, b in groups)
+    groups = _even_groups([part.tokens - 1 for part in parts], reader.limit - 1)
+    texts = [part.text for part in parts]
+    windows = (join_sentences(texts[a:b], reader.language) for a, b in groups)
     # Joined sentences may have a token more than each alone.
     return [part for window in windows for part in _within(window, reader)]
 
 
-def _within(text: str, reader: Reader) -> list[str]:
+def _within(text: str, reader: Reader) -> list[EncodedDocument]:
     """A text, in halves of halves until each can be read."""
-    if reader.count(text) <= reader.limit or len(text) < 2:
-        return [text]
+    document = reader.encode(text)
+    if reader.fits(document) or len(text) < 2:
+        return [document]
     middle = len(text) // 2
     if not is_unspaced(reader.language):
         spaces = (text.rfind(" ", 1, middle), text.find(" ", middle, len(text) - 1))

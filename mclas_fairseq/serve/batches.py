@@ -6,6 +6,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, Optional, Protocol
 
+from mclas_fairseq.inference.documents import EncodedDocument
 from mclas_fairseq.inference.on_long import OnLong
 from mclas_fairseq.inference.results import Summary
 from mclas_fairseq.serve.models import Model, Search
@@ -71,7 +72,7 @@ class Job:
         characters_told: target, language -> how much of that summary who looks on knows.
         parts: takes the summaries of the windows of a long document, of which this is one.
         future: gets its outcome, or what went wrong; the windows of a document share its own.
-        tokens: that the model reads of it; 0 until it is measured.
+        encoded: the text in tokens of the model; None until the thread has come to it.
         warning: what there is to say of its language.
     """
 
@@ -84,7 +85,7 @@ class Job:
     characters_told: Counter[tuple[str, str]] = field(default_factory=Counter, repr=False)
     parts: Optional[Windows] = field(default=None, repr=False)
     future: "Future[Outcome]" = field(default_factory=Future, repr=False)
-    tokens: int = 0
+    encoded: Optional[EncodedDocument] = field(default=None, repr=False)
     warning: Optional[str] = None
 
     @property
@@ -96,6 +97,17 @@ class Job:
     def name(self) -> str:
         """Of its model."""
         return self.model.card.name
+
+    @property
+    def document(self) -> EncodedDocument:
+        """It in tokens, to be asked for when it is."""
+        assert self.encoded is not None
+        return self.encoded
+
+    @property
+    def tokens(self) -> int:
+        """Those that the model reads of it; see `document`."""
+        return self.document.read
 
     @property
     def deadline(self) -> float:
@@ -125,7 +137,7 @@ def choose_batch(jobs: Sequence[Job], max_tokens: int) -> list[Job]:
     So none waits for ever, and little is padded.
 
     Args:
-        jobs: measured, in order of arrival; at least one.
+        jobs: in tokens, in order of arrival; at least one.
         max_tokens: of a batch, padding included; a document that is longer goes alone.
     """
     oldest = jobs[0]

@@ -26,7 +26,7 @@ def open_model(
         ConfigError: there is no such device or precision.
     """
     model = TorchModel(name, Summarizer.from_bundle(folder, device=device, precision=precision))
-    model.measure("A")  # tokenizers read their files at the first text
+    model.encode("A")  # tokenizers read their files at the first text
     return model
 
 

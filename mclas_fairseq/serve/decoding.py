@@ -1,4 +1,4 @@
-"""What the thread that owns the models does with documents: measures them, and decodes batches."""
+"""What the thread that owns the models does with documents: encodes them, and decodes batches."""
 
 import logging
 import time
@@ -31,51 +31,48 @@ class Decoding:
         self._metrics = metrics
         self._max_windows = max_windows
 
-    def measure(self, job: Job) -> list[Job]:
-        """Count a document's tokens, and look at its language.
+    def encode(self, job: Job) -> list[Job]:
+        """Turn a document to tokens, which are decoded later, and look at its language.
 
         Returns:
             What is to be decoded: itself, its windows, or nothing where it is refused.
         """
         try:
-            return self._measured(job)
+            return self._encoded(job)
         except Exception as error:
             self._fail(job, error)
             return []
 
-    def _measured(self, job: Job) -> list[Job]:
-        job.tokens, beyond = job.model.measure(job.text)
-        if job.parts is not None:
-            return [job]
+    def _encoded(self, job: Job) -> list[Job]:
+        job.encoded = document = job.model.encode(job.text)
         job.warning = language_warning(job.text, job.model.card.source_lang)
-        if not beyond or job.asked.on_long is OnLong.TRUNCATE:
+        if not document.unread or job.asked.on_long is OnLong.TRUNCATE:
             return [job]
         if job.asked.on_long is OnLong.REFUSE:
-            raise too_long(job.tokens + beyond, job.tokens)
+            raise too_long(document.tokens, document.read)
         check_windows(job.model.card.source_lang, job.model.card.summary_langs)
-        windowed = Windowed(job.text, job.model.reader)
-        if len(windowed.texts) > self._max_windows:
+        windowed = Windowed(document, job.model.reader)
+        if len(windowed.parts) > self._max_windows:
             raise Problem(
                 422,
                 f"a document may have {self._max_windows} windows, this one has"
-                f" {len(windowed.texts)}; send it in parts",
+                f" {len(windowed.parts)}; send it in parts",
             )
-        job.tokens += beyond
-        return [part for one in Parts(job, windowed).jobs() for part in self.measure(one)]
+        return Parts(job, document.tokens, windowed).jobs()
 
     def decode(self, batch: Sequence[Job]) -> list[Job]:
         """Decode documents together, and give their outcomes to who waits.
 
         Returns:
-            What is to be decoded now: the joined summaries of long documents, measured.
+            What is to be decoded now: the joined summaries of long documents.
         """
         start = time.monotonic()
         try:
-            texts = [job.text for job in batch]
+            documents = [job.document for job in batch]
             search, model = batch[0].search, batch[0].model
-            summaries = model.summarize(search, texts, _watch(batch))
+            summaries = model.summarize(search, documents, _watch(batch))
             attention = [
-                model.attention(search, job.text, one.best) if job.asked.attention else None
+                model.attention(search, job.document, one.best) if job.asked.attention else None
                 for job, one in zip(batch, summaries, strict=True)
             ]
         except Exception as error:
@@ -96,7 +93,7 @@ class Decoding:
         if job.parts is not None:
             new, whole = job.parts.take(job, summary)
             if whole is None:
-                return [part for one in new for part in self.measure(one)]
+                return new
             summary, read = whole, job.parts.read_tokens
         outcome = Outcome(summary, attention, read, job.warning)
         self._metrics.finished(job.name, outcome)

@@ -193,18 +193,18 @@ class Engine:
                 if self._ended:
                     self._refuse_all()
                     return []
-                fresh = [job for job in self._waiting if not job.tokens]
-            self._measure(fresh)
+                fresh = [job for job in self._waiting if job.encoded is None]
+            self._encode(fresh)
             with self._changed:
                 self._drop_late()
-                if not (measured := [job for job in self._waiting if job.tokens]):
+                if not (ready := [job for job in self._waiting if job.encoded is not None]):
                     continue
-                rest = measured[0].arrived + self.settings.max_wait_ms / 1000 - time.monotonic()
+                rest = ready[0].arrived + self.settings.max_wait_ms / 1000 - time.monotonic()
                 limit = self.settings.max_batch_tokens
-                if rest > 0 and not self._draining and not is_full(measured, limit):
+                if rest > 0 and not self._draining and not is_full(ready, limit):
                     self._changed.wait(rest)
                     continue
-                chosen = choose_batch(measured, limit)
+                chosen = choose_batch(ready, limit)
                 taken = set(chosen)
                 self._waiting = [job for job in self._waiting if job not in taken]
             # What was forgotten just now is not decoded.
@@ -216,9 +216,9 @@ class Engine:
             job.fail(later(503, "the server ended; try another", 5))
         self._waiting = []
 
-    def _measure(self, jobs: Sequence[Job]) -> None:
-        """Measure documents; windows of a long one take its place."""
-        instead = {job: self._decoding.measure(job) for job in jobs if not job.future.done()}
+    def _encode(self, jobs: Sequence[Job]) -> None:
+        """Turn documents to tokens; windows of a long one take its place."""
+        instead = {job: self._decoding.encode(job) for job in jobs if not job.future.done()}
         with self._changed:
             self._waiting = [one for job in self._waiting for one in instead.get(job, [job])]
 

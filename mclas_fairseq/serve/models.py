@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Optional, Protocol
 
 from mclas_fairseq.errors import ConfigError
+from mclas_fairseq.inference.documents import EncodedDocument
 from mclas_fairseq.inference.options import DecodingOptions
 from mclas_fairseq.inference.results import Hypothesis, Summary, Watch
 from mclas_fairseq.inference.summarizer import Summarizer
@@ -53,22 +54,24 @@ class Model(Protocol):
                 learned a language.
         """
 
-    def measure(self, text: str) -> tuple[int, int]:
-        """Tokens of a document that the model reads, and those beyond."""
+    def encode(self, text: str) -> EncodedDocument:
+        """A document in tokens of this model."""
 
     @property
     def reader(self) -> Reader:
         """How documents are cut that are longer than the model reads."""
 
     def summarize(
-        self, search: Search, texts: Sequence[str], watch: Optional[Watch] = None
+        self, search: Search, documents: Sequence[EncodedDocument], watch: Optional[Watch] = None
     ) -> list[Summary]:
         """Summarize documents in one batch (one for each target language).
 
         `watch` is told of what is written while it is, of searches with a beam of one.
         """
 
-    def attention(self, search: Search, text: str, best: Hypothesis) -> dict[str, Any]:
+    def attention(
+        self, search: Search, document: EncodedDocument, best: Hypothesis
+    ) -> dict[str, Any]:
         """What the best summary of a document attended to, as `SummaryAttention.to_json` does."""
 
 
@@ -116,9 +119,9 @@ class TorchModel:
         """See `Model`."""
         return choose_search(self.card, changes, target_langs)
 
-    def measure(self, text: str) -> tuple[int, int]:
+    def encode(self, text: str) -> EncodedDocument:
         """See `Model`."""
-        return self._base.measure(text)
+        return self._base.encode(text)
 
     @property
     def reader(self) -> Reader:
@@ -126,19 +129,21 @@ class TorchModel:
         return self._base.reader
 
     def summarize(
-        self, search: Search, texts: Sequence[str], watch: Optional[Watch] = None
+        self, search: Search, documents: Sequence[EncodedDocument], watch: Optional[Watch] = None
     ) -> list[Summary]:
         """See `Model`."""
-        size = len(texts) * len(search.target_langs)
+        size = len(documents) * len(search.target_langs)
         return list(
-            self._ready(search).stream(texts, batch_size=size, buffer_size=size, watch=watch)
+            self._ready(search).stream(documents, batch_size=size, buffer_size=size, watch=watch)
         )
 
-    def attention(self, search: Search, text: str, best: Hypothesis) -> dict[str, Any]:
+    def attention(
+        self, search: Search, document: EncodedDocument, best: Hypothesis
+    ) -> dict[str, Any]:
         """See `Model`."""
         summarizer = self._ready(search)
         tokenizer = summarizer.task.data_bin.tokenizer
-        return summarizer.attention(text, best).to_json(tokenizer, summarizer.source_lang)
+        return summarizer.attention(document, best).to_json(tokenizer, summarizer.source_lang)
 
     def _ready(self, search: Search) -> Summarizer:
         """A summarizer that searches so; the weights and the task are those of all.

@@ -13,12 +13,13 @@ class Parts:
 
     Args:
         job: of the document; its windows share its future.
+        tokens: of the document.
         windowed: the document.
     """
 
-    def __init__(self, job: Job, windowed: Windowed):
+    def __init__(self, job: Job, tokens: int, windowed: Windowed):
         self._job, self._windowed = job, windowed
-        self._tokens = job.tokens
+        self._tokens = tokens
         self._places: dict[Job, int] = {}
         self._found: dict[int, Summary] = {}
 
@@ -28,7 +29,7 @@ class Parts:
         return self._tokens
 
     def jobs(self) -> list[Job]:
-        """What is to be decoded now, to be measured first."""
+        """What is to be decoded now."""
         job, last = self._job, self._windowed.last
         asked = replace(job.asked, attention=job.asked.attention and last)
         # One target language is enough for summaries that are only read again.
@@ -37,13 +38,13 @@ class Parts:
             replace(
                 job,
                 search=job.search if last else first,
-                text=text,
+                text=part.text,
+                encoded=part,
                 asked=asked,
                 told=job.told if last else None,
                 parts=self,
-                tokens=0,
             )
-            for text in self._windowed.texts
+            for part in self._windowed.parts
         ]
         self._places, self._found = {one: place for place, one in enumerate(jobs)}, {}
         return jobs

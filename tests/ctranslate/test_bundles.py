@@ -139,11 +139,11 @@ def test_a_server_takes_such_a_bundle_and_searches_it_as_requests_ask(
     model = Bundles([folder], "cpu", "float32").load()["mclas"]
     assert not model.card.attention
     expected = mclas_fairseq.load(folder, device="cpu", precision="float32")
-    search = model.search({}, None)
-    assert model.summarize(search, documents[:4]) == expected.summarize(documents[:4])
-    short = model.summarize(model.search({"beam": 1, "max_len_b": 2}, None), documents[:4])
+    search, encoded = model.search({}, None), [model.encode(one) for one in documents[:4]]
+    assert model.summarize(search, encoded) == expected.summarize(documents[:4])
+    short = model.summarize(model.search({"beam": 1, "max_len_b": 2}, None), encoded)
     assert all(one.best.tokens <= 6 for one in short)
-    assert model.summarize(search, documents[:4]) == expected.summarize(documents[:4])
+    assert model.summarize(search, encoded) == expected.summarize(documents[:4])
     told: list[object] = []
-    model.summarize(model.search({"beam": 1}, None), documents[:2], told.append)  # type: ignore[arg-type]
+    model.summarize(model.search({"beam": 1}, None), encoded[:2], told.append)  # type: ignore[arg-type]
     assert not told, "words are not told one by one"

@@ -41,7 +41,7 @@ def test_tokens_and_their_scores_are_cut_alike(
 ) -> None:
     limited = summarizer_of(summarizer, max_words=WORDS)
     task: Any = limited.task
-    batch = limited.search.batch(limited.search.encode(documents), range(3))
+    batch = limited.search.batch(limited.search.dataset(documents), range(3))
     for hypotheses in task.inference_step(limited.search.generator, limited.models, batch):
         for hypothesis in hypotheses:
             tokens = hypothesis["tokens"].tolist()

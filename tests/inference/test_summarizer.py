@@ -1,11 +1,14 @@
 """A loaded system: batches and buffers change nothing, and documents keep their order."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from fairseq.data import Dictionary
 
+from mclas_fairseq.data.summary_text import SummaryText
 from mclas_fairseq.errors import CheckpointError, ConfigError, DataError
 from mclas_fairseq.generation.options import DecodingOptions
 from mclas_fairseq.inference.loading import LoadedSystem, choose_device
@@ -31,6 +34,59 @@ def test_batch_of_one_equals_batch_of_many(
         for left, right in zip(one.hypotheses, other.hypotheses, strict=True):
             assert left.score == pytest.approx(right.score, abs=1e-4)
     assert len({str(summary) for summary in flat(alone)}) > 10, "documents are told apart"
+
+
+@pytest.fixture
+def tokenised(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Documents that are tokenised from now on."""
+    texts: list[str] = []
+    plain = SummaryText.encode
+
+    def encode(self: SummaryText, text: str) -> str:
+        texts.append(text)
+        return plain(self, text)
+
+    monkeypatch.setattr(SummaryText, "encode", encode)
+    return texts
+
+
+def test_an_encoded_document_is_not_tokenised_again(
+    summarizer: Summarizer, documents: list[str], tokenised: list[str]
+) -> None:
+    expected = list(summarizer.stream(documents))
+    tokenised.clear()
+    encoded = [summarizer.encode(one) for one in documents]
+    found = list(summarizer.stream(encoded))
+    assert tokenised == documents
+    assert found == expected
+    assert list(summarizer.stream([documents[0], *encoded[1:]])) == expected, "some of each"
+
+
+def test_an_encoded_document_says_how_much_of_it_is_read(summarizer: Summarizer) -> None:
+    short, long = summarizer.encode("one two."), summarizer.encode("word " * 50)
+    assert (short.unread, short.tokens) == (0, short.read)
+    assert (long.read, long.tokens) == (40, 51)
+    (found,) = summarizer.stream([long])
+    assert found.unread_tokens == long.unread == 11
+
+
+def test_tokens_of_another_model_are_refused(summarizer: Summarizer, documents: list[str]) -> None:
+    foreign = replace(summarizer.encode(documents[0]), dictionary=Dictionary())
+    with pytest.raises(
+        DataError, match="tokens of this model, but is in those of another; give its"
+    ):
+        list(summarizer.stream([foreign]))
+
+
+@pytest.mark.parametrize("on_long", ["refuse", "truncate", "windows"])
+def test_every_document_is_tokenised_once(
+    summarizer: Summarizer, documents: list[str], tokenised: list[str], on_long: str
+) -> None:
+    short = [one for one in documents if not summarizer.encode(one).unread]
+    tokenised.clear()
+    summarizer.summarize(short, on_long=on_long)
+    assert tokenised == short
+    assert len(short) > 5
 
 
 @pytest.mark.parametrize("buffer_size", [1, 3, 11, 100])

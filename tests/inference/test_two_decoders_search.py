@@ -96,7 +96,7 @@ def test_score_of_search_is_that_of_forced_decoding(
     task: CrossLingualSummarizationTask, documents: list[str], decoder: str
 ) -> None:
     summarizer = make_summarizer(task, decoder)
-    batch = summarizer.search.batch(summarizer.search.encode(documents[:4]), range(4))
+    batch = summarizer.search.batch(summarizer.search.dataset(documents[:4]), range(4))
     found = summarizer.search.generator.generate(summarizer.models, batch)
     forced = score_hypotheses(
         summarizer.search.generator, batch, [[one["tokens"] for one in ranked] for ranked in found]
@@ -161,6 +161,6 @@ def test_both_cannot_score_references_or_go_on_from_a_prefix(
     summarizer = make_summarizer(task, "both")
     with pytest.raises(ConfigError, match="--summary-decoder both: .*references"):
         summarizer.task.build_generator(summarizer.models, Namespace(score_reference=True))
-    batch = summarizer.search.batch(summarizer.search.encode(documents[:1]), [0])
+    batch = summarizer.search.batch(summarizer.search.dataset(documents[:1]), [0])
     with pytest.raises(ConfigError, match="search without a prefix"):
         summarizer.search.generator.generate(summarizer.models, batch, torch.zeros(1, 1))

@@ -3,10 +3,12 @@
 from collections.abc import Iterable, Iterator
 
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mclas_fairseq.errors import ConfigError, DataError
+from mclas_fairseq.inference.documents import Document, EncodedDocument
 from mclas_fairseq.inference.long_documents import stream_long
 from mclas_fairseq.inference.on_long import OnLong, choose_on_long
 from mclas_fairseq.inference.results import Hypothesis, Summary
@@ -15,14 +17,22 @@ from mclas_fairseq.inference.windows import Reader, Windowed, check_windows, cut
 
 def reader(limit: int, language: str = "en") -> Reader:
     """Reads words as tokens, and EOS; where words are not spaced, characters."""
-    if language == "zh":
-        return Reader(limit, lambda text: len(text) + 1, language)
-    return Reader(limit, lambda text: len(text.split()) + 1, language)
+
+    def encode(text: str) -> EncodedDocument:
+        tokens = len(text if language == "zh" else text.split()) + 1
+        read = min(tokens, limit)
+        return EncodedDocument(text, torch.zeros(tokens), read, tokens - read, None)
+
+    return Reader(limit, encode, language)
+
+
+def windows_of(text: str, one: Reader) -> list[str]:
+    return [part.text for part in cut_windows(text, one)]
 
 
 def test_windows_end_at_sentences() -> None:
     text = "One two three. Four five. Six seven eight nine. Ten."
-    assert cut_windows(text, reader(7)) == [
+    assert windows_of(text, reader(7)) == [
         "One two three. Four five.",
         "Six seven eight nine. Ten.",
     ]
@@ -30,25 +40,25 @@ def test_windows_end_at_sentences() -> None:
 
 def test_windows_are_even() -> None:
     text = " ".join(f"Word {number}." for number in range(11))  # 22 tokens; 10 go into a window
-    counts = [len(one.split()) for one in cut_windows(text, reader(11))]
+    counts = [len(one.split()) for one in windows_of(text, reader(11))]
     assert counts == [8, 8, 6], "three windows are needed; a last one of a single sentence is none"
 
 
 def test_a_sentence_longer_than_a_window_is_cut_between_words() -> None:
     words = [f"w{number}" for number in range(23)]
-    windows = cut_windows(" ".join(words), reader(6))
+    windows = windows_of(" ".join(words), reader(6))
     assert " ".join(windows).split() == words
     assert all(1 <= len(one.split()) <= 5 for one in windows)
 
 
 def test_a_language_without_spaces() -> None:
-    assert cut_windows("一二三。四五六七。八九。", reader(8, "zh")) == [
+    assert windows_of("一二三。四五六七。八九。", reader(8, "zh")) == [
         "一二三。",
         "四五六七。",
         "八九。",
     ]
     long = "一二三四五六七八九"
-    windows = cut_windows(long, reader(4, "zh"))
+    windows = windows_of(long, reader(4, "zh"))
     assert "".join(windows) == long
     assert max(map(len, windows)) <= 3
 
@@ -59,9 +69,9 @@ def test_a_language_without_spaces() -> None:
 )
 def test_nothing_is_lost_and_no_window_is_too_long(words: list[str], limit: int) -> None:
     one = reader(limit)
-    windows = cut_windows(" ".join(words), one)
+    windows = windows_of(" ".join(words), one)
     assert "".join("".join(windows).split()) == "".join(words)
-    assert all(one.count(window) <= limit for window in windows)
+    assert all(one.fits(one.encode(window)) for window in windows)
 
 
 class Shortener:
@@ -74,14 +84,15 @@ class Shortener:
         self.keeps = keeps
         self.read: list[str] = []
 
-    def stream(self, documents: Iterable[str], *, batch_size: int = 16) -> Iterator[Summary]:
-        for text in documents:
+    def stream(self, documents: Iterable[Document], *, batch_size: int = 16) -> Iterator[Summary]:
+        for one in documents:
+            text = one if isinstance(one, str) else one.text
             self.read.append(text)
             words = text.split()
             unread = max(0, len(words) + 1 - self.reader.limit)
             short = " ".join(words[: self.keeps])
-            one = Hypothesis({"en": short, "de": f"de {short}"}, -1.0)
-            yield Summary((one,), unread_tokens=unread)
+            found = Hypothesis({"en": short, "de": f"de {short}"}, -1.0)
+            yield Summary((found,), unread_tokens=unread)
 
 
 SHORT = "Short one."
@@ -151,8 +162,8 @@ def test_an_unknown_choice() -> None:
 
 
 def test_the_last_round_is_known() -> None:
-    one = Windowed(LONG, reader(9))
+    one = Windowed(reader(9).encode(LONG), reader(9))
     assert not one.last
-    summaries = list(Shortener(9, 1).stream(one.texts))
+    summaries = list(Shortener(9, 1).stream(one.parts))
     assert one.advance(summaries) is None
     assert one.last

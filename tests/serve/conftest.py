@@ -10,6 +10,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 import mclas_fairseq
+from mclas_fairseq.inference.documents import EncodedDocument
 from mclas_fairseq.inference.results import Summary, Watch
 from mclas_fairseq.inference.summarizer import Summarizer
 from mclas_fairseq.serve.app import build_app
@@ -33,15 +34,15 @@ class HeldModel(TorchModel):
         self.fails_at: Callable[[str], bool] = lambda text: False
 
     def summarize(
-        self, search: Search, texts: Sequence[str], watch: Optional[Watch] = None
+        self, search: Search, documents: Sequence[EncodedDocument], watch: Optional[Watch] = None
     ) -> list[Summary]:
         self.begun.set()
         assert self.go.wait(60)
-        self.batches.append(list(texts))
-        for text in texts:
-            if self.fails_at(text):
-                raise RuntimeError(f"cannot decode {text}")
-        return super().summarize(search, texts, watch)
+        self.batches.append([one.text for one in documents])
+        for one in documents:
+            if self.fails_at(one.text):
+                raise RuntimeError(f"cannot decode {one.text}")
+        return super().summarize(search, documents, watch)
 
 
 class Served:

@@ -5,9 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from mclas_fairseq.errors import ConfigError
 from mclas_fairseq.generation.options import DecodingOptions
+from mclas_fairseq.inference.documents import EncodedDocument
 from mclas_fairseq.serve.batches import Asked, Job, choose_batch, is_full
 from mclas_fairseq.serve.bundles import names_of
 from mclas_fairseq.serve.models import Search
@@ -17,10 +19,21 @@ from mclas_fairseq.serve.settings import ServeSettings, is_loopback, read_keys
 MODEL: Any = object()
 
 
+def of(length: int) -> EncodedDocument:
+    return EncodedDocument("", torch.empty(0), length, 0, None)
+
+
 def jobs(*lengths: int, beams: tuple[int, ...] = ()) -> list[Job]:
     kinds = beams or (2,) * len(lengths)
     return [
-        Job(MODEL, Search(DecodingOptions(beam=beam), ("de",)), "", Asked(1.0), 0.0, tokens=length)
+        Job(
+            MODEL,
+            Search(DecodingOptions(beam=beam), ("de",)),
+            "",
+            Asked(1.0),
+            0.0,
+            encoded=of(length),
+        )
         for length, beam in zip(lengths, kinds, strict=True)
     ]
 

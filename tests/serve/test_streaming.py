@@ -9,6 +9,7 @@ from typing import Any, Optional
 
 import pytest
 
+from mclas_fairseq.inference.documents import EncodedDocument
 from mclas_fairseq.inference.results import Summary, Watch
 from mclas_fairseq.serve.models import Search
 from mclas_fairseq.serve.streaming import wants_stream
@@ -59,9 +60,11 @@ def test_tokens_of_a_batch_that_failed_late_are_not_told_twice(
     served = serve()
     decode = served.model.summarize
 
-    def failing(search: Search, texts: Sequence[str], watch: Optional[Watch]) -> list[Summary]:
-        found = decode(search, texts, watch)
-        if len(texts) > 1:
+    def failing(
+        search: Search, batch: Sequence[EncodedDocument], watch: Optional[Watch]
+    ) -> list[Summary]:
+        found = decode(search, batch, watch)
+        if len(batch) > 1:
             raise RuntimeError("together they are too much")
         return found
 

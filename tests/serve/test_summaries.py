@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from mclas_fairseq.data.summary_text import SummaryText
 from mclas_fairseq.generation.options import DecodingOptions
 from mclas_fairseq.inference.summarizer import Summarizer
 from mclas_fairseq.serve.openapi import _MEANINGS
@@ -66,6 +67,22 @@ def test_a_summary_does_not_depend_on_who_else_asks(
     assert [one.json()["results"][0]["summaries"] for one in answers] == expected
     assert max(map(len, served.model.batches)) > 1, "documents of several clients shared a batch"
     assert served.sample("mclas_batch_documents_sum") == len(documents)
+
+
+def test_every_document_is_tokenised_once(
+    serve: Callable[..., Served], documents: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served, plain = serve(), SummaryText.encode
+    texts: list[str] = []
+
+    def encode(self: SummaryText, text: str) -> str:
+        texts.append(text)
+        return plain(self, text)
+
+    monkeypatch.setattr(SummaryText, "encode", encode)
+    asked = [{"text": text} for text in documents[:4]]
+    assert served.post(documents=asked, attention=True).status_code == 200
+    assert texts == documents[:4]
 
 
 def test_attention_is_that_of_the_python_api(

@@ -178,7 +178,7 @@ def test_scores_of_the_beam_are_forced_scores_with_several_languages(glm: Glm) -
     summarizer.task.write_targets(["de", "en"])
     args = Namespace(**summarizer.options.values())
     summarizer.search.generator = summarizer.task.build_generator(summarizer.models, args)
-    dataset = summarizer.search.encode(["one two three .", "four five ."])
+    dataset = summarizer.search.dataset(["one two three .", "four five ."])
     batch = summarizer.search.batch(dataset, range(len(dataset)))
     found = summarizer.task.inference_step(summarizer.search.generator, summarizer.models, batch)
     scored = score_hypotheses(

@@ -152,7 +152,7 @@ def test_summaries_keep_to_the_vocabulary_of_their_language(
         options=DecodingOptions(summary_decoder=decoder, beam=2, max_len_b=20),
     )
     batch = summarizer.search.batch(
-        summarizer.search.encode([" ".join(row["document"]["en"]) for row in toy.rows["test"]]),
+        summarizer.search.dataset([" ".join(row["document"]["en"]) for row in toy.rows["test"]]),
         range(14),
     )
     separator = summarizer.task.data_bin.separator
