@@ -157,7 +157,7 @@ def test_adaptive_weighs_the_translations_of_a_word_by_its_document(lexicon: Pat
     w10, w11 = (DICTIONARY.index(name) for name in ("w10", "w11"))
     shares = probs[..., w10] / (probs[..., w10] + probs[..., w11])
     assert shares[0].std() < 1e-6  # at every step the document is the same
-    assert abs(float(shares[0, 0]) - 0.75) > 0.01  # not the lexicon's
+    assert abs(shares[0, 0].item() - 0.75) > 0.01  # not the lexicon's
     assert abs(float(shares[0, 0] - shares[1, 0])) > 1e-3
 
 
