@@ -408,6 +408,7 @@ HEADS: dict[str, dict[str, object]] = {
         "--symmetrisation": "grow-diag",
         "--control": None,
         "--ablate": False,
+        "--ablate-documents": 0,
         "--draws": 20,
         "--ranking": None,
         "--show": [],

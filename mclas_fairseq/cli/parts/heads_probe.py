@@ -29,7 +29,9 @@ mclas synthetic --links writes them for its corpus.
           other-summaries   each document gets the S^A of another: nothing is there to translate
 
 --ablate takes out all heads of each label, and equally many random others, and says what that
-costs each summary. NCLS+MS has a decoder for each summary: cross-attention alone is probed.
+costs each summary; where no head translates, the one that comes nearest is taken out. It reads the
+documents 22 times for each label: --ablate-documents says how many of them. NCLS+MS has a decoder
+for each summary: cross-attention alone is probed.
 """
 
 _EXAMPLE = """\
@@ -61,6 +63,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         )  # fmt: skip
     add("--control", choices=("random-decoder", "other-summaries"), help="see above")
     add("--ablate", action="store_true", help="say what the heads of each label are worth")
+    add("--ablate-documents", type=int, default=0, metavar="N",
+        help="with --ablate: on at most N documents, spread evenly (default: 0, all)")  # fmt: skip
     add("--draws", type=int, default=20, metavar="N",
         help="with --ablate: sets of random heads for each label (default: 20)")  # fmt: skip
     add("--ranking", type=Path, metavar="FILE",
@@ -83,10 +87,11 @@ def run(args: argparse.Namespace) -> int:
             f"--out: {existing[0]} must not exist yet, but does; choose another folder, or give"
             " --overwrite to replace it"
         )
-    if args.documents < 0 or args.batch_size < 1 or args.draws < 1:
+    if min(args.documents, args.ablate_documents) < 0 or min(args.batch_size, args.draws) < 1:
         raise ConfigError(
-            f"--documents {args.documents} --batch-size {args.batch_size} --draws {args.draws}:"
-            " must not be negative, and at least 1; the defaults are 500, 16 and 20"
+            f"--documents {args.documents} --ablate-documents {args.ablate_documents} --batch-size"
+            f" {args.batch_size} --draws {args.draws}: the first two must be 0 or more, the others"
+            " 1 or more; the defaults are 500, 0, 16 and 20"
         )
     task, model = _load(args)
     options = ProbeOptions(
@@ -98,6 +103,7 @@ def run(args: argparse.Namespace) -> int:
         control=args.control,
         show=args.show or 3,
         ablate=args.ablate,
+        ablated_documents=args.ablate_documents,
         draws=args.draws,
         seed=args.seed,
     )

@@ -6,7 +6,8 @@ not have the label, or, where these are too few, any others of the decoder.
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import combinations
 from math import comb
@@ -17,7 +18,7 @@ import torch
 
 from mclas_fairseq.evaluation.intervals import bootstrap_interval, paired_bootstrap
 from mclas_fairseq.heads.gates import gated, gates_without
-from mclas_fairseq.heads.losses import example_losses
+from mclas_fairseq.heads.losses import Batch, example_losses
 from mclas_fairseq.heads.probe.documents import Probed
 from mclas_fairseq.heads.probe.statistics import Floats
 
@@ -90,7 +91,6 @@ def ablate(
         draws: of random other heads, for each label.
         seed: of the draws.
     """
-    whole = _losses(probed, [])
     numbers = np.random.default_rng(seed)
     found = []
     for (kind, name), chosen in groups.items():
@@ -98,9 +98,9 @@ def ablate(
             continue
         logger.info("without %d heads (%s, %s), and %d draws", len(chosen), kind, name, draws)
         sets, pool = _draws(chosen, kind, heads, draws, numbers)
-        own = _losses(probed, chosen) - whole
-        random = np.stack([_losses(probed, one) - whole for one in sets]) if sets else None
-        found.append(_ablation(kind, name, chosen, own, random, pool))
+        whole, own, *random = _losses(probed, [[], chosen, *sets])
+        changes = np.stack(random) - whole if random else None
+        found.append(_ablation(kind, name, chosen, own - whole, changes, pool))
     return found
 
 
@@ -153,13 +153,43 @@ def _draws(
 
 
 @torch.no_grad()
-def _losses(probed: Probed, without: Sequence[str]) -> Floats:
-    """NLL a token of `S^A` and of `S^B` on each document, (2, N)."""
+def _losses(probed: Probed, sets: Sequence[Sequence[str]]) -> Floats:
+    """NLL a token of `S^A` and of `S^B` on each document without each set of heads, (S, 2, N)."""
+    gates = [gates_without(probed.model, names) for names in sets]
     parts = []
-    with gated(probed.model, gates_without(probed.model, without)):
-        for batch in probed.batches():
-            losses = example_losses(probed.task, probed.model, batch)
-            both = [losses[language] for language in probed.languages]
-            parts.append(torch.stack(both).double().cpu().numpy())
-    found: Floats = np.concatenate(parts, axis=1)
+    for batch in probed.batches():
+        with encoded_once(probed.model):
+            parts.append(np.stack([_both(probed, batch, own) for own in gates]))
+    found: Floats = np.concatenate(parts, axis=2)
     return found
+
+
+def _both(probed: Probed, batch: Batch, gates: Mapping[str, torch.Tensor]) -> Floats:
+    """Of a batch with gates, (2, B)."""
+    with gated(probed.model, gates):
+        losses = example_losses(probed.task, probed.model, batch)
+    both = torch.stack([losses[language] for language in probed.languages])
+    found: Floats = both.double().cpu().numpy()
+    return found
+
+
+@contextmanager
+def encoded_once(model: torch.nn.Module) -> Iterator[None]:
+    """Run the encoder once inside the `with`: what it gave first, it gives again.
+
+    For passes over one batch that differ in the decoder alone.
+    """
+    network: Any = model
+    encoder, given = network.encoder, []
+    forward = encoder.forward
+
+    def once(*args: Any, **kwargs: Any) -> Any:
+        if not given:
+            given.append(forward(*args, **kwargs))
+        return given[0]
+
+    encoder.forward = once
+    try:
+        yield
+    finally:
+        del encoder.forward  # the class's own is there again

@@ -9,6 +9,7 @@ the document's content while either summary is written, *translation* while the 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Optional
 
 import numpy as np
 
@@ -96,6 +97,17 @@ def self_labels(means: Means, limits: Thresholds) -> Labels:
             "lsep": larger(means, "lsep") >= limits.separator,
             "strictly local": np.max(offsets, axis=0) >= limits.offset,
         }
+
+
+def nearest_to_translation(means: Means, limits: Thresholds) -> Optional[int]:
+    """Of the heads with enough weight on `S^A`, the one with the largest accuracy; None: no such.
+
+    What comes nearest to the label *translation* where no head has it.
+    """
+    accuracy = larger(means, "acc")
+    with np.errstate(invalid="ignore"):
+        there = (larger(means, "mass", of="acc") >= limits.mass) & np.isfinite(accuracy)
+    return int(np.where(there, accuracy, -np.inf).argmax()) if there.any() else None
 
 
 def attends(means: Means, phase: str, limits: Thresholds) -> Bools:

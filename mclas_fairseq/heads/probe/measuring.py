@@ -15,7 +15,13 @@ from mclas_fairseq.heads.probe.documents import (
     pair_of,
     source_of,
 )
-from mclas_fairseq.heads.probe.labels import Labels, Thresholds, label, means_of
+from mclas_fairseq.heads.probe.labels import (
+    Labels,
+    Thresholds,
+    label,
+    means_of,
+    nearest_to_translation,
+)
 from mclas_fairseq.heads.probe.links import Links, Pair
 from mclas_fairseq.heads.probe.mean_maps import MeanMaps
 from mclas_fairseq.heads.probe.statistics import (
@@ -66,6 +72,13 @@ class Measured:
         """Names of the heads of a kind that have a label."""
         chosen = self.labels(limits)[kind][name]
         return [head for head, has in zip(self.heads[kind], chosen, strict=True) if has]
+
+    def nearest(self, limits: Thresholds) -> list[str]:
+        """The self-attention head that comes nearest to translation, if there is one."""
+        if "self" not in self.rows:
+            return []
+        found = nearest_to_translation(means_of(self.rows["self"]), limits)
+        return [] if found is None else [self.heads["self"][found]]
 
 
 def measure_heads(probed: Probed, links: LinkMaker, show: Sequence[str] | int = 3) -> Measured:

@@ -15,7 +15,7 @@ from mclas_fairseq.heads.probe.controls import randomise_decoders
 from mclas_fairseq.heads.probe.documents import Probed, check_probed, with_other_summaries
 from mclas_fairseq.heads.probe.labels import Thresholds
 from mclas_fairseq.heads.probe.links import Links, Pair, learned_links, read_links
-from mclas_fairseq.heads.probe.measuring import LinkMaker, measure_heads, pairs_of
+from mclas_fairseq.heads.probe.measuring import LinkMaker, Measured, measure_heads, pairs_of
 from mclas_fairseq.heads.probe.page import page
 from mclas_fairseq.heads.probe.picture import draw
 from mclas_fairseq.heads.probe.record import as_json
@@ -24,6 +24,7 @@ from mclas_fairseq.heads.probe.report import Report, as_csv
 RANDOM_DECODER = "random-decoder"
 OTHER_SUMMARIES = "other-summaries"
 FILES = ("heads.csv", "heads.json", "heads.png", "heads.html")
+NEAREST = "nearest to translation"  # taken out where no head has the label
 _ABLATED = {"self": ("translation", "local", "self"), "cross": ("summarization", "translation")}
 
 
@@ -40,6 +41,7 @@ class ProbeOptions:
         control: None, `RANDOM_DECODER` or `OTHER_SUMMARIES`.
         show: ids of documents whose maps are shown, or how many.
         ablate: whether heads are taken out, too.
+        ablated_documents: at most so many of them are read without heads; 0: all.
         draws: of random heads.
         seed: of random heads and of a random decoder.
     """
@@ -52,6 +54,7 @@ class ProbeOptions:
     control: Optional[str] = None
     show: Sequence[str] | int = 3
     ablate: bool = False
+    ablated_documents: int = 0
     draws: int = DRAWS
     seed: int = 1
 
@@ -90,18 +93,28 @@ def probe(
         probed = replace(plain, change=with_other_summaries(task))
     measured = measure_heads(probed, _links(plain, probed, options), options.show)
     limits = Thresholds()
+    found = []
+    if options.ablate:
+        groups = _groups(measured, limits, probed.two_decoders)
+        fewer = options.ablated_documents
+        if 0 < fewer < len(measured.documents):
+            probed = replace(probed, count=fewer)
+        found = ablate(probed, groups, measured.heads, draws=options.draws, seed=options.seed)
+    return Report(about, measured, limits, found, importance or {})
+
+
+def _groups(measured: Measured, limits: Thresholds, two: bool) -> dict[tuple[str, str], list[str]]:
+    """Heads that are taken out together, by kind and label."""
+    if two:
+        return {("cross", "attends"): measured.labelled("cross", "attends", limits)}
     groups = {
         (kind, name): measured.labelled(kind, name, limits)
         for kind, names in _ABLATED.items()
-        if kind in measured.rows
         for name in names
     }
-    if probed.two_decoders:
-        groups = {("cross", "attends"): measured.labelled("cross", "attends", limits)}
-    found = []
-    if options.ablate:
-        found = ablate(probed, groups, measured.heads, draws=options.draws, seed=options.seed)
-    return Report(about, measured, limits, found, importance or {})
+    if not groups["self", "translation"]:
+        groups["self", NEAREST] = measured.nearest(limits)
+    return groups
 
 
 def _links(plain: Probed, probed: Probed, options: ProbeOptions) -> LinkMaker:
@@ -111,7 +124,7 @@ def _links(plain: Probed, probed: Probed, options: ProbeOptions) -> LinkMaker:
         if options.links is not None:
             found = read_links(options.links, own)
         else:
-            found = learned_links(own, _training(probed.task), options.symmetrisation)
+            found = learned_links(own, training_summaries(probed.task), options.symmetrisation)
         if probed is plain:
             return found
         return [
@@ -122,7 +135,7 @@ def _links(plain: Probed, probed: Probed, options: ProbeOptions) -> LinkMaker:
     return make
 
 
-def _training(task: Any) -> list[tuple[str, str]]:
+def training_summaries(task: Any) -> list[tuple[str, str]]:
     """Texts of both summaries of the training documents; none where there is no such split."""
     if "train" not in task.data_bin.splits:
         return []
