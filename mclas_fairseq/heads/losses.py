@@ -116,7 +116,8 @@ def example_losses(task: Any, model: nn.Module, batch: Batch) -> dict[str, Tenso
     net_output = model(**batch["net_input"])
     smoothing = Smoothing(0.0, task.dictionary.pad())
     target = batch["target"]
-    _, nll = smoothed_loss_by_token(model, net_output, target, smoothing)
+    # Unsmoothed, the loss is the NLL; with copying only the loss can be differentiated.
+    nll, _ = smoothed_loss_by_token(model, net_output, target, smoothing)
     content = target.ne(task.dictionary.pad())
     parts = [
         (name, nll.view_as(target), mask & content)
@@ -124,7 +125,7 @@ def example_losses(task: Any, model: nn.Module, batch: Batch) -> dict[str, Tenso
     ]
     if "ms_target" in batch:
         ms_target = batch["ms_target"]
-        _, ms_nll = smoothed_loss_by_token(model, net_output[1]["ms"], ms_target, smoothing)
+        ms_nll, _ = smoothed_loss_by_token(model, net_output[1]["ms"], ms_target, smoothing)
         parts.insert(0, ("ms", ms_nll.view_as(ms_target), ms_target.ne(task.dictionary.pad())))
     names = {"ms": task.source_lang, "cls": "+".join(task.targets.trained)}
     sums = {names[name]: (values * mask).sum(1) for name, values, mask in parts}
