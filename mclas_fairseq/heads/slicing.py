@@ -25,6 +25,7 @@ from mclas_fairseq.errors import CheckpointError
 from mclas_fairseq.modules.attention_heads import choose, place_of_weight, rows_of, split_name
 
 OPTION = "pruned_heads"
+_OF_TRAINING = "masked_heads"  # says what a training did, of a model that had those heads
 PROVENANCE = "pruned_from"  # in extra_state: what heads were taken out of
 _INPUTS = {
     "out_proj": ("q_proj", "k_proj", "v_proj"),
@@ -216,8 +217,9 @@ def _slice(weights: dict[str, Tensor], attention: StoredAttention, lost: set[int
 def _with_heads(state: dict[str, Any], names: str) -> dict[str, Any]:
     """A state whose settings say which heads its model does without."""
     cfg = dict(state["cfg"])
-    if isinstance(cfg["model"], Namespace):
-        cfg["model"] = Namespace(**{**vars(cfg["model"]), OPTION: names})
-    else:
-        cfg["model"] = {**cfg["model"], OPTION: names}
+    of_namespace = isinstance(cfg["model"], Namespace)
+    options = dict(vars(cfg["model"]) if of_namespace else cfg["model"])
+    options.pop(_OF_TRAINING, None)
+    options[OPTION] = names
+    cfg["model"] = Namespace(**options) if of_namespace else options
     return {**state, "cfg": cfg}

@@ -22,13 +22,15 @@ from mclas_fairseq.errors import ConfigError, DataError
 
 logger = logging.getLogger(__name__)
 
-LOWEST, HIGHEST = "lowest", "highest"
+NONE, LOWEST, HIGHEST = "none", "lowest", "highest"
 PAPER_LARGEST = 12
 GRID = tuple(range(20, 91, 10))  # percent of the heads
 ROWS, SETTINGS = "sweep.csv", "settings.json"
+_MEASURED = ("valid", "test")
+_WITHOUT = ("valid_without", "test_without")
 _PROGRAM = "from fairseq_cli.train import cli_main; cli_main()"
 
-Evaluate = Callable[[Path], Mapping[str, float]]
+Evaluate = Callable[[Path, Sequence[str]], Mapping[str, float]]
 Prune = Callable[[Sequence[str], Path], None]
 
 
@@ -54,12 +56,21 @@ class Run:
 
 @dataclass(frozen=True)
 class Row:
-    """What came of a run: mean NLL a token of the summaries, in nats."""
+    """What came of a run: mean NLL a token of the summaries, in nats.
+
+    Attributes:
+        order: of the run.
+        k: of the run.
+        valid: of validation; where heads were masked in training alone, with all of them.
+        test: of test.
+        without: both without those heads, where they were masked in training alone.
+    """
 
     order: str
     k: int
     valid: float
     test: float
+    without: tuple[float, float] | None = None
 
 
 def default_ks(total: int) -> list[int]:
@@ -92,7 +103,7 @@ def runs(ranked: Sequence[str], ks: Sequence[int], draws: int, seed: int) -> Ite
     numbers = np.random.default_rng(seed)
     for draw in range(1, draws + 1):
         orders[f"random-{draw}"] = [ranked[place] for place in numbers.permutation(len(ranked))]
-    yield Run("none", 0, ())
+    yield Run(NONE, 0, ())
     for order, heads in orders.items():
         for k in ks:
             yield Run(order, k, tuple(heads[:k]))
@@ -107,7 +118,9 @@ class Sweep:
         data: the data-bin.
         flags: of fairseq-train.
         prune: writes the checkpoint without some heads.
-        evaluate: of a trained checkpoint, loss by "valid" and "test".
+        evaluate: of a trained checkpoint without some heads, loss by "valid" and "test".
+        masked: heads are not taken out, but masked in training and there alone, and what the
+            model loses is measured with them and without.
     """
 
     folder: Path
@@ -115,6 +128,7 @@ class Sweep:
     flags: Sequence[str]
     prune: Prune
     evaluate: Evaluate
+    masked: bool = False
 
     def check_settings(self, settings: Mapping[str, Any]) -> None:
         """Write what the rows are of, or compare it with what they were of.
@@ -148,10 +162,7 @@ class Sweep:
             return []
         try:
             with path.open(encoding="utf-8", newline="") as stream:
-                return [
-                    Row(row["order"], int(row["k"]), float(row["valid"]), float(row["test"]))
-                    for row in csv.DictReader(stream)
-                ]
+                return [_row(row) for row in csv.DictReader(stream)]
         except (KeyError, TypeError, ValueError) as error:
             raise DataError(
                 f"{path}: must be rows as this command wrote them, but is not ({error}); mend or"
@@ -175,9 +186,11 @@ class Sweep:
         folder.mkdir(parents=True, exist_ok=True)
         log.parent.mkdir(exist_ok=True)
         if not start.exists():
-            self.prune(run.heads, start)
+            self.prune(() if self.masked else run.heads, start)
         words = [sys.executable, "-P", "-c", _PROGRAM, str(self.data), *self.flags]
         words += ["--finetune-from-model", str(start), "--save-dir", str(folder)]
+        if self.masked and run.heads:
+            words += ["--masked-heads", ",".join(run.heads)]
         with log.open("a", encoding="utf-8") as stream:
             code = subprocess.run(words, stdout=stream, stderr=stream, check=False).returncode
         best = folder / "checkpoint_best.pt"
@@ -186,16 +199,27 @@ class Sweep:
                 f"--fine-tuning: must be flags that fairseq-train takes and that keep"
                 f" checkpoint_best.pt, but {run.name} ended with exit code {code}; see {log}"
             )
-        found = self.evaluate(best)
+        found = dict(self.evaluate(best, ()))
+        if self.masked:
+            gone = self.evaluate(best, run.heads) if run.heads else found
+            found |= {f"{split}_without": gone[split] for split in _MEASURED}
         shutil.rmtree(folder)
         return found
 
     def _append(self, run: Run, losses: Mapping[str, float]) -> None:
         path = self.folder / ROWS
         new = not path.exists()
+        measured = [*_MEASURED, *(_WITHOUT if self.masked else ())]
         with path.open("a", encoding="utf-8", newline="") as stream:
             writer = csv.writer(stream, lineterminator="\n")
             if new:
-                writer.writerow(["order", "k", "valid", "test", "heads"])
-            values = (format(losses[split], ".9g") for split in ("valid", "test"))
+                writer.writerow(["order", "k", *measured, "heads"])
+            values = (format(losses[name], ".9g") for name in measured)
             writer.writerow([run.order, run.k, *values, " ".join(run.heads)])
+
+
+def _row(stored: Mapping[str, str]) -> Row:
+    valid, test = (float(stored[name]) for name in _MEASURED)
+    both = [float(stored[name]) for name in _WITHOUT if name in stored]
+    without = (both[0], both[1]) if both else None
+    return Row(stored["order"], int(stored["k"]), valid, test, without)

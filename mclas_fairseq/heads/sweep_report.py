@@ -7,12 +7,12 @@ are treated alike; the paper's protocol is reported beside it.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from mclas_fairseq.errors import DataError
-from mclas_fairseq.heads.sweep import LOWEST, PAPER_LARGEST, Row
+from mclas_fairseq.heads.sweep import LOWEST, NONE, PAPER_LARGEST, Row
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,24 @@ def table(rows: Sequence[Row]) -> Iterator[str]:
     yield (
         "* the paper's protocol: the best of k = 1 to 12 on test, which is above 0 by chance alone"
     )
+    if any(row.without is not None for row in rows):
+        yield from _without(rows)
+
+
+def _without(rows: Sequence[Row]) -> Iterator[str]:
+    """Lines on models whose heads were masked in training alone, judged without these heads."""
+    gone = [replace(row, valid=row.without[0], test=row.without[1], without=None)
+            for row in rows if row.without is not None]  # fmt: skip
+    yield ""
+    yield "All heads were on above, as in the released code. Without those that training masked:"
+    yield from table(gone)
+    by_k = {
+        row.k: row.without[1] - row.test
+        for row in rows
+        if row.without is not None and row.order in (LOWEST, NONE)
+    }
+    shown = ", ".join(f"k = {k} {value:+.4f}" for k, value in sorted(by_k.items()))
+    yield f"test loss without them less with all, lowest first: {shown}"
 
 
 def _line(*columns: str) -> str:

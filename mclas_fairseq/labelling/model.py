@@ -17,8 +17,8 @@ from omegaconf import OmegaConf, open_dict
 from torch import Tensor, nn
 
 from mclas_fairseq.errors import CheckpointError, ConfigError
-from mclas_fairseq.modules.attention_heads import take_out
 from mclas_fairseq.modules.fingerprint import Fingerprinted
+from mclas_fairseq.modules.head_options import add_head_args, keep_head_options, settle_heads
 from mclas_fairseq.modules.pretrained_loading import load_pretrained_weights
 from mclas_fairseq.summarization.encoders import (
     add_encoder_args,
@@ -64,12 +64,7 @@ class TokenClassifier(FairseqEncoderModel, Fingerprinted):
         add("--encoder-normalize-before", action="store_true", help="LayerNorm before each part")
         add("--encoder-learned-pos", action="store_true", help="learn positions")
         add_encoder_args(parser)
-        parser.add_argument(
-            "--pruned-heads",
-            metavar="NAMES",
-            help="attention heads that the model does without, as encoder.0.self.3,encoder.1.self."
-            "0: taken out of a pretrained encoder before training; written into checkpoints",
-        )
+        add_head_args(parser)
 
     @classmethod
     def build_model(cls, args: Any, task: Any) -> "TokenClassifier":
@@ -101,13 +96,12 @@ class TokenClassifier(FairseqEncoderModel, Fingerprinted):
         if starts_pretrained:
             load_pretrained_weights(encoder, args.pretrained_encoder)
         model = cls(encoder, args.encoder_embed_dim, len(labels.tags), args.dropout)
-        if getattr(args, "pruned_heads", None):
-            take_out(model, args.pruned_heads.split(","))
+        settle_heads(model, args)
         if kept is not args:
             options: Any = kept
             with open_dict(options):
                 options.pretrained_config = args.pretrained_config
-                options.pruned_heads = getattr(args, "pruned_heads", None)
+                keep_head_options(options, args)
         model.set_fingerprint(task.dictionary_sha256)
         return model
 

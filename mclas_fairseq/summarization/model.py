@@ -21,10 +21,10 @@ from omegaconf import OmegaConf, open_dict
 from torch import Tensor, nn
 
 from mclas_fairseq.errors import CheckpointError, ConfigError
-from mclas_fairseq.modules.attention_heads import take_out
 from mclas_fairseq.modules.copy_attention import mixture_log_probs
 from mclas_fairseq.modules.copy_loss import Copying, Smoothing, smoothed_mixture_loss
 from mclas_fairseq.modules.fingerprint import Fingerprinted
+from mclas_fairseq.modules.head_options import add_head_args, keep_head_options, settle_heads
 from mclas_fairseq.modules.lexicon_weights import with_own_lexicons
 from mclas_fairseq.modules.translation_table import TranslationTable
 from mclas_fairseq.summarization.decoder import SummaryDecoder
@@ -72,13 +72,7 @@ class MclasModel(TransformerModel, Fingerprinted):
             help="start encoder and decoder, two of them with ncls_ms, from the model.pt of "
             "fairseq's mBART; the data-bin must be made with mclas prepare --mbart",
         )
-        parser.add_argument(
-            "--pruned-heads",
-            metavar="NAMES",
-            help="attention heads that the model does without, as encoder.0.self.3,decoder.1.cross."
-            "0: written into checkpoints by mclas heads prune, and taken over from the checkpoint "
-            "that a training goes on from",
-        )
+        add_head_args(parser)
 
     @classmethod
     def build_model(cls, args: Namespace, task: Any) -> "MclasModel":
@@ -119,13 +113,13 @@ class MclasModel(TransformerModel, Fingerprinted):
             model.translate_copies(build_table(args, task.trained, task.target_dictionary))
         if starts_pretrained:
             start_from_pretrained(args, model)
-        if getattr(args, "pruned_heads", None):
-            _do_without(model, args)
+        _check_heads(args)
+        settle_heads(model, args)
         if kept is not args:
             options: Any = kept  # what is saved in checkpoints
             with open_dict(options):
                 options.pretrained_config = args.pretrained_config
-                options.pruned_heads = getattr(args, "pruned_heads", None)
+                keep_head_options(options, args)
                 options.copy_attention = bool(getattr(args, "copy_attention", False))
         model.set_fingerprint(fingerprint)
         return model
@@ -263,14 +257,12 @@ class MclasModel(TransformerModel, Fingerprinted):
             self.to(torch.bfloat16)
 
 
-def _do_without(model: MclasModel, args: Namespace) -> None:
-    """Take the heads that `--pruned-heads` names out of a model, in place."""
-    if getattr(args, "init_from_mbart", None):
+def _check_heads(args: Namespace) -> None:
+    if getattr(args, "pruned_heads", None) and getattr(args, "init_from_mbart", None):
         raise ConfigError(
             f"--pruned-heads {args.pruned_heads:.60}: mBART's weights (--init-from-mbart) need all"
             " heads; train first, then take heads out with mclas heads prune"
         )
-    take_out(model, args.pruned_heads.split(","))
 
 
 def _set_default(args: Namespace, name: str, value: object) -> None:

@@ -105,6 +105,7 @@ def refused(path: Path) -> str:
         ("encoder_layers", "1"),
         ("share_all_embeddings", "True"),
         ("pruned_heads", "'encoder.0.self.1'"),
+        ("masked_heads", "'encoder.0.self.1'"),
     ],
 )
 def test_a_setting_that_is_a_program_is_refused_and_not_run(

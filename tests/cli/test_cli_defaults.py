@@ -444,6 +444,7 @@ HEADS: dict[str, dict[str, object]] = {
         "--sweep": None,
         "--fine-tuning": None,
         "--ks": None,
+        "--paper-code-compat": False,
         "--draws": 20,
         "--seed": 1,
         "--overwrite": False,
@@ -721,6 +722,7 @@ def test_the_models_own_options_have_these_defaults() -> None:
         "--freeze-encoder-updates": None,
         "--init-from-mbart": None,
         "--pruned-heads": None,
+        "--masked-heads": None,
     }
 
 

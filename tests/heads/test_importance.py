@@ -10,6 +10,7 @@ import torch
 from mclas_fairseq.heads.agreement import agreement, spearman, split_half
 from mclas_fairseq.heads.gates import gated, gates_without
 from mclas_fairseq.heads.importance import ESTIMATORS, make_ranking, measure, normalised
+from mclas_fairseq.heads.losses import example_losses
 from mclas_fairseq.modules.attention_heads import attentions, head_names
 
 if TYPE_CHECKING:
@@ -134,3 +135,27 @@ def test_agreement_and_its_ceiling() -> None:
     assert split_half(rows, lambda mean: mean) > 0.95
     assert abs(split_half(numbers.normal(0, 1, (40, 12)), lambda mean: mean)) < 0.4
     assert np.isnan(split_half(rows[:1], lambda mean: mean))
+
+
+@pytest.mark.parametrize("estimator", ["gate", "kv-weight"])
+def test_heads_of_models_that_copy_are_ranked_too(
+    estimator: str, heads_world: "HeadsWorld"
+) -> None:
+    """The gradient is that of the mixture with what is copied."""
+    model, _ = heads_world.model(copy_attention=True)
+    task, batch = make_task(heads_world), make_batch(heads_world)
+    rows = measure(task, model, [batch], estimator)["all"]
+    assert rows.shape[1] == len(head_names(model))
+    assert np.abs(rows).min() > 0
+    if estimator == "gate":
+        place, step = "decoder.0.self", 1e-2
+        losses = []
+        for sign in (1, -1):
+            gate = torch.ones(4)
+            gate[1] += sign * step
+            with torch.no_grad(), gated(model, {place: gate}):
+                losses.append(example_losses(task, model, batch)["all"])
+        slope = ((losses[0] - losses[1]) / (2 * step)).abs().numpy()
+        np.testing.assert_allclose(
+            rows[:, head_names(model).index(f"{place}.1")], slope, rtol=2e-2, atol=1e-4
+        )

@@ -12,6 +12,7 @@ from mclas_fairseq.heads.probe.labels import (
     fold_agreement,
     larger,
     means_of,
+    nearest_to_translation,
     self_labels,
 )
 from mclas_fairseq.heads.probe.statistics import (
@@ -264,3 +265,18 @@ def test_links_of_words_spread_to_pieces() -> None:
     first, second = [(0,), (0,), (1,), ()], [(0, 1), (2,)]
     found = link_matrix([(0, 2), (1, 1)], first, second)
     assert found.tolist() == [[False, False, True, False], [True, True, False, False]]
+
+
+def test_the_head_nearest_to_translation_leans_on_the_first_summary() -> None:
+    """Of three heads the one with the largest accuracy has too little weight there."""
+    values = {"acc": [0.9, 0.2, 0.3], "mass": [0.2, 0.9, 0.5]}
+    means = {
+        f"{name}_{reading}": np.array(row) * scale
+        for name, row in values.items()
+        for reading, scale in (("in", 1.0), ("out", 0.5))
+    }
+    assert nearest_to_translation(means, LIMITS) == 2
+    means["mass_in"] = np.array([0.2, 0.9, 0.25])
+    assert nearest_to_translation(means, LIMITS) == 1
+    means["acc_in"] = means["acc_out"] = np.full(3, np.nan)
+    assert nearest_to_translation(means, LIMITS) is None

@@ -1,6 +1,7 @@
 """How many heads may go: by the loss, and by a sweep of trainings that goes on where it was."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -96,15 +97,16 @@ class Trainings:
 
     def __init__(self, folder: Path, program: str = "touch"):
         self.pruned: list[tuple[str, ...]] = []
+        self.expected = "start data touch"
         self.sweep = Sweep(folder, Path("data"), [program], self.prune, self.evaluate)
 
     def prune(self, names: Sequence[str], path: Path) -> None:
         self.pruned.append(tuple(names))
         path.write_text("start")
 
-    def evaluate(self, path: Path) -> dict[str, float]:
-        assert path.read_text() == "start data touch"
-        return {"valid": 2.0 + len(self.pruned), "test": 3.0}
+    def evaluate(self, path: Path, without: Sequence[str]) -> dict[str, float]:
+        assert path.read_text() == self.expected
+        return {"valid": 2.0 + len(self.pruned), "test": 3.0 + len(without)}
 
 
 @pytest.fixture
@@ -116,7 +118,8 @@ def program(monkeypatch: pytest.MonkeyPatch) -> None:
         "assert told[2] != 'fail';"
         "start = Path(told[at('--finetune-from-model') + 1]).read_text();"
         "out = Path(told[at('--save-dir') + 1]) / 'checkpoint_best.pt';"
-        "out.write_text(f'{start} {told[1]} {told[2]}')",
+        "masked = told[told.index('--masked-heads'):] if '--masked-heads' in told else [];"
+        "out.write_text(' '.join([start, told[1], told[2], *masked]))",
     )
 
 
@@ -150,3 +153,24 @@ def test_a_training_that_fails_leaves_no_row(tmp_path: Path) -> None:
         failing.sweep.go_on([Run("none", 0, ())])
     assert failing.sweep.rows() == []
     assert "AssertionError" in (tmp_path / "sweep" / "log" / "none-0.log").read_text()
+
+
+@pytest.mark.usefixtures("program")
+def test_the_papers_code_trains_masked_and_evaluates_with_all_heads(tmp_path: Path) -> None:
+    """Nothing is taken out; what the models lose without the heads stands beside."""
+    made = Trainings(tmp_path / "sweep")
+    masking = replace(made.sweep, masked=True)
+    whole, less = Run("none", 0, ()), Run("lowest", 2, tuple(HEADS[:2]))
+    masking.go_on([whole])
+    made.expected = f"start data touch --masked-heads {HEADS[0]},{HEADS[1]}"
+    rows = masking.go_on([whole, less])
+    assert made.pruned == [(), ()]
+    assert rows == [Row("none", 0, 3.0, 3.0, (3.0, 3.0)), Row("lowest", 2, 4.0, 3.0, (4.0, 5.0))]
+    text = "\n".join(table(rows))
+    assert "All heads were on above" in text
+    assert "lowest first: k = 0 +0.0000, k = 2 +2.0000" in text
+    assert (
+        "lowest first                      0          +0.0000                2          -2.0000"
+        in (text.partition("All heads were on above")[2])
+    )
+    assert "All heads were on above" not in "\n".join(table(ROWS))

@@ -162,7 +162,12 @@ def test_ablation_is_the_loss_without_the_heads(toy: "Toy") -> None:
         ("self", "self"): [],
         ("cross", "summarization"): heads["cross"],
     }
+    encoded: list[int] = []
+    hook = model.encoder.layers[0].register_forward_hook(lambda *_: encoded.append(1))
     found = ablate(probed, groups, heads, draws=2)
+    hook.remove()
+    assert len(encoded) == 2 * len(list(probed.batches()))  # once for each batch of two labels
+    assert "forward" not in vars(model.encoder)
 
     def losses(without: Sequence[str]) -> list[float]:
         parts = []
@@ -192,6 +197,21 @@ def test_ablation_is_the_loss_without_the_heads(toy: "Toy") -> None:
     assert second.second_less_random.mean == pytest.approx(second.second.mean - others, abs=1e-5)
 
 
+def test_ablation_reads_fewer_documents_for_the_same_labels(
+    toy: "Toy", probed: tuple[str, Path], tmp_path: Path
+) -> None:
+    words = ("--ablate", "--draws", 3, "--ablate-documents", 2)
+    run(toy, tmp_path / "fewer", *words)
+    fewer, whole = read(tmp_path / "fewer"), read(probed[1])
+    assert fewer["heads"] == whole["heads"]  # labels are of all documents
+    told = [
+        [(one["label"], one["heads"]) for one in found["ablations"]] for found in (fewer, whole)
+    ]
+    assert told[0] == told[1]
+    values = [[one["first"]["mean"] for one in found["ablations"]] for found in (fewer, whole)]
+    assert values[0] != values[1]
+
+
 def test_labels_are_compared_with_a_ranking(toy: "Toy", tmp_path: Path) -> None:
     table = tmp_path / "heads.csv"
     one = ("--checkpoint", toy.trained("mclas"), "--data", toy.data_bin)
@@ -214,7 +234,8 @@ def test_what_cannot_be_done_is_said(
     assert "must be of --target-layout mclas or ncls_ms" in error(checkpoint="ms")
     assert "heads.csv must not exist yet, but does" in error(out=probed[1])
     assert "--show nothing: must be the id of a document" in error("--show", "nothing")
-    assert "--draws 0: must not be negative, and at least 1" in error("--draws", 0)
+    assert "--draws 0: the first two must be 0 or more, the others 1" in error("--draws", 0)
+    assert "--ablate-documents -1" in error("--ablate-documents", -1)
     links = tmp_path / "links.jsonl"
     links.write_text('{"id": "valid/0", "links": ["0-0"]}\n')
     assert "must have links of every document that is probed" in error("--links", links)

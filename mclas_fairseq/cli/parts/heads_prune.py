@@ -28,7 +28,9 @@ heads and 20 to 90 % of them, fine-tunes each with the flags of --fine-tuning, a
 and test. k is chosen on valid, k = 0 (fine-tuned alike) among the choices; the best of 12 on test,
 as Ma et al. (2021) report it, stands beside it. The same is done with the most important heads
 first and in random orders. Each run is a row of DIR/sweep.csv, which the same command skips when it
-is started again.
+is started again. With --paper-code-compat heads are masked in training steps alone and all of them
+are on in evaluation, as in the released code of that paper; beside it stands what each model loses
+without these heads.
 """
 
 _EXAMPLE = """\
@@ -69,6 +71,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--sweep", type=Path, metavar="DIR", help="with --ranking: folder for the runs")
     add("--fine-tuning", metavar="FLAGS", help="with --sweep: flags of fairseq-train, one argument")
     add("--ks", metavar="K,K", help="with --sweep: numbers of heads (default: see above)")
+    add("--paper-code-compat", action="store_true",
+        help="with --sweep: mask heads in training alone, as the released code of Ma et al. does,"
+        " and say what that changes")  # fmt: skip
     add("--draws", type=int, default=20, metavar="N",
         help="with --sweep: random orders (default: 20)")  # fmt: skip
     add("--seed", type=int, default=1, metavar="N", help="with --sweep: of these (default: 1)")
@@ -118,6 +123,11 @@ def _check(args: argparse.Namespace) -> None:
         raise ConfigError(
             "--fine-tuning: must be given with --sweep and nowhere else; it takes the flags of"
             " fairseq-train as one argument"
+        )
+    if args.paper_code_compat and args.sweep is None:
+        raise ConfigError(
+            "--paper-code-compat: must be given with --sweep, whose trainings it changes; leave it"
+            " out, since heads that --out lacks are gone in evaluation, too"
         )
     if args.out is not None and args.out.exists() and not args.overwrite:
         raise ConfigError(
@@ -191,14 +201,15 @@ def _sweep(args: argparse.Namespace, state: dict[str, Any]) -> int:
     def prune(names: Sequence[str], path: Path) -> None:
         write_checkpoint(path, prune_state(args.checkpoint, state, names) if names else state)
 
-    def evaluate(path: Path) -> dict[str, float]:
+    def evaluate(path: Path, without: Sequence[str]) -> dict[str, float]:
         measure = _loss_of(args, path)
-        return {split: measure(split) for split in ("valid", "test")}
+        return {split: measure(split, without) for split in ("valid", "test")}
 
     flags = [*plugin, *shlex.split(args.fine_tuning)]
-    runner = sweep.Sweep(args.sweep, args.data, flags, prune, evaluate)
+    runner = sweep.Sweep(args.sweep, args.data, flags, prune, evaluate, args.paper_code_compat)
     runner.check_settings(
         {
+            "paper_code_compat": args.paper_code_compat or None,  # older folders do not have it
             "checkpoint": ranking.checkpoint,
             "data": str(args.data.resolve()),
             "order": order,
