@@ -27,6 +27,7 @@ from studies.labelling.cells import (
     languages,
 )
 from studies.labelling.measuring import KEPT, NAMES
+from studies.labelling.similarity import Point, likeness, lines
 from studies.labelling.verdicts import (
     MISSING,
     Chosen,
@@ -113,6 +114,7 @@ def report(table: Table) -> Iterator[Part]:
     yield "Table 5's shape: which heads go, English to one target", list(_controls(results))
     yield "Table 6's shape: several sources, parts of speech", list(_sources(results))
     yield "Tenths of the target's training sentences", list(_tenths(results))
+    yield "Gain against likeness of English and the target, Spearman", list(_likeness(results))
     yield "Verdicts (95 % intervals over sentences and seeds, in points)", list(_verdicts(results))
 
 
@@ -195,6 +197,23 @@ def _tenths(results: Results) -> Iterator[str]:
             shown = [_mean(results, one, target) for one in (cells, less or cells)]
             k = str(full.k) if full else "-"
             yield _line(task, f"{parts}0 %", shown[0], shown[1] if full else "-", k)
+
+
+def _likeness(results: Results) -> Iterator[str]:
+    """Gains by how alike source and target are, of targets whose cells are all there."""
+    points: list[Point] = []
+    for task in _TITLES:
+        cells = [Cell(task, (SOURCE,), WHOLE, 0, seed) for seed in SEEDS]
+        for target in languages(task)[1:]:
+            for setting, trained in _settings(task, target).items():
+                found = results.chosen(task, trained, target, LOWEST, FEW)
+                if found is None or any(cell.name not in results.rows for cell in cells):
+                    yield f"{task}, {setting}, {target}: {MISSING}"
+                    continue
+                alike = likeness([results.rows[cell.name]["ranking"] for cell in cells], target)
+                points.append(Point(task, setting, target, found.gain, found.paper_gain, alike))
+    yield from lines(points)
+    yield "ranks: of heads for both languages; family: Germanic, else Indo-European, neither"
 
 
 def _mean(results: Results, cells: Sequence[Cell], language: str) -> str:

@@ -176,6 +176,9 @@ def test_the_report_has_the_papers_tables_and_judges_what_is_there(tmp_path: Pat
     assert "holds: en-de 1.00" in ranks
     controls = told["Table 5's shape: which heads go, English to one target"]
     assert controls[1].split() == ["lowest", "+1.00", "+1.00", "-", "-"]
+    alike = told["Gain against likeness of English and the target, Spearman"]
+    assert alike[0] == "pos, multi, de: not judged: cells are missing"
+    assert "pos, cross (2 targets): fewer than 3, no correlation" in alike
     assert set(GRID) <= set(FEW)  # so that the lowest first need no cells of their own
     table._write_rows({**rows, "other": {**rows[wanted[0].name], "encoder": {"sha256": "b"}}})
     with pytest.raises(SystemExit, match="all cells must have one encoder, but they have 2"):
