@@ -163,11 +163,12 @@ def test_ablation_is_the_loss_without_the_heads(toy: "Toy") -> None:
         ("cross", "summarization"): heads["cross"],
     }
     encoded: list[int] = []
-    hook = model.encoder.layers[0].register_forward_hook(lambda *_: encoded.append(1))
+    network: Any = model
+    hook = network.encoder.layers[0].register_forward_hook(lambda *_: encoded.append(1))
     found = ablate(probed, groups, heads, draws=2)
     hook.remove()
     assert len(encoded) == 2 * len(list(probed.batches()))  # once for each batch of two labels
-    assert "forward" not in vars(model.encoder)
+    assert "forward" not in vars(network.encoder)
 
     def losses(without: Sequence[str]) -> list[float]:
         parts = []

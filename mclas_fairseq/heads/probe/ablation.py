@@ -180,7 +180,8 @@ def encoded_once(model: torch.nn.Module) -> Iterator[None]:
     For passes over one batch that differ in the decoder alone.
     """
     network: Any = model
-    encoder, given = network.encoder, []
+    encoder = network.encoder
+    given: list[Any] = []
     forward = encoder.forward
 
     def once(*args: Any, **kwargs: Any) -> Any:
