@@ -1,11 +1,11 @@
 """Shards as tasks of a Slurm job array, and waiting for them.
 
 `datatrove` writes the job script and calls `sbatch`; a job runs `launch_pickled_pipeline`, which
-comes back here inside the job. The submitting process waits, so that `mclas roundtrip` ends when
-the corpus is there. When it is ended, the jobs go on, being Slurm's; started again it waits for
-them instead of submitting them twice. What a job left undone (its process was killed, its node went
-away) is submitted again, as often as `--retries` says. A controller that does not answer for a
-while, as one that is started anew, is asked again.
+comes back here inside the job. The submitting process waits, so that the command (`mclas
+roundtrip`, `mclas prepare-text`) ends when the corpus is there. When it is ended, the jobs go on,
+being Slurm's; started again it waits for them instead of submitting them twice. What a job left
+undone (its process was killed, its node went away) is submitted again, as often as `--retries`
+says. A controller that does not answer for a while, as one that is started anew, is asked again.
 """
 
 import json
@@ -82,7 +82,8 @@ class SlurmShards(WatchedShards, SlurmPipelineExecutor):
         if "SLURM_ARRAY_TASK_ID" not in os.environ:
             raise SetupError(
                 f"{self.run_folder.path}: a pickled run must be launched inside a Slurm job, but"
-                " there is none; use mclas roundtrip"
+                " there is none; start the command that began this run again (mclas roundtrip or"
+                " mclas prepare-text, with --executor slurm)"
             )
         super().run()
         if self.noted_failures():

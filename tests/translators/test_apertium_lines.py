@@ -1,6 +1,10 @@
-"""The program of examples/en2it_roundtrip that sends lines through Apertium, here a stand-in."""
+"""The program of examples/en2it_roundtrip that sends lines through Apertium.
+
+Its programs are stand-ins here; what the real ones do is tested where they are installed.
+"""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -8,56 +12,97 @@ from pathlib import Path
 import pytest
 
 PROGRAM = Path(__file__).parents[2] / "examples" / "en2it_roundtrip" / "apertium_lines.py"
-UPPER = 'shift; echo "$1" >> $LOG; tee -a $LOG | tr a-z A-Z'
+MODES = Path("/usr/share/apertium/modes")
+UPPER = "tee -a $LOG/upper | tr a-z A-Z"
+# What it says with -d of texts that have a word of new readings, here "known".
+TAGGER = """case "$*" in
+*-d*) sed 's/KNOWN/&Error: A new ambiguity class was found./g' ;;
+*) cat ;;
+esac"""
+# After the first of these Apertium's tagger takes "Detección" of the second for another word.
+SPANISH = [
+    "Sinergia y Redundancia entre Celdas de Cerebro de Behaving Monos",
+    "Un Modelo Estructurado para Detección de Acción",
+    "Aprendizaje que utiliza regla de física [inexacta]",
+]
 
 
 def run(
-    folder: Path, apertium: str, lines: str, *directions: str
+    folder: Path, lines: str, *directions: str, **programs: str
 ) -> "subprocess.CompletedProcess[str]":
-    stand_in = folder / "apertium"
-    stand_in.write_text(f"#!/bin/sh\nexport LOG={folder}/log\n{apertium}\n")
-    stand_in.chmod(0o755)
+    """Translate by stand-ins: name, with _ for -, and what it does as a shell script."""
+    (folder / "modes").mkdir()
+    given = {key.replace("_", "-"): does for key, does in programs.items()}
+    written = {"apertium": "exit 1", "lt-upper": UPPER, "apertium-tagger": TAGGER, **given}
+    for name, does in written.items():
+        program = folder / name
+        program.write_text(f'#!/bin/sh\nLOG={folder}\necho "$0 $*" >> $LOG/log\n{does}\n')
+        program.chmod(0o755)
+    mode = "lt-upper 'a file' $1 | apertium-tagger -g $2 'x.prob'\n"
+    for name in ("eng-spa", "spa-ita"):
+        (folder / "modes" / f"{name}.mode").write_text(mode)
     return subprocess.run(
         [sys.executable, "-S", str(PROGRAM), *directions],
         input=lines,
         capture_output=True,
         text=True,
-        env={**os.environ, "PATH": f"{folder}:{os.environ['PATH']}"},
+        env={
+            **os.environ,
+            "PATH": f"{folder}:{os.environ['PATH']}",
+            "APERTIUM_DATADIR": str(folder),
+        },
         check=False,
     )
 
 
-def test_lines_are_closed_numbered_and_opened_again(tmp_path: Path) -> None:
-    done = run(tmp_path, UPPER, "deep nets\nit works.\n\nwhy?\n a\tb \n", "eng-spa")
-    assert done.stdout == "DEEP NETS\nIT WORKS.\n\nWHY?\nA B\n", done.stderr
-    sent = (tmp_path / "log").read_text()
-    assert sent == "eng-spa\n1.\ndeep nets.\n2.\nit works.\n3.\n.\n4.\nwhy?\n5.\na b.\n6.\n\n"
+def test_each_line_is_a_text_of_its_own_closed_and_opened_again(tmp_path: Path) -> None:
+    done = run(tmp_path, "deep nets\nit works.\n\nwhy?\n a\tb [c]\\d \n", "eng-spa")
+    assert done.stdout == "DEEP NETS\nIT WORKS.\n\nWHY?\nA B [C]\\D\n", done.stderr
+    sent = (tmp_path / "upper").read_text().split("\0")
+    closed = ["deep nets.[]", "it works.[]", ".[]", "why?[]", "a b \\[c\\]\\\\d.[]", ""]
+    assert sent == closed
 
 
-def test_directions_follow_one_another(tmp_path: Path) -> None:
-    done = run(tmp_path, UPPER, "nets\n", "eng-spa", "spa-ita")
-    assert done.stdout == "NETS\n"
-    assert (tmp_path / "log").read_text() == "eng-spa\n1.\nnets.\n2.\n\nspa-ita\n1.\nNETS.\n2.\n\n"
+def test_the_tagger_is_started_anew_for_lines_with_words_of_new_readings(tmp_path: Path) -> None:
+    done = run(tmp_path, "well known\ndeep\nnets\nknown\n", "eng-spa", "spa-ita")
+    assert done.stdout == "WELL KNOWN\nDEEP\nNETS\nKNOWN\n", done.stderr
+    called = [line.removeprefix(f"{tmp_path}/") for line in (tmp_path / "log").open()]
+    upper, tagger = "lt-upper -z a file -n\n", "apertium-tagger -z -g x.prob\n"
+    asked = f"{tagger.strip()} -d\n"
+    assert called == [upper, asked, tagger, tagger, tagger] * 2
 
 
 @pytest.mark.parametrize(
-    ("apertium", "message"),
+    ("does", "message"),
     [
-        # A word crosses the end of its line, while their number stays right.
-        ("sed 's/^2[.]$/nets 2./'", "must keep lines apart, but where '2.' was sent before 'two'"),
-        ("head -n 3", "where '3.' was sent before 'the end', '' came back"),
-        ("sed 's/two[.]/two. 3./; s/^3[.]$//'", "was sent before 'the end', '' came back"),
-        ("cat > /dev/null", "where '1.' was sent before 'one', '' came back"),
-        ("echo no such mode >&2; exit 1", "eng-spa: ended with status 1: no such mode"),
-        ("cat; echo cg-proc: not found >&2", "ended with status 0: cg-proc: not found"),
+        ("tr -d '\\000'", "lt-upper: must keep 2 texts apart, but gave 0"),
+        ("cat; printf 'more\\0'", "must keep 2 texts apart, but gave 3"),
+        ("cat > /dev/null; echo no such file >&2; exit 1", "ended with status 1: no such file"),
+        ("cat; echo odd >&2", "lt-upper: ended with status 0: odd"),
     ],
 )
-def test_what_apertium_does_wrong_ends_the_program(
-    tmp_path: Path, apertium: str, message: str
-) -> None:
-    done = run(tmp_path, apertium, "one\ntwo\n", "eng-spa")
+def test_what_a_program_does_wrong_ends_the_whole(tmp_path: Path, does: str, message: str) -> None:
+    done = run(tmp_path, "one\ntwo\n", "eng-spa", lt_upper=does)
     assert (done.returncode, done.stdout) == (1, "")
     assert message in done.stderr
+
+
+def test_zero_bytes_at_the_end_are_no_texts(tmp_path: Path) -> None:
+    done = run(tmp_path, "one\ntwo\n", "eng-spa", lt_upper="cat; printf '\\0\\0'")
+    assert done.stdout == "one\ntwo\n", done.stderr
+
+
+def test_a_program_that_is_missing_is_named(tmp_path: Path) -> None:
+    done = run(tmp_path, "one\n", "eng-spa", lt_upper="exec lt-lower")
+    assert done.returncode == 1
+    assert "lt-lower" in done.stderr
+
+
+def test_an_unknown_direction_is_refused_with_those_that_there_are(tmp_path: Path) -> None:
+    done = run(tmp_path, "one\n", "eng-eus")
+    assert done.returncode == 1
+    assert f"eng-eus: must be a direction in {tmp_path}/modes" in done.stderr
+    assert "which has eng-spa, spa-ita" in done.stderr
 
 
 def test_without_apertium_it_says_so(tmp_path: Path) -> None:
@@ -67,3 +112,20 @@ def test_without_apertium_it_says_so(tmp_path: Path) -> None:
     )  # fmt: skip
     assert done.returncode == 1
     assert done.stderr.startswith("apertium: is not installed")
+
+
+@pytest.mark.skipif(
+    shutil.which("apertium") is None or not (MODES / "spa-ita.mode").exists(),
+    reason="Apertium with apertium-spa-ita is not installed",
+)
+def test_a_line_is_translated_alike_alone_and_among_others() -> None:
+    def translate(lines: list[str]) -> list[str]:
+        words = [sys.executable, "-S", str(PROGRAM), "spa-ita"]
+        done = subprocess.run(words, input="\n".join(lines), capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.splitlines()
+
+    alone = [translate([line])[0] for line in SPANISH]
+    assert translate(SPANISH) == alone
+    assert translate(SPANISH[::-1]) == alone[::-1]
+    assert "[inexacta]" in alone[2]
