@@ -15,9 +15,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Optional
 
 from mclas_fairseq.inference.document_language import language_warning
+from mclas_fairseq.modules.heap import give_back
+from mclas_fairseq.serve import memory
 from mclas_fairseq.serve.batches import Asked, Job, Told, choose_batch, is_full
 from mclas_fairseq.serve.decoding import Decoding
-from mclas_fairseq.serve.memory import GivingBack
 from mclas_fairseq.serve.metrics import Metrics
 from mclas_fairseq.serve.models import Model, Search
 from mclas_fairseq.serve.problems import Problem, later
@@ -52,7 +53,6 @@ class Engine:
         self.metrics = Metrics(lambda: len(self._waiting))
         self._load, self._failed = load, failed
         self._decoding = Decoding(self.metrics, settings.max_windows)
-        self._memory = GivingBack()
         self._waiting: list[Job] = []
         self._changed = threading.Condition()
         self._draining = self._ended = False
@@ -182,14 +182,12 @@ class Engine:
             self._pace.append((len(batch), time.monotonic() - start))
             with self._changed:  # they have waited already, and go first
                 self._waiting[:0] = following
-            self._memory.after_batch()
 
     def _next_batch(self) -> list[Job]:
         """Wait for documents; an empty batch ends the thread."""
         while True:
+            self._wait_for_documents()
             with self._changed:
-                while not self._waiting and not self._ended:
-                    self._changed.wait()
                 if self._ended:
                     self._refuse_all()
                     return []
@@ -210,6 +208,19 @@ class Engine:
             # What was forgotten just now is not decoded.
             if batch := [job for job in chosen if job.begin()]:
                 return batch
+
+    def _wait_for_documents(self) -> None:
+        """Wait for some, or for the end; when they do not come soon, memory goes back."""
+
+        def has_work() -> bool:
+            return bool(self._waiting) or self._ended
+
+        with self._changed:
+            if self._changed.wait_for(has_work, memory.IDLE_SECONDS):
+                return
+        give_back()
+        with self._changed:
+            self._changed.wait_for(has_work)
 
     def _refuse_all(self) -> None:
         for job in self._waiting:

@@ -18,7 +18,7 @@ from mclas_fairseq.serve.configuration import Configuration
 from mclas_fairseq.serve.connections import protocol
 from mclas_fairseq.serve.engine import Engine
 from mclas_fairseq.serve.guards import MAX_HEADER_BYTES, Keys
-from mclas_fairseq.serve.memory import set_imports_apart
+from mclas_fairseq.serve.memory import prepare_memory
 from mclas_fairseq.serve.reloading import Reloader
 from mclas_fairseq.serve.settings import Address, is_loopback, read_keys
 
@@ -64,7 +64,7 @@ def serve(configuration: Configuration) -> None:
     )
     server = _Server(config, engine, reloader)
     _allow_connections()
-    set_imports_apart()
+    prepare_memory()
     with _listen(address) as listening:
         name, port = listening.getsockname()[:2]
         logger.info("at http://%s:%d/", f"[{name}]" if ":" in name else name, port)

@@ -1,12 +1,14 @@
-"""When a training gives memory back."""
+"""When a training gives memory back, and a server keeps it."""
 
 import platform
+import subprocess
+import sys
 
 import pytest
 from torch import nn
 
 from mclas_fairseq.modules import heap
-from mclas_fairseq.modules.heap import close_holes
+from mclas_fairseq.modules.heap import close_holes, keep_freed
 
 
 @pytest.fixture
@@ -37,7 +39,8 @@ def test_without_glibc_nothing_happens(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(heap, "_malloc_trim", heap._malloc_trim.__wrapped__)
     monkeypatch.setattr("ctypes.CDLL", lambda _: Library())
     close_holes(nn.Linear(1, 1), 10)
-    assert asked == ["malloc_trim"]
+    keep_freed()
+    assert asked == ["malloc_trim", "mallopt"]
 
 
 def test_glibc_has_it_where_it_is_the_c_library() -> None:
@@ -46,3 +49,32 @@ def test_glibc_has_it_where_it_is_the_c_library() -> None:
     trim = heap._malloc_trim()
     assert trim is not None
     trim(0)
+
+
+_BLOCKS = """
+import sys
+from mclas_fairseq.modules.heap import give_back, keep_freed
+
+def resident() -> int:
+    return int(open("/proc/self/statm").read().split()[1]) * 4 // 1024
+
+if sys.argv[1] == "keep":
+    keep_freed()
+blocks = [bytearray(b"a" * 2**20) for _ in range(200)]
+full = resident()
+del blocks
+freed = resident()
+give_back()
+print(full - freed, full - resident())
+"""
+
+
+@pytest.mark.parametrize("choice", ["keep", "leave"])
+def test_what_is_freed_is_kept_until_it_is_given_back(choice: str) -> None:
+    if platform.libc_ver()[0] != "glibc" or not sys.platform.startswith("linux"):
+        pytest.skip("another C library than glibc")
+    command = [sys.executable, "-c", _BLOCKS, choice]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    gone, gone_in_the_end = map(int, done.stdout.split())  # MiB
+    assert gone < 20 if choice == "keep" else gone > 150
+    assert gone_in_the_end > 150

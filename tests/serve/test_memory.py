@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from mclas_fairseq.modules import heap
-from mclas_fairseq.serve.memory import GivingBack, set_imports_apart
+from mclas_fairseq.serve.memory import prepare_memory
 from tests.serve.conftest import Served
 from tests.serve.test_problems import wait_until
 
@@ -18,23 +18,24 @@ def given_back(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return calls
 
 
-def test_memory_is_given_back_every_second(given_back: list[int]) -> None:
-    now = 100.0
-    memory = GivingBack(lambda: now)
-    for _ in range(13):
-        memory.after_batch()
-        now += 0.25
-    assert given_back == [0, 0, 0]
-
-
-def test_a_server_does_so_after_its_batches(
+def test_memory_is_given_back_when_no_documents_come(
     serve: Callable[..., Served], given_back: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mclas_fairseq.serve.memory.SECONDS", 0.0)
+    monkeypatch.setattr("mclas_fairseq.serve.memory.IDLE_SECONDS", 0.05)
     served = serve()
-    assert given_back == []
-    assert served.post(text="The river rose.").status_code == 200
     wait_until(lambda: given_back == [0])
+    assert served.post(text="The river rose.").status_code == 200
+    wait_until(lambda: given_back == [0, 0])
+
+
+def test_memory_is_kept_while_documents_come(
+    serve: Callable[..., Served], given_back: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mclas_fairseq.serve.memory.IDLE_SECONDS", 600.0)
+    served = serve()
+    for _ in range(3):
+        assert served.post(text="The river rose.").status_code == 200
+    assert given_back == []
 
 
 @pytest.fixture
@@ -44,9 +45,14 @@ def thawed() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("thawed")
-def test_what_was_imported_is_set_apart_from_what_comes_after() -> None:
+def test_what_was_imported_is_set_apart_from_what_comes_after(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    kept: list[bool] = []
+    monkeypatch.setattr("mclas_fairseq.serve.memory.keep_freed", lambda: kept.append(True))
     before = len(gc.get_objects(generation=2))
-    set_imports_apart()
+    prepare_memory()
+    assert kept
     after = [[] for _ in range(10)]  # type: ignore[var-annotated]
     assert gc.get_freeze_count() > before / 2
     gc.collect()
