@@ -9,7 +9,6 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping
 from typing import Any, Optional, cast
 
-import torch
 from fairseq.models import FairseqEncoderModel, register_model, register_model_architecture
 from fairseq.models.transformer import TransformerModel
 from fairseq.models.transformer.transformer_legacy import base_architecture
@@ -17,7 +16,6 @@ from omegaconf import OmegaConf, open_dict
 from torch import Tensor, nn
 
 from mclas_fairseq.errors import CheckpointError, ConfigError
-from mclas_fairseq.modules.fingerprint import Fingerprinted
 from mclas_fairseq.modules.head_options import add_head_args, keep_head_options, settle_heads
 from mclas_fairseq.modules.pretrained_loading import load_pretrained_weights
 from mclas_fairseq.summarization.encoders import (
@@ -26,13 +24,13 @@ from mclas_fairseq.summarization.encoders import (
     set_encoder_defaults,
     settle_text_encoder,
 )
-from mclas_fairseq.summarization.fit import check_fit
+from mclas_fairseq.summarization.fit import CheckedModel
 
 logger = logging.getLogger(__name__)
 
 
 @register_model("token_classifier")
-class TokenClassifier(FairseqEncoderModel, Fingerprinted):
+class TokenClassifier(CheckedModel, FairseqEncoderModel):
     """Labels of words.
 
     Args:
@@ -135,38 +133,20 @@ class TokenClassifier(FairseqEncoderModel, Fingerprinted):
         logits = net_output[0].float()
         return logits.log_softmax(-1) if log_probs else logits.softmax(-1)
 
-    def load_state_dict(
-        self,
-        state_dict: Mapping[str, Any],
-        strict: bool = True,
-        model_cfg: Any = None,
-        args: Optional[Namespace] = None,
-    ) -> Any:
-        """Load weights after checking that they belong to this dictionary and these labels.
+    def checked(self, state_dict: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Weights of this dictionary and of as many labels.
 
         Raises:
-            CheckpointError: they do not.
+            CheckpointError: they are others.
         """
-        self.check_fingerprint(state_dict)
-        found = state_dict.get("classifier.bias")
+        found = super().checked(state_dict).get("classifier.bias")
         if found is None or len(found) != self.classifier.out_features:
             have = "none" if found is None else str(len(found))
             raise CheckpointError(
                 f"checkpoint: must have scores of {self.classifier.out_features} labels, but has"
                 f" {have}; give one of token_classifier with the labels of this data-bin"
             )
-        fairseq_model: Any = super()
-        try:
-            return fairseq_model.load_state_dict(state_dict, strict, model_cfg, args)
-        except RuntimeError:
-            check_fit(self.state_dict(), state_dict)
-            raise
-
-    def prepare_for_inference_(self, cfg: Any) -> None:
-        """Make the model ready for prediction; `--bf16` casts it."""
-        super().prepare_for_inference_(cfg)
-        if getattr(cfg.common, "bf16", False):
-            self.to(torch.bfloat16)
+        return state_dict
 
 
 def _set_default(args: Namespace, name: str, value: object) -> None:

@@ -10,7 +10,6 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping
 from typing import Any, Optional
 
-import torch
 from fairseq.models import (
     FairseqEncoderDecoderModel,
     register_model,
@@ -23,11 +22,11 @@ from mclas_fairseq.mglm.decoder import GlmDecoder
 from mclas_fairseq.mglm.encoder import GlmEncoder, check_blanks
 from mclas_fairseq.mglm.stack import GlmShape, GlmStack
 from mclas_fairseq.mglm.symbols import Symbols, find_symbols
-from mclas_fairseq.modules.fingerprint import Fingerprinted
+from mclas_fairseq.summarization.fit import CheckedModel
 
 
 @register_model("glm")
-class GlmModel(FairseqEncoderDecoderModel, Fingerprinted):
+class GlmModel(CheckedModel, FairseqEncoderDecoderModel):
     """mGLM: `encoder` and `decoder` are two ways through `stack`, which has all weights."""
 
     takes_target_mask = True  # for criterions of this package
@@ -137,24 +136,13 @@ class GlmModel(FairseqEncoderDecoderModel, Fingerprinted):
         model_cfg: Any = None,
         args: Optional[Namespace] = None,
     ) -> Any:
-        """Load weights after checking that they belong to this dictionary.
-
-        A model that was built without numbers takes the tensors themselves.
-        """
-        self.check_fingerprint(state_dict)
+        """Load weights of this dictionary; built without numbers, take the tensors themselves."""
         network: Any = self
-        if network.stack.embed_tokens.weight.is_meta:
-            found = nn.Module.load_state_dict(self, state_dict, strict, assign=True)
-            network.stack.output_projection.weight = network.stack.embed_tokens.weight
-            return found
-        fairseq_model: Any = super()
-        return fairseq_model.load_state_dict(state_dict, strict, model_cfg, args)
-
-    def prepare_for_inference_(self, cfg: Any) -> None:
-        """Make the model ready for decoding; `--bf16` casts it (fairseq casts for fp16 only)."""
-        super().prepare_for_inference_(cfg)
-        if getattr(cfg.common, "bf16", False):
-            self.to(torch.bfloat16)
+        if not network.stack.embed_tokens.weight.is_meta:
+            return super().load_state_dict(state_dict, strict, model_cfg, args)
+        found = nn.Module.load_state_dict(self, self.checked(state_dict), strict, assign=True)
+        network.stack.output_projection.weight = network.stack.embed_tokens.weight
+        return found
 
 
 def _shape(args: Any, dictionary: Any) -> GlmShape:

@@ -13,7 +13,6 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping
 from typing import Any, Optional, cast
 
-import torch
 from fairseq.models import register_model, register_model_architecture
 from fairseq.models.transformer import TransformerConfig, TransformerModel
 from fairseq.models.transformer.transformer_legacy import base_architecture
@@ -23,7 +22,6 @@ from torch import Tensor, nn
 from mclas_fairseq.errors import CheckpointError, ConfigError
 from mclas_fairseq.modules.copy_attention import mixture_log_probs
 from mclas_fairseq.modules.copy_loss import Copying, Smoothing, smoothed_mixture_loss
-from mclas_fairseq.modules.fingerprint import Fingerprinted
 from mclas_fairseq.modules.head_options import add_head_args, keep_head_options, settle_heads
 from mclas_fairseq.modules.lexicon_weights import with_own_lexicons
 from mclas_fairseq.modules.translation_table import TranslationTable
@@ -36,7 +34,7 @@ from mclas_fairseq.summarization.encoders import (
     settle_encoder,
     start_from_pretrained,
 )
-from mclas_fairseq.summarization.fit import check_fit
+from mclas_fairseq.summarization.fit import CheckedModel
 from mclas_fairseq.summarization.translating import (
     add_translation_args,
     build_table,
@@ -47,7 +45,7 @@ logger = logging.getLogger(__name__)
 
 
 @register_model("mclas")
-class MclasModel(TransformerModel, Fingerprinted):
+class MclasModel(CheckedModel, TransformerModel):
     """The Transformer of MS, NCLS and MCLAS; which of them it is, the task's layout decides."""
 
     two_decoders = False  # whether each summary has a decoder of its own (layout ncls_ms)
@@ -227,34 +225,20 @@ class MclasModel(TransformerModel, Fingerprinted):
         )
         return smoothed_mixture_loss(logits, copying, target, smoothing)
 
-    def load_state_dict(
-        self,
-        state_dict: Mapping[str, Any],
-        strict: bool = True,
-        model_cfg: Any = None,
-        args: Optional[Namespace] = None,
-    ) -> Any:
-        """Load weights after checking that they belong to this dictionary."""
-        self.check_fingerprint(state_dict)
+    def checked(self, state_dict: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Weights of this dictionary and of one decoder, with the lexicons of this model.
+
+        Raises:
+            CheckpointError: they are others.
+        """
+        super().checked(state_dict)
         if not self.two_decoders and any(name.startswith("ms_decoder.") for name in state_dict):
             raise CheckpointError(
                 "checkpoint: it must have one decoder, as architecture mclas has, but has two "
                 "(architecture ncls_ms); give --arch ncls_ms_tiny, ncls_ms_small or ncls_ms_base "
                 "with --target-layout ncls_ms, or a checkpoint of mclas"
             )
-        state_dict = with_own_lexicons(self.state_dict(), state_dict)
-        fairseq_model: Any = super()
-        try:
-            return fairseq_model.load_state_dict(state_dict, strict, model_cfg, args)
-        except RuntimeError:  # torch's, for names and shapes that differ
-            check_fit(self.state_dict(), state_dict)
-            raise
-
-    def prepare_for_inference_(self, cfg: Any) -> None:
-        """Make the model ready for decoding; `--bf16` casts it (fairseq casts for fp16 only)."""
-        super().prepare_for_inference_(cfg)
-        if getattr(cfg.common, "bf16", False):
-            self.to(torch.bfloat16)
+        return with_own_lexicons(self.state_dict(), state_dict)
 
 
 def _check_heads(args: Namespace) -> None:

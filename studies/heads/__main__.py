@@ -3,12 +3,12 @@ r"""What the heads of MCLAS do, beside controls, judged by studies/heads/rules.m
     python -m studies.heads OUT --name news --checkpoint demo/mclas/checkpoint_best.pt \
         --data demo/data-bin --links demo/news/links-de-valid.jsonl
     python -m studies.heads OUT --name ddtp --checkpoint mclas.pt --data bins/triples \
-        --shuffled shuffled.pt bins/shuffled
+        --shuffled shuffled.pt
 
 Probes a model with ablations, with a random decoder, with `S^A` of other documents, and, where
 word links are learned, with both symmetrisations; a model trained on shuffled triples is one more
-control. What is there is not made again. OUT gets a folder a probe; verdicts are printed, and
-written to OUT/NAME/verdicts.json.
+control, probed on the same data-bin, as links are learned from true pairs. What is there is not
+made again. OUT gets a folder a probe; verdicts are printed, and written to OUT/NAME/verdicts.json.
 """
 
 import argparse
@@ -31,8 +31,7 @@ def parser() -> argparse.ArgumentParser:
     add("--checkpoint", type=Path, required=True, help="MCLAS")
     add("--data", type=Path, required=True, help="its data-bin")
     add("--links", type=Path, help="word links (default: learned)")
-    add("--shuffled", type=Path, nargs=2, metavar=("CHECKPOINT", "DATA"),
-        help="MCLAS trained on shuffled triples, and its data-bin")  # fmt: skip
+    add("--shuffled", type=Path, metavar="CHECKPOINT", help="MCLAS trained on shuffled triples")
     return made
 
 
@@ -48,7 +47,7 @@ def main() -> None:
         for control in ("random-decoder", "other-summaries")
     }
     if args.shuffled:
-        words = ["--checkpoint", args.shuffled[0], "--data", args.shuffled[1]]
+        words = ["--checkpoint", args.shuffled, "--data", args.data, *links]
         controls["shuffled"] = _probe(out / "shuffled", words)
     verdicts = [_told(*one) for one in judge(whole, controls)]
     if args.links is None:
