@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mclas_fairseq.corpus.text_files import write_beside
 from studies.ddtp.cells import COMMON, FINE_TUNING, ITALIAN, LAYOUTS, Cell
 from studies.harness.processes import call, claimed, say, train_once
 from studies.harness.training import part_of, program, validated_every
@@ -102,6 +103,15 @@ def make(out: Path, ddtp: Path, probe: Probe) -> bool:
     return True
 
 
+def _kept(value: Any) -> Any:
+    """A report without the places of its files, numbers to five digits behind the point."""
+    if isinstance(value, dict):
+        return {name: _kept(item) for name, item in value.items() if name != "about"}
+    if isinstance(value, list):
+        return [_kept(item) for item in value]
+    return round(value, 5) if isinstance(value, float) else value
+
+
 def parser() -> argparse.ArgumentParser:
     """The parser of `python -m studies.heads.learned`."""
     made = argparse.ArgumentParser(
@@ -134,7 +144,9 @@ def main() -> None:
     for one in wanted:
         path = args.out / "probes" / one.name / "heads.json"
         found[one.name] = json.loads(path.read_text(encoding="utf-8"))
-    (args.out / "heads_learned.json").write_text(json.dumps(found, indent=1) + "\n", "utf-8")
+    with write_beside(args.out / "heads_learned.json") as stream:
+        lines = (f"{json.dumps(name)}: {json.dumps(_kept(one))}" for name, one in found.items())
+        stream.write("{\n" + ",\n".join(lines) + "\n}\n")
     for claim, verdict, reasons in judge(found):
         print(f"{claim}: {verdict}", *(f"  {reason}" for reason in reasons), sep="\n")
 
