@@ -23,8 +23,9 @@ from mclas_fairseq.corpus.record import Record
 from mclas_fairseq.corpus.records import read_records, write_records
 
 # The translations lack the blank after many full stops ("gelernt.Wir zeigen").
-_SENTENCE_END = re.compile(r"(?<=[a-zäöüß)][.!?])\s*(?=[A-ZÄÖÜ])")
+_SENTENCE_END = re.compile(r"(?<=[a-zß-öø-ÿ)][.!?])\s*(?=[A-ZÀ-ÖØ-Þ])|(?<=[。！？])\s*")
 _RATIO = (0.6, 1.8)  # characters of the translation per character of the sentence
+_SIGNS = {"zh": 3.2}  # letters of English that a sign of the language stands for; of others one
 _FEWEST, _MOST = 4, 50  # words of a sentence
 
 
@@ -33,17 +34,17 @@ def aligned(record: Record, language: str) -> list[tuple[str, str]]:
     if language not in record.translation:
         return []
     source = list(record.document["en"])
-    target = _SENTENCE_END.split(record.translation_text(language))
+    target = [one for one in _SENTENCE_END.split(record.translation_text(language)) if one]
     # The expected length of a translation, so that Gale and Church's ratio of 1 fits.
     scale = sum(map(len, source)) / max(1, sum(map(len, target)))
     links = align_blocks([len(s) for s in source], [round(len(t) * scale) for t in target])
     uses = Counter(("s", i) for i, _ in links) + Counter(("t", j) for _, j in links)
     pairs = [(source[i], target[j]) for i, j in links if uses["s", i] == uses["t", j] == 1]
-    return [pair for pair in pairs if _fits(*pair)]
+    return [pair for pair in pairs if _fits(*pair, _SIGNS.get(language, 1.0))]
 
 
-def _fits(source: str, target: str) -> bool:
-    ratio = len(target) / len(source)
+def _fits(source: str, target: str, signs: float) -> bool:
+    ratio = signs * len(target) / len(source)
     return _FEWEST <= len(source.split()) <= _MOST and _RATIO[0] <= ratio <= _RATIO[1]
 
 

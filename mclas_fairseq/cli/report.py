@@ -106,7 +106,11 @@ def run(args: argparse.Namespace) -> int:
         seed=args.seed,
         read_marks=args.marks,
     )
-    bits = {} if args.data is None else _trigram_bits(args.data, args.lang)
+    bits = {}
+    if args.data is not None:
+        from mclas_fairseq.scoring.trigrams import trigram_bits  # needs fairseq
+
+        bits = trigram_bits(args.data, args.lang)
     found = learn_from_files(request)
     rouge, *others = learning_text(found.table)
     print("\n".join([rouge, *(f"not available here: {name}" for name in found.absent)]))
@@ -130,20 +134,3 @@ def run(args: argparse.Namespace) -> int:
         more = {"trigram_bits_per_piece": nll} if nll else {}
         write_json(args.json, {**learning_to_json(found.table), **more})
     return 0
-
-
-def _trigram_bits(folder: Path, language: str) -> dict[str, float]:
-    """Split -> bits a piece of its summaries by a trigram model of the training summaries."""
-    from mclas_fairseq.data.data_bin import DataBin, summary_side  # needs fairseq
-    from mclas_fairseq.evaluation.trigrams import TrigramModel
-
-    data = DataBin.open(folder)
-    sides = {split: data.side(split, summary_side(language)) for split in data.splits}
-    # A document without a summary has an end and nothing before it.
-    texts = {
-        split: [pieces for row in range(len(side)) if len(pieces := side[row].tolist()) > 1]
-        for split, side in sides.items()
-        if side is not None
-    }
-    model = TrigramModel(texts.pop("train", []), len(data.dictionary))
-    return {split: model.bits_per_piece(found) for split, found in texts.items() if found}

@@ -93,8 +93,7 @@ class Baseline:
         start = time.process_time()
         train, test = (list(read_records(path)) for path in (self.train, self.records))
         texts = _HOW[self.kind](train, test, self.language)
-        pairs = zip((record.id for record in test), texts, strict=True)
-        _write(out, ({"id": id_, "summary": {self.language: text}} for id_, text in pairs))
+        write_texts(out, test, texts, self.language)
         return {"cpu_seconds": round(time.process_time() - start)}
 
 
@@ -128,6 +127,12 @@ class Translated:
             nothing = {"summary": {language: ""}}
             _write(out, (by_id.get(one["id"], {"id": one["id"], **nothing}) for one in own))
         return cost
+
+
+def write_texts(out: Path, records: Sequence[Record], texts: Sequence[str], language: str) -> None:
+    """Write texts as the summaries of records, as `mclas summarize` would."""
+    pairs = zip((record.id for record in records), texts, strict=True)
+    _write(out, ({"id": id_, "summary": {language: text}} for id_, text in pairs))
 
 
 def _write(path: Path, rows: Any) -> None:

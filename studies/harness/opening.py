@@ -26,6 +26,8 @@ def open_test(study: Study[CellT, MaterialT], work: Work[MaterialT], without: st
         work: where things stand.
         without: names of cells that were given up match this; those that are there are scored.
     """
+    if reason := study.not_ready(work.corpus):
+        raise SystemExit(f"test split: {reason}")
     rows = work.table.rows()
     cells = [cell for cell in study.cells(work.corpus) if not _given_up(study, cell, without, rows)]
     beside = list(study.names_beside(work.corpus))

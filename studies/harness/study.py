@@ -148,6 +148,10 @@ class Study(ABC, Generic[CellT, MaterialT]):
         """One of them."""
         raise NotImplementedError
 
+    def not_ready(self, corpus: str) -> str:
+        """Why the test split cannot be opened yet whatever cells there are; "" where it can."""
+        return ""
+
     def optional(self, cell: CellT) -> bool:
         """Whether the test split may be opened without this cell, where it was given up."""
         return False

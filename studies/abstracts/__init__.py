@@ -1,0 +1,1 @@
+"""What helps a summarizer of scientific abstracts to learn another language, from few triples."""
