@@ -20,6 +20,7 @@ from typing import Any
 
 from mclas_fairseq.corpus.training_log import read_validations
 from studies.harness.origin import origin, without_folders
+from studies.harness.parsers import commands
 from studies.harness.table import RESULTS, Table, flattened
 
 _KEPT = re.compile(r"^(?:num_updates|(?:ms_|cls_)?nll_loss|(?:ms_)?rouge\w+)$")
@@ -114,20 +115,14 @@ def _check(check: dict[str, Any]) -> Iterator[str]:
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    whole = argparse.ArgumentParser(
-        prog="python -m studies.recipes",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    commands = whole.add_subparsers(dest="command", required=True, metavar="COMMAND")
     helps = {
         "report": "print the rows of a table",
         "names": "print the names of its rows",
         "have": "exit with 0 if a row is there, 1 if not",
         "keep": "add a report as a row",
     }
-    for command, text in helps.items():
-        one = commands.add_parser(command, help=text, description=f"{text[0].upper()}{text[1:]}.")
+    whole, by_command = commands("recipes", __doc__, helps)
+    for command, one in by_command.items():
         one.add_argument("table", metavar="TABLE", help="xscitldr, pretrained or roundtrip")
         one.add_argument(
             "--results", type=Path, default=RESULTS, metavar="FOLDER", help="of tables"

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from studies.harness.opening import open_test
+from studies.harness.parsers import commands
 from studies.harness.processes import claimed
 from studies.harness.running import run, run_beside, run_start, states
 from studies.harness.study import CellT, MaterialT, Study, Work
@@ -32,13 +33,6 @@ def main(study: Study[CellT, MaterialT], arguments: Sequence[str] | None = None)
 
 def parser(study: Study[CellT, MaterialT]) -> argparse.ArgumentParser:
     """The command line; the help is the docstring of the study's module."""
-    program = f"python -m studies.{study.name}"
-    whole = argparse.ArgumentParser(
-        prog=program,
-        description=sys.modules[type(study).__module__].__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    commands = whole.add_subparsers(dest="command", required=True, metavar="COMMAND")
     helps = {
         "run": "train, summarize and score every cell that is not in the table yet",
         "list": "name and state of each cell, no more",
@@ -47,8 +41,9 @@ def parser(study: Study[CellT, MaterialT]) -> argparse.ArgumentParser:
     }
     if not study.opens_test:
         del helps["test"]
-    for command, text in helps.items():
-        one = commands.add_parser(command, help=text, description=f"{text[0].upper()}{text[1:]}.")
+    about = sys.modules[type(study).__module__].__doc__
+    whole, by_command = commands(study.name, about, helps)
+    for command, one in by_command.items():
         if command != "report":
             one.add_argument("out", type=Path, metavar="OUT", help="folder for all but results")
         first = study.corpora[0] if len(study.corpora) == 1 else None

@@ -16,6 +16,7 @@ import argparse
 import re
 from pathlib import Path
 
+from studies.harness.parsers import commands
 from studies.harness.table import RESULTS, Table
 from studies.labelling.cells import all_cells
 from studies.labelling.report import report
@@ -26,19 +27,13 @@ NAME = "labelling"
 
 def parser() -> argparse.ArgumentParser:
     """The parser of `python -m studies.labelling`."""
-    made = argparse.ArgumentParser(
-        prog="python -m studies.labelling",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    commands = made.add_subparsers(dest="command", required=True, metavar="COMMAND")
     helps = {
         "run": "train, rank and score every cell that is not in the table yet",
         "list": "name and state of each cell",
         "report": "print tables and verdicts from the table",
     }
-    for command, text in helps.items():
-        one = commands.add_parser(command, help=text, description=f"{text[0].upper()}{text[1:]}.")
+    made, by_command = commands(NAME, __doc__, helps)
+    for command, one in by_command.items():
         add = one.add_argument
         add("--results", type=Path, default=RESULTS, metavar="FOLDER",
             help="of the table (default: studies/results)")  # fmt: skip
