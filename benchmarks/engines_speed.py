@@ -8,12 +8,17 @@ calls, the second for up to three first summaries of a document; `ct2_plain` wri
 in one call of CTranslate2's own, over everything; `ours` is the search that fairseq-generate runs
 with this package's task, `stock` the one that it runs with fairseq's. Ratios are round by round, of
 processor seconds and of time by the clock.
+
+`--parts` also takes apart where `ct2` spends its time, in processor seconds, the least of three:
+the two calls; of the second the reading of the documents, and of the first summaries, which are
+given to it; and what the second call would take for one first summary of each document.
 """
 
 import argparse
 import statistics
 import tempfile
 import time
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -53,11 +58,31 @@ def arguments() -> argparse.Namespace:
     made.add_argument("--pairs", type=int, default=5, help="rounds of all systems (default: 5)")
     made.add_argument("--threads", type=int, default=1)
     made.add_argument("--form", default="int8", help="of CTranslate2 (default: int8)")
+    made.add_argument("--parts", action="store_true", help="where the time of ct2 goes, too")
     made.add_argument("--json", type=Path, help="write the result there as well")
     return made.parse_args()
 
 
-def ct2_systems(world: World, model: Any, args: argparse.Namespace, folder: Path) -> dict[str, Run]:
+class Recording:
+    """CTranslate2's translator, which keeps what its last calls were asked."""
+
+    def __init__(self, translator: Any):
+        self.translator = translator
+        self.calls: deque[tuple[list[list[str]], dict[str, Any]]] = deque(maxlen=2)
+
+    def translate_batch(self, documents: list[list[str]], **asked: Any) -> Any:
+        """Do so, and remember it."""
+        self.calls.append((documents, asked))
+        return self.translator.translate_batch(documents, **asked)
+
+    def score_batch(self, *given: Any) -> Any:
+        """Do so."""
+        return self.translator.score_batch(*given)
+
+
+def ct2_systems(
+    world: World, model: Any, args: argparse.Namespace, folder: Path
+) -> tuple[Ct2Search, dict[str, Run]]:
     """CTranslate2 with our lists, and as it comes."""
     sizes = world.sizes
     options = DecodingOptions(
@@ -71,7 +96,7 @@ def ct2_systems(world: World, model: Any, args: argparse.Namespace, folder: Path
     save_form(model, symbols, folder / args.form, args.form)
     translator = open_form(folder / args.form, threads=args.threads, form=args.form)
     search = Ct2Search(
-        translator,
+        Recording(translator),
         symbols,
         grammar,
         options,
@@ -96,7 +121,42 @@ def ct2_systems(world: World, model: Any, args: argparse.Namespace, folder: Path
             return_scores=True,
         )
 
-    return {"ct2": lambda: search.generate([], sample), "ct2_plain": plain}
+    return search, {"ct2": lambda: search.generate([], sample), "ct2_plain": plain}
+
+
+def parts(search: Ct2Search, start: int) -> dict[str, Any]:
+    """Where the time of the last two calls went, see above."""
+    recorded: Recording = search._translator
+    (firsts, first), (seconds, second) = recorded.calls
+    prefixes = second["target_prefix"]
+    alone = {"min_decoding_length": 1, "num_hypotheses": 1, "beam_size": 1}
+    begun = [prefix[:1] for prefix in prefixes]
+    given = {**second, "min_decoding_length": 1, "max_decoding_length": len(prefixes[0])}
+    one_each = len(firsts)
+    asked = {
+        "first_call": (firsts, first),
+        "second_call": (seconds, second),
+        "second_call_one_first_summary": (
+            seconds[:one_each],
+            {**second, "target_prefix": prefixes[:one_each]},
+        ),
+        "reading_documents_again": (
+            seconds,
+            {**second, **alone, "target_prefix": begun, "max_decoding_length": 1},
+        ),
+        "documents_and_first_summaries": (seconds, given),
+        "documents_and_first_summaries_beam_1": (seconds, {**given, **alone}),
+    }
+    found: dict[str, Any] = {"rows": [len(firsts), len(seconds)]}
+    for name, (documents, options) in asked.items():
+        took = []
+        for _ in range(3):
+            search._forget_list(start)
+            begun_at = time.process_time()
+            recorded.translator.translate_batch(documents, **options)
+            took.append(time.process_time() - begun_at)
+        found[name] = round(min(took), 3)
+    return found
 
 
 def torch_systems(world: World, model: Any) -> dict[str, Run]:
@@ -145,10 +205,15 @@ def main() -> None:
     world = World.make(SMALL)
     model = world.ours().eval()
     with tempfile.TemporaryDirectory() as folder, torch.no_grad():
-        runs = {**ct2_systems(world, model, args, Path(folder)), **torch_systems(world, model)}
+        search, in_ct2 = ct2_systems(world, model, args, Path(folder))
+        runs = {**in_ct2, **torch_systems(world, model)}
         tokens = [len(one[0]["tokens"]) for one in runs["ct2"]()]
         assert set(tokens) == {SMALL.steps}, "the same number of tokens is written"
         found = measure(runs, args.pairs)
+        apart = {}
+        if args.parts:
+            runs["ct2"]()
+            apart = {"ct2_parts": parts(search, world.dictionary.bos())}
     result: dict[str, Any] = {
         name: {kind: round(statistics.median(values), 3) for kind, values in seconds.items()}
         for name, seconds in found.items()
@@ -161,7 +226,7 @@ def main() -> None:
             "ct2_over_plain_ct2": ratios(of["ct2"], of["ct2_plain"]),
             "stock_over_plain_ct2": ratios(of["stock"], of["ct2_plain"]),
         }
-    report(args, {"form": args.form, "sizes": vars(SMALL), **result})
+    report(args, {"form": args.form, "sizes": vars(SMALL), **result, **apart})
 
 
 if __name__ == "__main__":

@@ -85,7 +85,7 @@ tokenizer = BertTokenizer(str(folder / "vocab.txt"), do_lower_case=False)
 tokenizer.save_pretrained(folder)
 set_seed(1)
 sizes = {"hidden_size": 128, "num_hidden_layers": 2, "num_attention_heads": 4}
-config = BertConfig(len(tokenizer), intermediate_size=512, max_position_embeddings=256, **sizes)
+config = BertConfig(vocab_size=len(tokenizer), intermediate_size=512, max_position_embeddings=256, **sizes)
 BertModel(config).save_pretrained(folder)
 PYTHON
 corpus=(--train "$out/corpus/train.jsonl" --valid "$out/corpus/valid.jsonl"

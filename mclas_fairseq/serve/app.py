@@ -43,7 +43,7 @@ def build_app(engine: Engine, keys: Optional[Keys] = None) -> FastAPI:
     add_summaries(app, engine)
     add_page(app)
     add_api_page(app)
-    guarded(app, engine.settings, engine.metrics, keys)
+    guarded(app, engine.settings, engine.metrics, keys, engine.check_admission)
     return app
 
 

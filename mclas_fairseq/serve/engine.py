@@ -132,8 +132,17 @@ class Engine:
             self._changed.notify_all()
         return jobs
 
+    def check_admission(self) -> None:
+        """Refuse when not a single document is taken; it costs next to nothing.
+
+        Raises:
+            Problem: 503 or 429.
+        """
+        self.check_ready()
+        self.check_room(1)
+
     def check_room(self, documents: int) -> None:
-        """Refuse when so many documents do not fit into the queue; it costs next to nothing.
+        """Refuse when so many documents do not fit into the queue.
 
         Raises:
             Problem: 429, with `Retry-After`.

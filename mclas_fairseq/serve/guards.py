@@ -8,10 +8,10 @@ import asyncio
 import hmac
 import logging
 import time
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Optional
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -22,17 +22,18 @@ from mclas_fairseq.serve.settings import ServeSettings
 logger = logging.getLogger(__name__)
 
 MAX_HEADER_BYTES = 16_384  # of a request, names and values
+SUMMARIZE = "/v1/summarize"  # the route that takes documents
 KEYED = ("/v1/", "/metrics")  # beginnings of the paths that need a key, where there are keys
-_HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'",
-    "Cache-Control": "no-store",
-}
+_HEADERS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"permissions-policy", b"camera=(), geolocation=(), microphone=()"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'; base-uri 'none'"),
+    (b"cache-control", b"no-store"),
+)
 
 
 class SecurityHeaders:
@@ -46,9 +47,10 @@ class SecurityHeaders:
 
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in _HEADERS.items():
-                    headers.setdefault(name, value)
+                before = message.get("headers", ())
+                given = {name.lower() for name, _ in before}
+                added = [header for header in _HEADERS if header[0] not in given]
+                message["headers"] = [*before, *added]
             await send(message)
 
         await self.app(scope, receive, sending if scope["type"] == "http" else send)
@@ -78,11 +80,14 @@ class Counting:
             await self.app(scope, receive, sending)
         finally:
             # What was asked for is anything at all where it is no route of ours.
-            route = str(getattr(scope.get("route"), "path", "other"))
+            unrouted = SUMMARIZE if scope["path"] == SUMMARIZE else "other"
+            route = str(getattr(scope.get("route"), "path", unrouted))
             seconds = time.monotonic() - start
             self.metrics.requests.labels(route, str(status)).inc()
             self.metrics.request_seconds.labels(route).observe(seconds)
-            level = logging.INFO if route.startswith("/v1/") else logging.DEBUG
+            # Far too much load need not fill the log as well; the numbers tell of it.
+            told = route.startswith("/v1/") and status != 429
+            level = logging.INFO if told else logging.DEBUG
             logger.log(level, "%s %s %d %.3f s", scope["method"], route, status, seconds)
 
 
@@ -164,6 +169,41 @@ class RequestLimits:
         )
 
 
+class Admission:
+    """Refuses documents while none are taken, before anything of them is looked at.
+
+    Under far too much load most requests end here, and what they cost is taken from the others.
+    What was sent is received all the same: a connection that is closed before is reset, and its
+    client need not see the answer.
+    """
+
+    def __init__(self, app: ASGIApp, check: Callable[[], None]):
+        self.app = app
+        self.check = check
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer, or refuse as `check` does, with 429 or 503."""
+        problem = self._refusal(scope)
+        if problem is None:
+            await self.app(scope, receive, send)
+            return
+        try:
+            while (await receive()).get("more_body", False):
+                pass
+        except HTTPException as error:  # it is too large, or too slow
+            problem = Problem(error.status_code, error.detail, headers=error.headers)
+        await problem.response()(scope, receive, send)
+
+    def _refusal(self, scope: Scope) -> Optional[Problem]:
+        if (scope["type"], scope.get("method"), scope.get("path")) != ("http", "POST", SUMMARIZE):
+            return None
+        try:
+            self.check()
+        except Problem as problem:
+            return problem
+        return None
+
+
 class _Reading:
     """The stream of one request, counted and timed until its body is whole."""
 
@@ -200,8 +240,23 @@ def _as_http(problem: Problem) -> HTTPException:
     return HTTPException(problem.status, problem.detail, problem.headers)
 
 
-def guarded(app: Any, settings: ServeSettings, metrics: Metrics, keys: Keys) -> None:
-    """Put all guards before an application; the last one added is the first that is asked."""
+def guarded(
+    app: Any,
+    settings: ServeSettings,
+    metrics: Metrics,
+    keys: Keys,
+    check: Callable[[], None],
+) -> None:
+    """Put all guards before an application; the last one added is the first that is asked.
+
+    Args:
+        app: FastAPI's.
+        settings: limits.
+        metrics: are told of requests.
+        keys: of who may ask.
+        check: raises a `Problem` while no document is taken.
+    """
+    app.add_middleware(Admission, check=check)
     app.add_middleware(RequestLimits, settings=settings)
     app.add_middleware(ApiKeys, keys=keys, paths=KEYED)
     app.add_middleware(SecurityHeaders)

@@ -9,6 +9,7 @@ from fastapi import FastAPI, Request, Response
 
 from mclas_fairseq.serve.batches import Job, Outcome
 from mclas_fairseq.serve.engine import Engine, past_deadline
+from mclas_fairseq.serve.guards import SUMMARIZE
 from mclas_fairseq.serve.openapi import errors
 from mclas_fairseq.serve.orders import order_of
 from mclas_fairseq.serve.schema import SummarizeRequest, SummarizeResponse
@@ -21,14 +22,11 @@ def add_summaries(app: FastAPI, engine: Engine) -> None:
     """Add the route."""
 
     @app.post(
-        "/v1/summarize", tags=["summaries"], summary="Summarize one document or several",
+        SUMMARIZE, tags=["summaries"], summary="Summarize one document or several",
         responses={**errors(400, 401, 408, 413, 422, 429, 431, 500, 503, 504), 200: STREAMED},
         response_model=SummarizeResponse, operation_id="summarize",
     )  # fmt: skip
     async def summarize(asked: SummarizeRequest, request: Request) -> Response:
-        engine.check_ready()
-        # First of all: under far too much load most requests end here, and cost those that do not.
-        engine.check_room(1)
         order = order_of(engine, asked)
         if wants_stream(request.headers.get("accept", "")):
             return stream(engine, order)

@@ -109,8 +109,17 @@ def test_other_methods(serve: Callable[..., Served]) -> None:
     assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
 
 
-def test_a_full_queue_is_429(serve: Callable[..., Served]) -> None:
-    served = serve(max_queue=2, max_documents=2)
+def parts(part: bytes, count: int) -> Iterator[bytes]:
+    """A body that is sent without its length."""
+    for _ in range(count):
+        yield part
+
+
+def test_a_full_queue_is_429(
+    serve: Callable[..., Served], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    served = serve(max_queue=2, max_documents=2, max_body_bytes=2000)
     served.model.go.clear()
     with ThreadPoolExecutor(2) as clients:
         running = clients.submit(served.post, text="one that is being decoded")
@@ -119,11 +128,18 @@ def test_a_full_queue_is_429(serve: Callable[..., Served]) -> None:
         wait_until(lambda: served.sample("mclas_queue_documents") == 2)
         refused = served.post(text="too many")
         # Nothing of it is looked at, so that under far too much load refusing costs little.
-        assert served.post(text=" ").status_code == 429
+        assert served.client.post("/v1/summarize", content=b'{"text": "a').status_code == 429
+        too_large = served.client.post("/v1/summarize", content=parts(b"a" * 600, 4))
+        assert too_large.status_code == 413, "and no more of it is received than else"
         served.model.go.set()
         assert running.result().status_code == waiting.result().status_code == 200
     assert refused.status_code == 429
     assert int(refused.headers["retry-after"]) >= 1
+    assert refused.headers["x-content-type-options"] == "nosniff"
+    assert served.sample("mclas_requests_total", route="/v1/summarize", status="429") == 2
+    told = [one.getMessage() for one in caplog.records if one.name == "mclas_fairseq.serve.guards"]
+    assert any(" /v1/summarize 200 " in line for line in told)
+    assert not any(" 429 " in line for line in told), "too much load does not fill the log as well"
     assert served.post(text="again").status_code == 200
     assert not any("too many" in batch for batch in served.model.batches)
 
