@@ -27,18 +27,25 @@ _KEEP_MEMORY = {
 
 
 @contextmanager
-def claimed(path: Path) -> Iterator[bool]:
+def claimed(path: Path, *, waiting: str | None = None) -> Iterator[bool]:
     """Whether this process may do the work that `path` stands for; another one may be at it.
 
     A claim is a lock on a file, which ends with its process.
+
+    Args:
+        path: of the work.
+        waiting: what to say before the other one is waited for; None: it is not.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.with_name(path.name + ".lock").open("w") as stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            yield False
-            return
+            if waiting is None:
+                yield False
+                return
+            say(waiting)
+            fcntl.flock(stream, fcntl.LOCK_EX)
         yield True
 
 

@@ -151,16 +151,15 @@ def run(study: Study[CellT, MaterialT], work: Work[MaterialT], cell: CellT) -> b
 
 
 def run_start(study: Study[CellT, MaterialT], work: Work[MaterialT]) -> None:
-    """Train what cells start from and keep its row; ends the study while another process is at it.
+    """Train what cells start from and keep its row, or wait for another process that is at it.
 
-    Ends it too where kept cells started from another training than OUT has.
+    Ends the study where kept cells started from another training than OUT has.
     """
     if not study.start_name:
         return
     name, start = study.start_name, study.start(work)
-    with claimed(work.out / f"{name}.claim") as mine:
-        if not mine:
-            raise SystemExit(f"{name} is being trained by another command; wait for it")
+    waiting = f"{name}: another command is at it; waiting for that"
+    with claimed(work.out / f"{name}.claim", waiting=waiting):
         cost = train_once(work.training(start.words), work.out / name, work.log(name))
         check_start(work, name)
         one = trained_start(study, work)

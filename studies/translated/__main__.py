@@ -24,7 +24,7 @@ from studies.ddtp.cells import LAYOUTS, Cell
 from studies.ddtp.corpora import Material
 from studies.ddtp.uncopied import without_copying
 from studies.harness.command import main
-from studies.harness.processes import quietly, say
+from studies.harness.processes import claimed, quietly, say
 from studies.harness.study import Work
 from studies.harness.summaries import Decoding
 from studies.harness.table import Row, Table
@@ -54,11 +54,12 @@ class TranslatedCopying(PackageDescriptions):
         """The data-bins of studies/ddtp, and a lexicon of the training descriptions."""
         material = super().prepare(corpus, data, out)
         lexicon = _lexicon(out)
-        if not lexicon.exists():
+        with claimed(lexicon, waiting="lexicon: another command is at it; waiting for that"):
+            if lexicon.exists():
+                return material
             if data is None:
                 raise SystemExit("--data: the descriptions with translations must be given")
             say("lexicon of the paragraphs of the training descriptions")
-            lexicon.parent.mkdir(parents=True, exist_ok=True)
             words = ("--data", material.triples, "--parallel", data / "train.jsonl.gz")
             quietly("mclas", "lexicon", *words, "--target-lang", corpus, "--out", lexicon)
         return material

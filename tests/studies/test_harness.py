@@ -1,5 +1,6 @@
 """What all studies stand on: cells are made once, rates tried, the test split opened once."""
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,28 @@ def test_a_cell_that_another_process_is_at_is_left_to_it(
     with claimed(tmp_path / "toys" / "toys_b.cell"):
         assert list(command(Toy(tmp_path), "run").rows()) == ["toys_a"]
     assert "left to other commands: toys_b;" in capsys.readouterr().out
+
+
+def test_work_that_others_need_is_waited_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    begun, done = threading.Event(), threading.Event()
+
+    def other() -> None:
+        begun.set()
+        with claimed(tmp_path / "start", waiting="start: waiting") as mine:
+            assert mine
+            done.set()
+
+    thread = threading.Thread(target=other)
+    with claimed(tmp_path / "start") as mine:
+        assert mine
+        thread.start()
+        assert begun.wait(60)
+        assert not done.wait(0.2)
+    thread.join(60)
+    assert done.is_set()
+    assert "== start: waiting" in capsys.readouterr().out
 
 
 def test_cells_outside_the_comparison_are_made_only_when_named(
