@@ -1,5 +1,7 @@
-"""`mclas roundtrip` on a real Slurm and a real Ray, each of this machine: the bytes of a local run,
-whatever is killed. Run by `make test-clusters`; skipped, aloud, where they are not installed.
+"""`mclas roundtrip` and `mclas prepare-text` on a real Slurm and a real Ray, each of this machine:
+the bytes of a local run, whatever is killed.
+
+Run by `make test-clusters`; skipped, aloud, where they are not installed.
 """
 
 import os
@@ -16,6 +18,7 @@ import pytest
 
 from benchmarks.clusters import make_material
 from tests.clusters.machines import Cluster, RayHere, SlurmHere, needed
+from tests.mglm.texts import write_texts
 
 SHARDS, SHARD_LINES = 8, 25
 LOOKUP = Path(__file__).parents[2] / "benchmarks" / "lookup.py"
@@ -72,9 +75,12 @@ def start(
 
 
 def on(cluster: Cluster, place: Path, name: str) -> "subprocess.Popen[str]":
+    return start(place, out_of(cluster, place, name), flags_of(cluster), cluster.environment)
+
+
+def flags_of(cluster: Cluster) -> list[str]:
     kind = "slurm" if isinstance(cluster, SlurmHere) else "ray"
-    flags = ["--executor", kind, "--executor-options", *cluster.options]
-    return start(place, out_of(cluster, place, name), flags, cluster.environment)
+    return ["--executor", kind, "--executor-options", *cluster.options]
 
 
 def out_of(cluster: Cluster, place: Path, name: str) -> Path:
@@ -148,3 +154,40 @@ def test_a_node_that_is_killed_and_comes_back_is_survived(
     cluster.start()
     finish(process)
     assert results(out) == expected
+
+
+@pytest.fixture(scope="module")
+def texts(place: Path) -> list[str]:
+    """`mclas prepare-text` on three small files, all but --out and where it works."""
+    files = [f"{language}={path}" for language, (path,) in write_texts(place).items()]
+    words = ["mclas", "prepare-text", "--text", *files]
+    return [*words, *"--vocab-size 330 --valid-share 0.25".split()]
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    paths = (path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
+
+
+def test_text_is_prepared_with_the_same_bytes_though_a_worker_is_killed(
+    cluster: Cluster, place: Path, texts: list[str]
+) -> None:
+    whole = place / "text"
+    if not whole.exists():
+        subprocess.run([*texts, "--out", str(whole)], check=True)
+    out = out_of(cluster, place, "text")
+    flags = ["--shard-documents", "20", "--workers", "1", *flags_of(cluster)]
+    with out.with_suffix(".log").open("a") as log:
+        process = subprocess.Popen(
+            [*texts, "--out", str(out), *flags],
+            env={**os.environ, **cluster.environment},
+            stdout=log,
+            stderr=log,
+            text=True,
+        )
+    work = out.with_name(f"{out.name}.work") / "work"
+    wait_until(lambda: any(work.glob("tokens/*.npz")))
+    wait_until(cluster.kill_worker)
+    finish(process)
+    assert files_of(out) == files_of(whole)
+    assert not work.exists(), "shards are gone when all is done"
