@@ -10,6 +10,9 @@ readings it did not see when it was trained, all that it says later can come out
 such words (option -d), so it is asked for them first; texts without one go through it together, and
 each of the others by itself.
 
+Spanish "para" is a set of readings of that kind. Asked afresh, the tagger makes a form of "parir"
+of it, to give birth; from English it is "for", so it is sent to the tagger with that reading alone.
+
 The programs are those of Apertium's own list for a direction, `modes/DIRECTION.mode` in
 $APERTIUM_DATADIR or /usr/share/apertium. Words that it does not know stay as they are, without a
 mark (its option -u).
@@ -29,6 +32,8 @@ from pathlib import Path
 _CLOSING = (".", "!", "?")
 _SPECIAL = re.compile(r"[\[\]{}^$/\\@<>]")  # signs of Apertium's own between its programs
 _NEW_READINGS = "A new ambiguity class was found"  # as the tagger says it
+# Spanish "para" with its readings, the preposition first, as the tagger is given it.
+_FOR = re.compile(r"\^(para)/\1<pr>/[^$]*\$", re.IGNORECASE)
 _END = "[]"  # formatting of nothing: what stands before it is read to its end
 
 
@@ -66,7 +71,8 @@ def translate(direction: str, lines: Sequence[str]) -> list[str]:
     texts = list(map(close, lines))
     for name, *arguments in programs(direction):
         if name == "apertium-tagger":
-            texts = tag([name, "-z", *arguments], texts)
+            known = [_FOR.sub(r"^\1/\1<pr>$", text) for text in texts]
+            texts = tag([name, "-z", *arguments], known)
         else:
             texts = run([name, "-z", *arguments], texts)
     return list(map(open_again, texts, lines))

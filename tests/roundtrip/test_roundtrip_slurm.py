@@ -178,6 +178,16 @@ def test_slurm_must_be_there(
         go(slurm_run)
 
 
+def test_the_work_of_a_job_outside_of_one_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SLURM_ARRAY_TASK_ID", raising=False)
+    execution = Execution(executor="slurm", options=OPTIONS)
+    executor: Any = make_executor([], 1, RunFolder(tmp_path), execution)
+    with pytest.raises(SetupError, match=r"again \(mclas roundtrip or mclas prepare-text, with"):
+        executor.run()
+
+
 def test_a_job_that_slurm_refuses_is_an_error(cluster: Path, slurm_run: RoundTrip, go: Go) -> None:
     (cluster / "sbatch").write_text("#!/bin/sh\necho 'invalid partition' >&2\nexit 1\n")
     with pytest.raises(SetupError, match="sbatch must accept the job, but ended with status 1"):

@@ -19,10 +19,11 @@ TAGGER = """case "$*" in
 *-d*) sed 's/KNOWN/&Error: A new ambiguity class was found./g' ;;
 *) cat ;;
 esac"""
-# After the first of these Apertium's tagger takes "Detección" of the second for another word.
+# After the first of these Apertium's tagger reads a word of the second otherwise.
 SPANISH = [
     "Sinergia y Redundancia entre Celdas de Cerebro de Behaving Monos",
-    "Un Modelo Estructurado para Detección de Acción",
+    "Obtenemos soluciones robustas por solucionar el problema de minimización interior exactamente"
+    " y aplicar el refuerzo que Aprende para aprender un heurístico para el problema exterior.",
     "Aprendizaje que utiliza regla de física [inexacta]",
 ]
 
@@ -129,3 +130,4 @@ def test_a_line_is_translated_alike_alone_and_among_others() -> None:
     assert translate(SPANISH) == alone
     assert translate(SPANISH[::-1]) == alone[::-1]
     assert "[inexacta]" in alone[2]
+    assert " per " in alone[1], "not a form of partorire, to give birth"
