@@ -217,6 +217,7 @@ def plot(path: Path, found: dict[str, Any]) -> None:
     matplotlib.use("Agg")
     logging.getLogger("matplotlib").setLevel(logging.WARNING)  # which fonts there are
     from matplotlib import pyplot
+    from matplotlib.ticker import FormatStrFormatter
 
     rates = [one["offered_per_second"] for one in found["load"]]
     figure, axes = pyplot.subplots(figsize=(6, 4))
@@ -224,6 +225,8 @@ def plot(path: Path, found: dict[str, Any]) -> None:
         axes.plot(rates, [one[name] for one in found["load"]], marker="o", label=label)
     axes.axvline(found["documents_per_second"], linestyle=":", color="grey", label="capacity")
     axes.set(xlabel="documents offered a second", ylabel="seconds to the answer", yscale="log")
+    for show in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
+        show(FormatStrFormatter("%g"))
     axes.legend()
     figure.tight_layout()
     figure.savefig(path)
