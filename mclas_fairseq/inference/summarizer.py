@@ -150,16 +150,17 @@ class Summarizer:
         one_stack = isinstance(self.task, GlmSeq2SeqTask)
         return len(self.models) == 1 and in_torch and not (several_decoders or one_stack)
 
-    def encode(self, document: str) -> EncodedDocument:
+    def encode(self, document: Document) -> EncodedDocument:
         """Tokenise a document, to see how long it is, and to have it summarized afterwards.
 
         Where a document can be given, what comes of this can be, too; it is not tokenised again.
+        What is in tokens already comes back as it is.
 
         Raises:
             DataError: it is no string, or has no text.
         """
-        check_document(1, document)
-        return self.search.encode(document)
+        checked = check_document(1, document)
+        return checked if isinstance(checked, EncodedDocument) else self.search.encode(checked)
 
     @property
     def reader(self) -> Reader:
@@ -169,7 +170,12 @@ class Summarizer:
 
     @overload  # a string is an iterable of strings as well: the first that fits counts
     def summarize(  # type: ignore[overload-overlap]
-        self, documents: str, *, batch_size: int = 16, progress: bool = False, on_long: str = ...
+        self,
+        documents: Document,
+        *,
+        batch_size: int = 16,
+        progress: bool = False,
+        on_long: str = ...,
     ) -> Summary: ...
 
     @overload
@@ -184,7 +190,7 @@ class Summarizer:
 
     def summarize(
         self,
-        documents: Union[str, Iterable[Document]],
+        documents: Union[Document, Iterable[Document]],
         *,
         batch_size: int = 16,
         progress: bool = False,
@@ -201,17 +207,17 @@ class Summarizer:
                 windows or refuse, see `inference/windows.py`.
 
         Returns:
-            For a string its summary; else one for each document, in input order.
+            For one document its summary; else one for each document, in input order.
 
         Raises:
             DataError: a document is no string, or has no text, or is refused as too long.
             ConfigError: `batch_size` is not positive, or the model cannot read in windows.
         """
-        several = not isinstance(documents, str)
-        documents = [documents] if isinstance(documents, str) else list(documents)
+        if isinstance(documents, (str, EncodedDocument)):
+            (summary,) = self.summarize([documents], batch_size=batch_size, on_long=on_long)
+            return summary
+        documents = list(documents)
         found = stream_long(self, documents, choose_on_long(on_long), batch_size=batch_size)
-        if not several:
-            return next(found)
         bar = tqdm(found, total=len(documents), unit="document", disable=not progress)
         return list(bar)
 

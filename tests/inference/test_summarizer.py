@@ -62,6 +62,14 @@ def test_an_encoded_document_is_not_tokenised_again(
     assert list(summarizer.stream([documents[0], *encoded[1:]])) == expected, "some of each"
 
 
+def test_one_encoded_document_is_taken_like_one_text(
+    summarizer: Summarizer, documents: list[str]
+) -> None:
+    encoded = summarizer.encode(documents[0])
+    assert summarizer.encode(encoded) is encoded
+    assert summarizer.summarize(encoded) == summarizer.summarize(documents[0])
+
+
 def test_an_encoded_document_says_how_much_of_it_is_read(summarizer: Summarizer) -> None:
     short, long = summarizer.encode("one two."), summarizer.encode("word " * 50)
     assert (short.unread, short.tokens) == (0, short.read)
