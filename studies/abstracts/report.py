@@ -156,7 +156,7 @@ def choice(results: Results) -> Iterator[str]:
     best = two_best(results)
     if not best:
         yield MISSING
-    elif set(CHOSEN) == set(best):
+    elif best == CHOSEN:  # in this order: aims are those of the first
         yield f"{', '.join(best)}: as the cells have it"
     else:
         there = ", ".join(CHOSEN) or "none"

@@ -192,6 +192,18 @@ def test_the_two_best_are_those_that_are_read_with_the_highest_content(tmp_path:
     assert next(iter(report.choice(there))).startswith("by the rules silver, ddtp; CHOSEN")
 
 
+def test_the_choice_must_have_the_better_system_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    choose(monkeypatch)
+    there = results(tmp_path, every(mt=row(1500), silver=row(1400)))
+    assert list(report.choice(there)) == [
+        "by the rules mt, silver; CHOSEN in cells.py has silver, mt"
+    ]
+    monkeypatch.setattr(report, "CHOSEN", ("mt", "silver"))
+    assert list(report.choice(there)) == ["mt, silver: as the cells have it"]
+
+
 def test_where_fewer_are_read_the_lowest_nll_fills_up(tmp_path: Path) -> None:
     bad = {system: row(1000, nll=6.3) for system in SYSTEMS}
     there = results(tmp_path, every(**(bad | {"ncls": row(900), "mt": row(10, nll=6.2)})))
