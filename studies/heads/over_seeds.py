@@ -4,13 +4,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from scipy.stats import ttest_1samp
 
+from mclas_fairseq.heads.probe.running import NEAREST
+from studies.harness.judging import over_seeds
 from studies.heads.verdicts import MARGIN, Probe, labelled
 from studies.heads.verdicts import judge as judge_probe
 
 FOLLOWS = 0.05  # of d: less than this is not following
-NEAREST = "nearest to translation"
 HOLDS, FAILS, OPEN = "holds", "does not hold", "undecided"
 Verdict = tuple[str, str, list[str]]
 
@@ -152,8 +152,8 @@ def _two_decoders(probes: Mapping[str, Probe]) -> Iterator[str]:
 
 def interval(values: Sequence[float]) -> tuple[float, float]:
     """95 % interval of a mean over seeds, Student's t; nan where a value is."""
-    low, high = ttest_1samp(values, 0.0).confidence_interval(0.95)
-    return float(low), float(high)
+    found = over_seeds(np.array(values, dtype=np.float64)[:, None], np.zeros((1, 1)))
+    return found.low, found.high
 
 
 def over(values: Sequence[float]) -> str:
