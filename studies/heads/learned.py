@@ -83,6 +83,14 @@ def train_shuffled(out: Path, ddtp: Path, seed: int) -> None:
     train_once(words, out / name, out / "log" / f"{name}.log")
 
 
+def learn_links(out: Path, ddtp: Path) -> None:
+    """Learn the word links of all probes, or wait for another process that is at it."""
+    waiting = "links: another command is at it; waiting for that"
+    with claimed(out / "claims" / "links", waiting=waiting):
+        first = ddtp / training_name("mclas", 1) / "checkpoint_best.pt"
+        write_links(first, ddtp / "bins" / "triples", out, SYMMETRISATIONS)
+
+
 def make(out: Path, ddtp: Path, probe: Probe) -> bool:
     """Probe, unless it is done; False: another process is at it."""
     folder = out / "probes" / probe.name
@@ -130,11 +138,7 @@ def parser() -> argparse.ArgumentParser:
 def main() -> None:
     """Probe what is missing, and judge."""
     args = parser().parse_args()
-    with claimed(args.out / "claims" / "links") as mine:
-        if mine:
-            first = args.ddtp / training_name("mclas", 1) / "checkpoint_best.pt"
-            data = args.ddtp / "bins" / "triples"
-            write_links(first, data, args.out, SYMMETRISATIONS)
+    learn_links(args.out, args.ddtp)
     wanted = list(probes(args.shuffled))
     waiting = [one.name for one in wanted if not make(args.out, args.ddtp, one)]
     if waiting:

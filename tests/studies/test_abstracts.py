@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from studies.abstracts.__main__ import Abstracts, Title
 from studies.abstracts.cells import BASE, SYSTEMS, Cell
 from studies.harness.judging import MISSING
 from studies.harness.opening import open_test
+from studies.harness.processes import claimed
 from studies.harness.study import Work
 from studies.harness.summaries import CONTENT
 from studies.harness.table import Table
@@ -90,6 +92,24 @@ def test_systems_differ_from_the_base_in_one_thing(
     german = work(tmp_path, "de")
     STUDY.command(german, Cell("de", "first-all", 1), "1e-3")
     assert trained[2][0] == "first-mclas-mt-parallel-ddtp"
+
+
+def test_what_another_command_trains_first_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained: list[str] = []
+    monkeypatch.setattr(
+        program, "train_once", lambda words, folder, log: trained.append(folder.name)
+    )
+    monkeypatch.setattr(corpora.Material, "first", lambda self, parts: self.out)
+    given = (work(tmp_path), Cell("it", "mt", 2), "1e-3")
+    thread = threading.Thread(target=STUDY.command, args=given)
+    with claimed(tmp_path / "first-mclas-mt.claim"):
+        thread.start()
+        thread.join(0.2)
+        assert not trained
+    thread.join(60)
+    assert trained == ["first-mclas-mt"]
 
 
 def test_parallel_text_gives_pairs_of_sentences_of_usual_length(tmp_path: Path) -> None:

@@ -1,10 +1,14 @@
 """Claims about heads over seeds, from probes made by hand."""
 
 import copy
+import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from studies.harness.processes import claimed
+from studies.heads import learned
 from studies.heads.learned import SEEDS, probes
 from studies.heads.over_seeds import judge, nearest
 from tests.studies.test_heads_verdicts import change, interval, report
@@ -114,3 +118,17 @@ def test_all_probes_are_named_once_and_the_control_as_often_as_asked() -> None:
     assert len(set(names)) == len(names) == 5 + 5 + 1 + 2 + 5 + 1
     assert [one.system for one in probes(2) if "shuffled" in one.name] == ["mclas-shuffled"] * 2
     assert not [one for one in probes(0) if "shuffled" in one.name]
+
+
+def test_links_that_another_command_learns_are_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[Path] = []
+    monkeypatch.setattr(learned, "write_links", lambda *given: written.append(given[2]))
+    thread = threading.Thread(target=learned.learn_links, args=(tmp_path, tmp_path / "ddtp"))
+    with claimed(tmp_path / "claims" / "links"):
+        thread.start()
+        thread.join(0.2)
+        assert not written
+    thread.join(60)
+    assert written == [tmp_path]
