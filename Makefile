@@ -77,7 +77,7 @@ build/generator/.ready:
 test-client: client
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -rs tests/serve/generated_client.py
 
-# mclas roundtrip on a Slurm and on a Ray of this machine, killed in many ways; what is not installed
+# mclas roundtrip and prepare-text on a Slurm and a Ray of this machine, killed in many ways; what is not installed
 # (docs/corpora.md says how) is skipped, aloud. A quarter of an hour.
 test-clusters: $(VENV)/.ready
 	PATH="$(CURDIR)/$(BIN):$$PATH" OMP_NUM_THREADS=1 $(BIN)/python -m pytest -rs tests/clusters/on_clusters.py
