@@ -9,7 +9,7 @@ from typing import Any
 
 from mclas_fairseq.corpus.records import write_records
 from mclas_fairseq.corpus.text_files import read_lines
-from studies.harness.processes import OVERLAP, XSCITLDR, data_bin, quietly
+from studies.harness.processes import OVERLAP, XSCITLDR, claimed, data_bin, quietly
 
 VOCABULARY = 8000
 PAIR_WORDS = range(4, 51)  # of the English side of a pair of parallel text
@@ -52,13 +52,16 @@ class Material:
 
     def first(self, parts: Sequence[str]) -> Path:
         """The data-bin of what is learned between MS and the triples, made when it is missing."""
-        files = [self._made(part) for part in parts]
-        return self._bin("-".join(["first", *parts]), *files)
+        name = "-".join(["first", *parts])
+        with claimed(self.out / "bins" / name, waiting=_waiting(name)):
+            return self._bin(name, *(self._made(part) for part in parts))
 
     def lexicon(self) -> Path:
         """The lexicon of translated copying, made when it is missing."""
         path = self.out / "lexicon.jsonl"
-        if not path.exists():
+        with claimed(path, waiting=_waiting("lexicon")):
+            if path.exists():
+                return path
             words = ("--data", self.triples, "--parallel", self._made("mt"), "--summaries")
             quietly("mclas", "lexicon", *words, "--target-lang", self.language, "--out", path)
         return path
@@ -126,6 +129,10 @@ class Material:
                 " and ddtp/"
             )
         return self.data / name
+
+
+def _waiting(name: str) -> str:
+    return f"{name}: another command is at it; waiting for that"
 
 
 def build(language: str, data: Path | None, out: Path) -> Material:

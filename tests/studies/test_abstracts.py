@@ -112,6 +112,24 @@ def test_what_another_command_trains_first_is_waited_for(
     assert trained == ["first-mclas-mt"]
 
 
+@pytest.mark.parametrize(("name", "made"), [("bins/first-mt", "bin"), ("lexicon.jsonl", "lexicon")])
+def test_corpora_that_another_command_makes_are_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, made: str
+) -> None:
+    material, done = corpora.Material("it", None, tmp_path), list[str]()
+    monkeypatch.setattr(corpora.Material, "_made", lambda self, part: self.out / part)
+    monkeypatch.setattr(corpora, "data_bin", lambda *_, **__: done.append("bin"))
+    monkeypatch.setattr(corpora, "quietly", lambda *words: done.append(words[1]))
+    make = (lambda: material.first(("mt",))) if made == "bin" else material.lexicon
+    thread = threading.Thread(target=make)
+    with claimed(tmp_path / name):
+        thread.start()
+        thread.join(0.2)
+        assert not done
+    thread.join(60)
+    assert done == [made]
+
+
 def test_parallel_text_gives_pairs_of_sentences_of_usual_length(tmp_path: Path) -> None:
     file = tmp_path / "help.en-it.tsv.gz"
     lines = ["Turn it on\tAccendi", "Turn on bounce keys\tAttivare i tasti", f"{'a ' * 51}\tb"]
