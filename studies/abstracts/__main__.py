@@ -111,8 +111,7 @@ class Abstracts(Study[Cell, Material]):
         name = "-".join(["first", system.layout, *parts])
         flags = ["--target-layout", system.layout, *validated_every(VALIDATE_FIRST)]
         flags += ["--finetune-from-model", str(work.checkpoint("ms"))]
-        waiting = f"{name}: another command is at it; waiting for that"
-        with claimed(work.out / f"{name}.claim", waiting=waiting):
+        with claimed(work.out / f"{name}.claim", wait_for=name):
             words = _train(work.material.first(parts), FIRST_TRAINING, flags)
             train_once(work.training(words), work.out / name, work.log(name))
         return work.checkpoint(name)

@@ -53,13 +53,13 @@ class Material:
     def first(self, parts: Sequence[str]) -> Path:
         """The data-bin of what is learned between MS and the triples, made when it is missing."""
         name = "-".join(["first", *parts])
-        with claimed(self.out / "bins" / name, waiting=_waiting(name)):
+        with claimed(self.out / "bins" / name, wait_for=name):
             return self._bin(name, *(self._made(part) for part in parts))
 
     def lexicon(self) -> Path:
         """The lexicon of translated copying, made when it is missing."""
         path = self.out / "lexicon.jsonl"
-        with claimed(path, waiting=_waiting("lexicon")):
+        with claimed(path, wait_for="lexicon"):
             if path.exists():
                 return path
             words = ("--data", self.triples, "--parallel", self._made("mt"), "--summaries")
@@ -129,10 +129,6 @@ class Material:
                 " and ddtp/"
             )
         return self.data / name
-
-
-def _waiting(name: str) -> str:
-    return f"{name}: another command is at it; waiting for that"
 
 
 def build(language: str, data: Path | None, out: Path) -> Material:

@@ -27,24 +27,25 @@ _KEEP_MEMORY = {
 
 
 @contextmanager
-def claimed(path: Path, *, waiting: str | None = None) -> Iterator[bool]:
+def claimed(path: Path, *, wait_for: str | None = None) -> Iterator[bool]:
     """Whether this process may do the work that `path` stands for; another one may be at it.
 
     A claim is a lock on a file, which ends with its process.
 
     Args:
         path: of the work.
-        waiting: what to say before the other one is waited for; None: it is not.
+        wait_for: what the work makes, as it is told while the other one is waited for; None: it is
+            not waited for.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.with_name(path.name + ".lock").open("w") as stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            if waiting is None:
+            if wait_for is None:
                 yield False
                 return
-            say(waiting)
+            say(f"{wait_for}: another command is at it; waiting for that")
             fcntl.flock(stream, fcntl.LOCK_EX)
         yield True
 

@@ -158,8 +158,7 @@ def run_start(study: Study[CellT, MaterialT], work: Work[MaterialT]) -> None:
     if not study.start_name:
         return
     name, start = study.start_name, study.start(work)
-    waiting = f"{name}: another command is at it; waiting for that"
-    with claimed(work.out / f"{name}.claim", waiting=waiting):
+    with claimed(work.out / f"{name}.claim", wait_for=name):
         cost = train_once(work.training(start.words), work.out / name, work.log(name))
         check_start(work, name)
         one = trained_start(study, work)

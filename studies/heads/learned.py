@@ -85,8 +85,7 @@ def train_shuffled(out: Path, ddtp: Path, seed: int) -> None:
 
 def learn_links(out: Path, ddtp: Path) -> None:
     """Learn the word links of all probes, or wait for another process that is at it."""
-    waiting = "links: another command is at it; waiting for that"
-    with claimed(out / "claims" / "links", waiting=waiting):
+    with claimed(out / "claims" / "links", wait_for="links"):
         first = ddtp / training_name("mclas", 1) / "checkpoint_best.pt"
         write_links(first, ddtp / "bins" / "triples", out, SYMMETRISATIONS)
 

@@ -54,7 +54,7 @@ class TranslatedCopying(PackageDescriptions):
         """The data-bins of studies/ddtp, and a lexicon of the training descriptions."""
         material = super().prepare(corpus, data, out)
         lexicon = _lexicon(out)
-        with claimed(lexicon, waiting="lexicon: another command is at it; waiting for that"):
+        with claimed(lexicon, wait_for="lexicon"):
             if lexicon.exists():
                 return material
             if data is None:

@@ -67,7 +67,7 @@ def test_work_that_others_need_is_waited_for(
 
     def other() -> None:
         begun.set()
-        with claimed(tmp_path / "start", waiting="start: waiting") as mine:
+        with claimed(tmp_path / "start", wait_for="start") as mine:
             assert mine
             done.set()
 
@@ -79,7 +79,7 @@ def test_work_that_others_need_is_waited_for(
         assert not done.wait(0.2)
     thread.join(60)
     assert done.is_set()
-    assert "== start: waiting" in capsys.readouterr().out
+    assert "== start: another command is at it; waiting for that" in capsys.readouterr().out
 
 
 def test_cells_outside_the_comparison_are_made_only_when_named(
