@@ -26,6 +26,8 @@ def test_a_command_that_is_stopped_says_so_and_leaves_nothing(
         [sys.executable, "-m", "mclas_fairseq", *words],
         stderr=subprocess.PIPE,
         text=True,
+        # What a shell runs in the background is started with Ctrl-C ignored, tests included.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     try:
         for _ in range(1200):
