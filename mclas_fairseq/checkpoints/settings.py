@@ -22,6 +22,7 @@ from fairseq.models import ARCH_MODEL_REGISTRY
 from fairseq.models.transformer import TransformerModel
 
 from mclas_fairseq.modules.fingerprint import Fingerprinted
+from mclas_fairseq.modules.head_options import OPTIONS as HEAD_OPTIONS
 
 Settings = dict[str, Any]
 Shapes = Mapping[str, tuple[int, ...]]
@@ -54,9 +55,7 @@ _RANGES: dict[str, tuple[float, float]] = {
 }
 _PROBABILITY = re.compile(r".*(dropout|layerdrop)|quant_noise_(pq|scalar)")
 _SIZE = re.compile(r".*_(dim|heads)|quant_noise_pq_block_size")
-_NO_SIZES = frozenset(
-    {"quant_noise_pq_block_size", "pruned_heads", "masked_heads"}
-)  # though so called
+_NO_SIZES = frozenset({"quant_noise_pq_block_size", *HEAD_OPTIONS})  # though so called
 # Names and lists of names. No text of this kind is a program.
 _WORDS = re.compile(r"[A-Za-z0-9_]*(,[A-Za-z0-9_]+)*")
 _HEADS = re.compile(r"[A-Za-z0-9_]+(\.[A-Za-z0-9_]+){2,6}")
@@ -114,8 +113,8 @@ def _value(name: str, value: object, option: argparse.Action) -> object:
         raise UnfitSetting(f"{name} must not be set, but is {_shown(value)}")
     if name == "pretrained_config":
         return _encoder(value)
-    if name in ("pruned_heads", "masked_heads"):
-        return _heads(value, name)
+    if name in HEAD_OPTIONS:
+        return _heads(name, value)
     if name in _NUMBER_LISTS:
         return _numbers(name, value)
     if option.choices is not None:
@@ -191,11 +190,11 @@ def _encoder(value: object) -> str:
     return value
 
 
-def _heads(value: object, option: str = "pruned_heads") -> str:
+def _heads(name: str, value: object) -> str:
     """Names of heads with commas between; whether there are such, the model checks."""
     names = value.split(",", _MAX_HEADS) if isinstance(value, str) else []
-    if not names or not all(len(name) < 100 and _HEADS.fullmatch(name) for name in names):
-        raise UnfitSetting(f"{option} must be names of heads, but is {_shown(value)}")
+    if not names or not all(len(one) < 100 and _HEADS.fullmatch(one) for one in names):
+        raise UnfitSetting(f"{name} must be names of heads, but is {_shown(value)}")
     return ",".join(names)
 
 
@@ -205,7 +204,7 @@ def check_heads(stored: object) -> str:
     Raises:
         UnfitSetting: they are no names of heads.
     """
-    return _heads(stored)
+    return _heads("pruned_heads", stored)
 
 
 def check_encoder(stored: object, shapes: Shapes) -> str:

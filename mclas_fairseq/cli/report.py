@@ -83,6 +83,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--json", type=Path, metavar="FILE", help="write everything there as well")
 
 
+def _trigram_bits(args: argparse.Namespace) -> dict[str, float]:
+    if args.data is None:
+        return {}
+    from mclas_fairseq.scoring.trigrams import trigram_bits  # needs fairseq
+
+    return trigram_bits(args.data, args.lang)
+
+
 def run(args: argparse.Namespace) -> int:
     """Score, check, print; exit code 0 whatever the verdicts are."""
     from mclas_fairseq.corpus.languages import check_language
@@ -106,11 +114,7 @@ def run(args: argparse.Namespace) -> int:
         seed=args.seed,
         read_marks=args.marks,
     )
-    bits = {}
-    if args.data is not None:
-        from mclas_fairseq.scoring.trigrams import trigram_bits  # needs fairseq
-
-        bits = trigram_bits(args.data, args.lang)
+    bits = _trigram_bits(args)
     found = learn_from_files(request)
     rouge, *others = learning_text(found.table)
     print("\n".join([rouge, *(f"not available here: {name}" for name in found.absent)]))

@@ -177,14 +177,21 @@ def take_out(model: nn.Module, names: Sequence[str]) -> None:
     Raises:
         ConfigError: the model has no such head, or one is named twice, or needed for copying.
     """
+    for attention, lost in with_named(model, names):
+        stay = [place for place, number in enumerate(attention.kept) if number not in lost]
+        _slice(model, attention, stay)
+
+
+def with_named(model: nn.Module, names: Sequence[str]) -> list[tuple[Attention, set[int]]]:
+    """The attentions of a model that have named heads, each with the numbers of those.
+
+    Raises:
+        ConfigError: see `take_out`.
+    """
     found = attentions(model)
     have = {attention.place: attention.kept for attention in found}
-    gone = choose(have, names, pointing_places(model))
-    for attention in found:
-        lost = gone.get(attention.place)
-        if lost:
-            stay = [place for place, number in enumerate(attention.kept) if number not in lost]
-            _slice(model, attention, stay)
+    chosen = choose(have, names, pointing_places(model))
+    return [(one, chosen[one.place]) for one in found if chosen.get(one.place)]
 
 
 def choose(

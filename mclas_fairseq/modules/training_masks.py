@@ -13,7 +13,7 @@ import torch
 from fairseq.modules import MultiheadAttention
 from torch import Tensor, nn
 
-from mclas_fairseq.modules.attention_heads import attentions, choose, pointing_places
+from mclas_fairseq.modules.attention_heads import with_named
 
 
 @dataclass(frozen=True)
@@ -43,15 +43,10 @@ def mask_in_training(model: nn.Module, names: Sequence[str]) -> None:
     Raises:
         ConfigError: the model has no such head, or one is named twice, or needed for copying.
     """
-    found = attentions(model)
-    have = {attention.place: attention.kept for attention in found}
-    chosen = choose(have, names, pointing_places(model))
-    for attention in found:
-        masked = chosen.get(attention.place)
-        if masked:
-            gates = torch.tensor([float(number not in masked) for number in attention.kept])
-            if isinstance(attention.module, MultiheadAttention):
-                # torch's fused attention passes the output projection by
-                attention.module._set_skip_embed_dim_check()
-            mask = _Mask(gates.repeat_interleave(attention.head_dim))
-            attention.output.register_forward_pre_hook(mask)
+    for attention, masked in with_named(model, names):
+        gates = torch.tensor([float(number not in masked) for number in attention.kept])
+        if isinstance(attention.module, MultiheadAttention):
+            # torch's fused attention passes the output projection by
+            attention.module._set_skip_embed_dim_check()
+        mask = _Mask(gates.repeat_interleave(attention.head_dim))
+        attention.output.register_forward_pre_hook(mask)

@@ -16,7 +16,7 @@ from typing import Any, Optional
 from fairseq.models import register_model, register_model_architecture
 from torch import Tensor
 
-from mclas_fairseq.modules.lexicon_weights import is_lexicon, with_own_lexicons
+from mclas_fairseq.modules.lexicon_weights import is_lexicon
 from mclas_fairseq.summarization.fit import check_fit
 from mclas_fairseq.summarization.model import (
     MclasModel,
@@ -115,23 +115,16 @@ class NclsMsModel(MclasModel):
         model.training = self.training
         return model
 
-    def load_state_dict(
-        self,
-        state_dict: Mapping[str, Any],
-        strict: bool = True,
-        model_cfg: Any = None,
-        args: Optional[Namespace] = None,
-    ) -> Any:
-        """Load weights; those of a model with one decoder start both decoders from it.
+    def checked(self, state_dict: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Weights of this dictionary; those of a model with one decoder, for both decoders.
 
         Raises:
             CheckpointError: the dictionary is another one, or that decoder does not fit.
         """
-        if not any(name.startswith(_MS) for name in state_dict):
-            self.check_fingerprint(state_dict)
-            own = with_own_lexicons(self.state_dict(), state_dict)
-            state_dict = self._from_one_decoder(own)
-        return super().load_state_dict(state_dict, strict, model_cfg, args)
+        state_dict = super().checked(state_dict)
+        if any(name.startswith(_MS) for name in state_dict):
+            return state_dict
+        return self._from_one_decoder(state_dict)
 
     def _from_one_decoder(self, state_dict: Mapping[str, Any]) -> dict[str, Any]:
         own = self.state_dict()

@@ -182,7 +182,7 @@ def encoded_once(model: torch.nn.Module) -> Iterator[None]:
     network: Any = model
     encoder = network.encoder
     given: list[Any] = []
-    forward = encoder.forward
+    forward, own = encoder.forward, "forward" in vars(encoder)
 
     def once(*args: Any, **kwargs: Any) -> Any:
         if not given:
@@ -193,4 +193,7 @@ def encoded_once(model: torch.nn.Module) -> Iterator[None]:
     try:
         yield
     finally:
-        del encoder.forward  # the class's own is there again
+        if own:
+            encoder.forward = forward
+        else:
+            del encoder.forward  # the class's is there again
