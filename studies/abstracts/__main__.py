@@ -41,6 +41,7 @@ from studies.abstracts.cells import (
     VALIDATE_FIRST,
     WIDEN,
     Cell,
+    System,
     cells,
 )
 from studies.abstracts.corpora import Material, build
@@ -108,7 +109,7 @@ class Abstracts(Study[Cell, Material]):
         parts = system.learned_first(work.corpus)
         if not parts:
             return work.checkpoint("ms")
-        name = "-".join(["first", system.layout, *parts])
+        name = _first(system, parts)
         flags = ["--target-layout", system.layout, *validated_every(VALIDATE_FIRST)]
         flags += ["--finetune-from-model", str(work.checkpoint("ms"))]
         with claimed(work.out / f"{name}.claim", wait_for=name):
@@ -146,7 +147,7 @@ class Abstracts(Study[Cell, Material]):
         parts, found = system.learned_first(work.corpus), facts(work.material)
         if not parts:
             return found
-        name = "-".join(["first", system.layout, *parts])
+        name = _first(system, parts)
         return {**found, "best_first": self.best(work.log(name))}
 
     def names_beside(self, corpus: str) -> Sequence[str]:
@@ -188,6 +189,11 @@ class Title:
         titles, records = read_titles(self.records, "en"), list(read_records(self.records))
         write_texts(out, records, [titles[record.id] for record in records], self.language)
         return {}
+
+
+def _first(system: System, parts: Sequence[str]) -> str:
+    """What the training is called that comes before the triples."""
+    return "-".join(["first", system.layout, *parts])
 
 
 def _train(data: Path, settings: str, flags: Sequence[str]) -> list[str]:

@@ -23,6 +23,7 @@ from mclas_fairseq.evaluation.randomisation import paired_randomisation
 from studies.harness.summaries import Floats, by_document
 from studies.harness.table import Row
 
+HOLDS, FAILS, UNDECIDED = "holds", "does not hold", "undecided"
 MISSING = "not judged: cells are missing"
 Interval = tuple[float, float]
 Compare = Callable[[Floats, Floats], Interval]  # two systems' values (S, N) -> of first - second

@@ -19,13 +19,13 @@ from typing import Any
 from mclas_fairseq.corpus.text_files import write_beside
 from studies.ddtp.cells import COMMON, FINE_TUNING, ITALIAN, LAYOUTS, Cell
 from studies.harness.processes import call, claimed, say, train_once
+from studies.harness.table import Table
 from studies.harness.training import part_of, program, validated_every
 from studies.heads.links import links_file, write_links
 from studies.heads.over_seeds import judge
 
 SEEDS = range(1, 6)
 SIZE = 2500
-RATES = {"mclas": "2e-3", "ncls_ms": "1e-3", "mclas-shuffled": "2e-3"}  # what trials decided
 DOCUMENTS, ABLATED = 500, 200
 SYMMETRISATIONS = ("grow-diag", "intersection")
 
@@ -64,9 +64,18 @@ def probes(shuffled: int) -> Iterator[Probe]:
     yield Probe("intersection-1", "mclas", 1, links=SYMMETRISATIONS[1])
 
 
+def rate(cell: Cell) -> str:
+    """What the trials of studies/ddtp decided."""
+    row = Table("ddtp").row(cell.decided_by)
+    if row is None:
+        raise SystemExit(f"{cell.decided_by}: is not finished; run python -m studies.ddtp first")
+    return str(row["rate"])
+
+
 def training_name(system: str, seed: int) -> str:
     """As studies/ddtp calls the training of a system at its rate."""
-    return f"{Cell(ITALIAN, SIZE, system, 'ms', seed).name}_lr{RATES[system]}"
+    cell = Cell(ITALIAN, SIZE, system, "ms", seed)
+    return f"{cell.name}_lr{rate(cell)}"
 
 
 def train_shuffled(out: Path, ddtp: Path, seed: int) -> None:
@@ -75,7 +84,7 @@ def train_shuffled(out: Path, ddtp: Path, seed: int) -> None:
     layout, arch, more = LAYOUTS[cell.system]
     words = [*program(ddtp / "bins" / "shuffled"), "--task", "cross_lingual_summarization"]
     words += [*COMMON.split(), "--target-layout", layout, "--arch", arch, *more.split()]
-    words += [*FINE_TUNING.split(), "--lr", RATES[cell.system], "--seed", str(seed)]
+    words += [*FINE_TUNING.split(), "--lr", rate(cell), "--seed", str(seed)]
     words += validated_every(cell.validate)
     words += part_of("train", SIZE, ITALIAN.triples, seed)
     words += ["--finetune-from-model", str(ddtp / "ms" / "checkpoint_best.pt")]

@@ -6,12 +6,11 @@ from typing import Any
 import numpy as np
 
 from mclas_fairseq.heads.probe.running import NEAREST
-from studies.harness.judging import over_seeds
+from studies.harness.judging import FAILS, HOLDS, UNDECIDED, over_seeds
 from studies.heads.verdicts import MARGIN, Probe, labelled
 from studies.heads.verdicts import judge as judge_probe
 
 FOLLOWS = 0.05  # of d: less than this is not following
-HOLDS, FAILS, OPEN = "holds", "does not hold", "undecided"
 Verdict = tuple[str, str, list[str]]
 
 
@@ -57,10 +56,10 @@ def _together(
     if all(one == HOLDS for one in found):
         return claim, HOLDS, told
     if gaps is None:
-        return claim, FAILS if all(one == FAILS for one in found) else OPEN, told
+        return claim, FAILS if all(one == FAILS for one in found) else UNDECIDED, told
     low, high = interval(gaps)
     small = low >= -MARGIN and high <= MARGIN
-    return claim, FAILS if HOLDS not in found and small else OPEN, told
+    return claim, FAILS if HOLDS not in found and small else UNDECIDED, told
 
 
 def follows(probes: Mapping[str, Probe], seeds: Sequence[int]) -> Verdict:
@@ -80,14 +79,14 @@ def follows(probes: Mapping[str, Probe], seeds: Sequence[int]) -> Verdict:
         if name.startswith("shuffled-"):
             told.append(f"{name}: {_best(probe)}")
     if len(parts) < 2:
-        return claim, OPEN, told
+        return claim, UNDECIDED, told
     intervals = {name: [one[name] for one in parts] for name in parts[0]}
     told += [f"{name} over seeds {over(values)}" for name, values in intervals.items()]
     ends = {name: interval(values) for name, values in intervals.items()}
     if len(parts) == len(seeds) and all(low > 0 for low, _ in ends.values()):
         return claim, HOLDS, told
     against = ends["d"][1] < FOLLOWS or any(ends[name][1] < 0 for name in ("c first", "c random"))
-    return claim, FAILS if against else OPEN, told
+    return claim, FAILS if against else UNDECIDED, told
 
 
 def nearest(probe: Probe) -> str | None:

@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from studies.harness.judging import FAILS, HOLDS, UNDECIDED
+
 Probe = Mapping[str, Any]  # heads.json
 MARGIN = 0.05  # of the mean gap, claim 2
 
@@ -36,14 +38,14 @@ def _aligns(whole: Probe, controls: Mapping[str, Probe], limit: float) -> tuple[
     if not heads:
         # No interval reaches the label's threshold: there is nothing that more data could find.
         reaches = any(one["corrected"][1] >= limit for one in excess["accuracy"].values())
-        return ("undecided" if reaches else "does not hold"), told
+        return (UNDECIDED if reaches else FAILS), told
     sure = [name for name in heads if excess["heads"][name]["corrected"][0] > 0]
     told.append(f"a: above chance for certain: {', '.join(sure) or 'none'}")
     left = {name: len(labelled(one, "self", "translation")) for name, one in controls.items()}
     told.append("b: " + ", ".join(f"{name} {count}" for name, count in left.items()))
     causal = _causal(whole, told)
     holds = bool(sure) and bool(left) and not any(left.values()) and causal
-    return ("holds" if holds else "undecided"), told
+    return (HOLDS if holds else UNDECIDED), told
 
 
 def _causal(whole: Probe, told: list[str]) -> bool:
@@ -72,10 +74,10 @@ def _differs(whole: Probe) -> tuple[str, list[str]]:
     sure = [name for name in heads if gap["heads"][name]["corrected"][0] > 0]
     told += [f"{name}: gap {_shown(gap['heads'][name])}" for name in heads]
     if sure:
-        return "holds", told
+        return HOLDS, told
     if not heads and low >= -MARGIN and high <= MARGIN:
-        return "does not hold", told
-    return "undecided", told
+        return FAILS, told
+    return UNDECIDED, told
 
 
 def _shown(one: Mapping[str, Any]) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from mclas_fairseq.corpus.labelled import LabelKind
+from studies.harness.judging import MISSING
 from studies.harness.table import Table
 from studies.labelling.cells import (
     CONTROLLED,
@@ -29,7 +30,6 @@ from studies.labelling.cells import (
 from studies.labelling.measuring import KEPT, NAMES
 from studies.labelling.similarity import Point, likeness, lines
 from studies.labelling.verdicts import (
-    MISSING,
     Chosen,
     Floats,
     Pair,

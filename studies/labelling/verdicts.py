@@ -10,11 +10,10 @@ from numpy.typing import NDArray
 from mclas_fairseq.evaluation.label_run import metrics_of
 from mclas_fairseq.evaluation.multiple_tests import holm
 from mclas_fairseq.heads.agreement import agreement
+from studies.harness.judging import FAILS, HOLDS, UNDECIDED
 from studies.labelling.cells import SEEDS, Cell
 
 Floats = NDArray[np.float64]
-MISSING = "not judged: cells are missing"
-HOLDS, FAILS, UNDECIDED = "holds", "does not hold", "undecided"
 _RESAMPLES = 1000
 
 # (cell, language) -> counts of test sentences (N, 5)

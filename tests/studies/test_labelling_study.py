@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from mclas_fairseq.corpus.labelled import LabelKind
+from studies.harness.judging import FAILS, HOLDS, UNDECIDED
 from studies.harness.table import Table
 from studies.labelling.cells import (
     DRAWS,
@@ -24,9 +25,6 @@ from studies.labelling.measuring import NAMES
 from studies.labelling.report import report
 from studies.labelling.running import order_of, read_ranking
 from studies.labelling.verdicts import (
-    FAILS,
-    HOLDS,
-    UNDECIDED,
     choose,
     correlations,
     difference,
