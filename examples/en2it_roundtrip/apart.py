@@ -14,10 +14,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-from apertium_lines import translate
-
 from mclas_fairseq.corpus.records import read_records
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+from examples.en2it_roundtrip.apertium_lines import translate
 
 
 def through(directions: Sequence[str], lines: Sequence[str]) -> list[str]:
