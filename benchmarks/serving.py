@@ -139,7 +139,13 @@ def storm(args: argparse.Namespace) -> dict[str, Any]:
                 await asyncio.sleep(1)
 
         watching = asyncio.create_task(watch())
+        begun = [*server.cpu_seconds_of_each(), time.process_time()]
         found = await offer(server.port, texts, args.times * before, args.seconds)
+        ended = [*server.cpu_seconds_of_each(), time.process_time()]
+        # HTTP, decoding, and the clients, which want the same processors.
+        found["processors_used"] = [
+            round((now - then) / args.seconds, 2) for then, now in zip(begun, ended, strict=True)
+        ]
         await watching
         await asyncio.sleep(10)
         after = half / await saturate(server.port, texts[:half], args.queue // 4, 4)
@@ -147,6 +153,7 @@ def storm(args: argparse.Namespace) -> dict[str, Any]:
 
     try:
         found, before, after = asyncio.run(run())
+        each = server.resident_mib_of_each()
     finally:
         server.close()
     steady = memory[len(memory) // 5 :]  # of five minutes the last four
@@ -161,6 +168,7 @@ def storm(args: argparse.Namespace) -> dict[str, Any]:
         # Least and most in each fifth: batches use memory and give it back, so that what grows
         # shows in these, and what comes and goes in the spread.
         "memory_mib_by_fifth": [[round(min(one)), round(max(one))] for one in fifths],
+        "memory_mib_of_each_process": [round(one) for one in each],
         "memory_spread": round(max(steady) / min(steady) - 1, 4),
         "memory_growth_of_peaks": round(max(fifths[4]) / max(fifths[1]) - 1, 4),
         "pace_after_of_before": round(after / before, 3),

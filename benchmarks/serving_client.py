@@ -58,15 +58,29 @@ class Server:
             time.sleep(0.05)
         raise SystemExit("the server did not start: " + "".join(self.log)[-2000:])
 
+    def _processes(self) -> list[Path]:
+        """Its own, and that in which it decodes."""
+        children = [file.read_text().split() for file in self._counted.glob("task/*/children")]
+        return [self._counted, *(Path("/proc") / one for each in children for one in each)]
+
+    def cpu_seconds_of_each(self) -> list[float]:
+        """Processor time so far: of the process, and of that in which it decodes."""
+        stats = [(one / "stat").read_text() for one in self._processes()]
+        fields = [stat.rpartition(")")[2].split() for stat in stats]
+        return [(int(one[11]) + int(one[12])) / os.sysconf("SC_CLK_TCK") for one in fields]
+
     def cpu_seconds(self) -> float:
-        """Processor time of the process so far."""
-        fields = (self._counted / "stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        """Processor time of both so far."""
+        return sum(self.cpu_seconds_of_each())
+
+    def resident_mib_of_each(self) -> list[float]:
+        """Memory of the process, and of that in which it decodes."""
+        pages = [int((one / "statm").read_text().split()[1]) for one in self._processes()]
+        return [one * os.sysconf("SC_PAGE_SIZE") / 2**20 for one in pages]
 
     def resident_mib(self) -> float:
-        """Memory of the process."""
-        pages = int((self._counted / "statm").read_text().split()[1])
-        return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+        """Memory of both; pages that they share are counted twice."""
+        return sum(self.resident_mib_of_each())
 
     def close(self) -> None:
         """Kill it."""

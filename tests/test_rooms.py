@@ -37,7 +37,7 @@ MAY_IMPORT = {
     "host": SHARED | METHODS,
     "_registration": SHARED | METHODS | {"host"},
     "inference": SHARED | METHODS,
-    "serve": {"inference", "bundles", "corpus", "modules"},
+    "serve": {"inference", "bundles", "corpus", "modules", "__init__"},
     "roundtrip": {"translators", "evaluation", "corpus"},
     "binarize": {"corpus", "data", "modules", "roundtrip"},  # its executors, for raw text
     "tasks": {"__init__"},  # two doors for fairseq's loader of plugins

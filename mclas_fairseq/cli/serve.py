@@ -12,6 +12,7 @@ from mclas_fairseq.serve.settings import Address, ServeSettings, flag
 
 NAME = "serve"
 OUTPUTS = ("openapi",)
+NEEDS_FAIRSEQ = False  # the process that decodes does
 HELP = "answer over HTTP: bundles loaded once, batches across clients, a page to try them"
 
 

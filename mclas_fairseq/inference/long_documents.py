@@ -6,9 +6,9 @@ from typing import Protocol
 
 from mclas_fairseq.errors import DataError
 from mclas_fairseq.inference.documents import Document, EncodedDocument, check_document
-from mclas_fairseq.inference.on_long import OnLong
+from mclas_fairseq.inference.on_long import OnLong, check_windows
 from mclas_fairseq.inference.results import Summary
-from mclas_fairseq.inference.windows import Reader, Windowed, check_windows
+from mclas_fairseq.inference.windows import Reader, Windowed
 
 _BUFFER = 512  # documents read ahead
 _NAMED = 5  # documents in a message

@@ -18,7 +18,7 @@ from typing import Optional
 
 from mclas_fairseq.corpus.languages import is_unspaced
 from mclas_fairseq.corpus.sentences import join_sentences, sentence_ends
-from mclas_fairseq.errors import ConfigError, DataError
+from mclas_fairseq.errors import DataError
 from mclas_fairseq.inference.documents import EncodedDocument
 from mclas_fairseq.inference.results import Summary, Windows
 
@@ -43,21 +43,6 @@ class Reader:
     def fits(self, document: EncodedDocument) -> bool:
         """Whether a document is read whole."""
         return document.tokens <= self.limit
-
-
-def check_windows(source_lang: str, summary_langs: Sequence[str]) -> None:
-    """Refuse windows of a model whose summaries it cannot read itself.
-
-    Raises:
-        ConfigError: it writes none in the language of the documents.
-    """
-    if source_lang not in summary_langs:
-        raise ConfigError(
-            f"--on-long windows: needs a model that also writes summaries in {source_lang!r}, the"
-            f" language of its documents, to read them again, but this one writes"
-            f" {', '.join(summary_langs)}; take a model of layout mclas or ms, with two decoders"
-            " --summary-decoder both, or --on-long truncate"
-        )
 
 
 def too_long(tokens: int, limit: int) -> DataError:

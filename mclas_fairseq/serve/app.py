@@ -32,7 +32,7 @@ def build_app(engine: Engine, keys: Optional[Keys] = None) -> FastAPI:
         engine.start()
         yield
         engine.drain()
-        await asyncio.to_thread(engine.stop, engine.settings.grace)
+        await asyncio.to_thread(engine.stop)
 
     # FastAPI's own interactive page loads scripts from a content network: ours does not.
     app = FastAPI(lifespan=life, docs_url=None, redoc_url=None, **describe(keyed))

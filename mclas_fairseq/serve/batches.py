@@ -1,50 +1,15 @@
 """Which of the waiting documents are decoded together."""
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Sequence
-from concurrent.futures import Future
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Optional, Protocol
+from typing import Optional, Protocol
 
 from mclas_fairseq.inference.documents import EncodedDocument
-from mclas_fairseq.inference.on_long import OnLong
 from mclas_fairseq.inference.results import Summary
-from mclas_fairseq.serve.models import Model, Search
-
-# Told of a document's summaries while they are written: target, language, text that is added.
-Told = Callable[[str, str, str], None]
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What came of a document.
-
-    Attributes:
-        summary: what was written.
-        attention: as `SummaryAttention.to_json` gives it, where it was asked for.
-        read_tokens: of the document.
-        warning: what there is to say of its language.
-    """
-
-    summary: Summary
-    attention: Optional[dict[str, Any]]
-    read_tokens: int
-    warning: Optional[str] = None
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What is asked of the documents of a request, beside the search.
-
-    Attributes:
-        timeout: seconds after which nobody waits for them any more.
-        attention: whether attention is asked for.
-        on_long: what becomes of those that are longer than the model reads.
-    """
-
-    timeout: float
-    attention: bool = False
-    on_long: OnLong = OnLong.TRUNCATE
+from mclas_fairseq.serve.messages import Asked
+from mclas_fairseq.serve.models import Model
+from mclas_fairseq.serve.searches import Search
 
 
 class Windows(Protocol):
@@ -59,32 +24,45 @@ class Windows(Protocol):
 
 
 @dataclass(eq=False)
+class Ticket:
+    """What the parts of one document share.
+
+    Attributes:
+        number: of the document.
+        over: nobody waits for it any more, as it was answered, failed or was forgotten.
+    """
+
+    number: int
+    over: bool = False
+
+
+@dataclass(eq=False)
 class Job:
     """A document that waits, or is being decoded; or a part of a long one.
 
     Attributes:
+        ticket: of the document; its windows share it.
         model: that was asked; it stays with the job when another takes its name.
         search: how it is searched.
         text: of the document.
         asked: of it.
         arrived: when it entered the queue, in seconds of the monotonic clock.
-        told: who looks on while it is decoded.
+        watched: whether somebody looks on while it is decoded.
         characters_told: target, language -> how much of that summary who looks on knows.
         parts: takes the summaries of the windows of a long document, of which this is one.
-        future: gets its outcome, or what went wrong; the windows of a document share its own.
         encoded: the text in tokens of the model; None until the thread has come to it.
         warning: what there is to say of its language.
     """
 
+    ticket: Ticket
     model: Model
     search: Search
     text: str = field(repr=False)
     asked: Asked
     arrived: float
-    told: Optional[Told] = field(default=None, repr=False)
+    watched: bool = False
     characters_told: Counter[tuple[str, str]] = field(default_factory=Counter, repr=False)
     parts: Optional[Windows] = field(default=None, repr=False)
-    future: "Future[Outcome]" = field(default_factory=Future, repr=False)
     encoded: Optional[EncodedDocument] = field(default=None, repr=False)
     warning: Optional[str] = None
 
@@ -113,22 +91,6 @@ class Job:
     def deadline(self) -> float:
         """When nobody waits for it any more."""
         return self.arrived + self.asked.timeout
-
-    def begin(self) -> bool:
-        """Mark it as being decoded; False where nobody waits for it."""
-        if self.future.running():  # another window of the document was begun
-            return True
-        return not self.future.done() and self.future.set_running_or_notify_cancel()
-
-    def finish(self, outcome: Outcome) -> None:
-        """Give the outcome to who waits, if anybody does."""
-        if self.begin():
-            self.future.set_result(outcome)
-
-    def fail(self, error: Exception) -> None:
-        """Tell who waits what went wrong, if anybody does."""
-        if self.begin():
-            self.future.set_exception(error)
 
 
 def choose_batch(jobs: Sequence[Job], max_tokens: int) -> list[Job]:

@@ -1,14 +1,13 @@
 """The bundles of a server on disk: loading them, and seeing that one was replaced."""
 
 import logging
-import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Optional
 
-from mclas_fairseq.errors import ConfigError
 from mclas_fairseq.inference.summarizer import Summarizer
 from mclas_fairseq.serve.models import Model, TorchModel
+from mclas_fairseq.serve.settings import names_of
 
 logger = logging.getLogger(__name__)
 
@@ -79,24 +78,6 @@ class Bundles:
                 found.append(name)
             self._seen[name] = now
         return found
-
-
-def names_of(bundles: Sequence[Path]) -> dict[str, Path]:
-    """The name of each bundle.
-
-    Raises:
-        ConfigError: two folders have the same name.
-    """
-    named: dict[str, Path] = {}
-    for folder in bundles:
-        name = Path(os.path.abspath(folder)).name
-        if name in named:
-            raise ConfigError(
-                f"bundles {named[name]} and {folder}: each is named as its folder, and the names"
-                f" must differ, but both are {name!r}; rename one"
-            )
-        named[name] = folder
-    return named
 
 
 def _look(folder: Path) -> _Look:

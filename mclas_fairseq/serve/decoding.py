@@ -1,20 +1,19 @@
-"""What the thread that owns the models does with documents: encodes them, and decodes batches."""
+"""What is done with documents where the models are: they are encoded, and decoded in batches."""
 
 import logging
 import time
 import traceback
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from mclas_fairseq.errors import MclasError
+from mclas_fairseq.errors import DataError, MclasError
 from mclas_fairseq.inference.document_language import language_warning
-from mclas_fairseq.inference.on_long import OnLong
+from mclas_fairseq.inference.on_long import OnLong, check_windows
 from mclas_fairseq.inference.results import Summary, Watch
-from mclas_fairseq.inference.windows import Windowed, check_windows, too_long
-from mclas_fairseq.serve.batches import Job, Outcome
-from mclas_fairseq.serve.metrics import Metrics
+from mclas_fairseq.inference.windows import Windowed, too_long
+from mclas_fairseq.serve.batches import Job
+from mclas_fairseq.serve.messages import Decoded, Done, Failed, FromDecoder, Outcome, Told
 from mclas_fairseq.serve.parts import Parts
-from mclas_fairseq.serve.problems import Problem
 
 logger = logging.getLogger(__name__)
 
@@ -23,12 +22,12 @@ class Decoding:
     """Belongs to one thread.
 
     Args:
-        metrics: is told of everything.
+        tell: takes what there is to say to the process that answers.
         max_windows: that a document may be cut into.
     """
 
-    def __init__(self, metrics: Metrics, max_windows: int):
-        self._metrics = metrics
+    def __init__(self, tell: Callable[[FromDecoder], None], max_windows: int):
+        self._tell = tell
         self._max_windows = max_windows
 
     def encode(self, job: Job) -> list[Job]:
@@ -53,15 +52,14 @@ class Decoding:
         check_windows(job.model.card.source_lang, job.model.card.summary_langs)
         windowed = Windowed(document, job.model.reader)
         if len(windowed.parts) > self._max_windows:
-            raise Problem(
-                422,
+            raise DataError(
                 f"a document may have {self._max_windows} windows, this one has"
-                f" {len(windowed.parts)}; send it in parts",
+                f" {len(windowed.parts)}; send it in parts"
             )
         return Parts(job, document.tokens, windowed).jobs()
 
     def decode(self, batch: Sequence[Job]) -> list[Job]:
-        """Decode documents together, and give their outcomes to who waits.
+        """Decode documents together, and tell what came of them.
 
         Returns:
             What is to be decoded now: the joined summaries of long documents.
@@ -70,7 +68,7 @@ class Decoding:
         try:
             documents = [job.document for job in batch]
             search, model = batch[0].search, batch[0].model
-            summaries = model.summarize(search, documents, _watch(batch))
+            summaries = model.summarize(search, documents, self._watch(batch))
             attention = [
                 model.attention(search, job.document, one.best) if job.asked.attention else None
                 for job, one in zip(batch, summaries, strict=True)
@@ -81,7 +79,8 @@ class Decoding:
                 return []
             # One document, or all together, was too much: the others need not suffer for it.
             return [following for job in batch for following in self.decode([job])]
-        self._metrics.decoded(batch, summaries, time.monotonic() - start)
+        seconds = time.monotonic() - start
+        self._tell(Decoded(batch[0].name, sum(map(_written, summaries)), seconds))
         following: list[Job] = []
         for job, summary, looked in zip(batch, summaries, attention, strict=True):
             following += self._finish(job, summary, looked)
@@ -95,39 +94,43 @@ class Decoding:
             if whole is None:
                 return new
             summary, read = whole, job.parts.read_tokens
+        job.ticket.over = True
         outcome = Outcome(summary, attention, read, job.warning)
-        self._metrics.finished(job.name, outcome)
-        job.finish(outcome)
+        self._tell(Done(job.ticket.number, job.name, outcome))
         return []
 
     def _fail(self, job: Job, error: Exception) -> None:
-        self._metrics.failures.labels(job.name).inc()
-        if isinstance(error, Problem):
-            job.fail(error)
-        elif isinstance(error, MclasError):
-            job.fail(Problem(422, str(error)))
+        job.ticket.over = True
+        if isinstance(error, MclasError):
+            status, detail = 422, str(error)
         else:
             # The message of a foreign error may hold the document: places and type are told.
             places = "".join(traceback.format_tb(error.__traceback__))
             logger.error("a document could not be decoded: %s\n%s", type(error).__name__, places)
+            status = 500
             detail = "a document could not be decoded; the server's log says where it failed"
-            job.fail(Problem(500, detail))
+        self._tell(Failed(job.ticket.number, job.name, status, detail))
+
+    def _watch(self, batch: Sequence[Job]) -> Watch | None:
+        """What tells those of a batch who look on; of what is decoded again, only what is new."""
+        if not any(job.watched for job in batch):
+            return None
+        begun: Counter[tuple[int, str, str]] = Counter()  # characters of each summary in this run
+
+        def watch(document: int, target: str, language: str, text: str) -> None:
+            job = batch[document]
+            if not job.watched or job.ticket.over:
+                return
+            known = job.characters_told[target, language] - begun[document, target, language]
+            begun[document, target, language] += len(text)
+            if new := text[max(0, known) :]:
+                job.characters_told[target, language] += len(new)
+                self._tell(Told(job.ticket.number, target, language, new))
+
+        return watch
 
 
-def _watch(batch: Sequence[Job]) -> Watch | None:
-    """What tells those of a batch who look on; of what is decoded again, only what is new."""
-    if not any(job.told for job in batch):
-        return None
-    begun: Counter[tuple[int, str, str]] = Counter()  # characters of each summary in this run
-
-    def watch(document: int, target: str, language: str, text: str) -> None:
-        job = batch[document]
-        if job.told is None:
-            return
-        known = max(0, job.characters_told[target, language] - begun[document, target, language])
-        begun[document, target, language] += len(text)
-        if new := text[known:]:
-            job.characters_told[target, language] += len(new)
-            job.told(target, language, new)
-
-    return watch
+def _written(summary: Summary) -> int:
+    """Tokens of the best hypotheses of a document."""
+    best = [found[0] for found in summary.targets.values()] or [summary.best]
+    return sum(one.tokens for one in best)

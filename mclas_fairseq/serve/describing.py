@@ -7,6 +7,8 @@ from mclas_fairseq.corpus.text_files import write_beside
 from mclas_fairseq.serve.app import build_app
 from mclas_fairseq.serve.engine import Engine
 from mclas_fairseq.serve.guards import Keys
+from mclas_fairseq.serve.keeper import Keeper
+from mclas_fairseq.serve.messages import Begin
 from mclas_fairseq.serve.settings import ServeSettings
 
 
@@ -21,6 +23,8 @@ def write_description(path: Path, *, keyed: bool) -> None:
         OutputError: nothing can be written there.
     """
     keys = Keys([b"any"] if keyed else [])
-    schema = build_app(Engine(dict, ServeSettings()), keys).openapi()
+    settings = ServeSettings()
+    nothing = Keeper(Begin((), None, None, settings), lambda error: None)  # never started
+    schema = build_app(Engine(settings, nothing), keys).openapi()
     with write_beside(path) as stream:
         stream.write(json.dumps(schema, indent=2, ensure_ascii=False) + "\n")

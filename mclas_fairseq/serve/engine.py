@@ -1,9 +1,8 @@
-"""The queue, and the one thread that owns the models.
+"""Which documents are taken, and who waits for them; they are decoded in another process.
 
-Requests of all clients put their documents into one bounded queue; the thread takes batches out of
-it (`batches.py`) and decodes them (`decoding.py`). It alone touches models that are served, from
-loading on: torch's models, and a task that is told how to search, are not for several threads.
-Models that take their places are loaded elsewhere and handed over whole (`reloading.py`).
+Requests of all clients put their documents into one bounded queue, all or none. From there on a
+message for each step says how far they are (`messages.py`): a document waits until it is begun, and
+its future gets what came of it. Where the other process ends, who waits is told to come again.
 """
 
 import logging
@@ -12,16 +11,34 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from typing import Optional
+from itertools import count
+from typing import Optional, Protocol
 
-from mclas_fairseq.inference.document_language import language_warning
-from mclas_fairseq.modules.heap import give_back
-from mclas_fairseq.serve import memory
-from mclas_fairseq.serve.batches import Asked, Job, Told, choose_batch, is_full
-from mclas_fairseq.serve.decoding import Decoding
+from mclas_fairseq.serve.jobs import Job, Watcher
+from mclas_fairseq.serve.messages import (
+    Asked,
+    Begun,
+    Cut,
+    Decoded,
+    Done,
+    Drain,
+    Failed,
+    Forget,
+    FromDecoder,
+    Late,
+    Loaded,
+    Pace,
+    Release,
+    Reload,
+    Reloaded,
+    ServedModel,
+    Submit,
+    ToDecoder,
+    Told,
+)
 from mclas_fairseq.serve.metrics import Metrics
-from mclas_fairseq.serve.models import Model, Search
 from mclas_fairseq.serve.problems import Problem, later
+from mclas_fairseq.serve.searches import Search
 from mclas_fairseq.serve.settings import ServeSettings
 
 logger = logging.getLogger(__name__)
@@ -29,41 +46,48 @@ logger = logging.getLogger(__name__)
 _RECENT = 32  # batches whose pace says when to come again
 
 
+class Elsewhere(Protocol):
+    """Where documents are decoded, as `serve.keeper.Keeper` is."""
+
+    def start(self, take: Callable[[FromDecoder], None], lost: Callable[[], None]) -> None:
+        """Begin; `take` is given messages, `lost` is called when all that was sent is lost."""
+
+    def send(self, message: ToDecoder) -> None:
+        """Send a message; waits for nothing."""
+
+    def stop(self) -> None:
+        """End it, whatever it does."""
+
+    def resident_bytes(self) -> float:
+        """Its memory."""
+
+
 class Engine:
     """Takes documents, gives futures.
 
     Args:
-        load: gives the models by name; called in the thread.
         settings: its limits.
-        failed: called in the thread with the error when loading fails.
+        elsewhere: decodes them.
 
     Attributes:
-        models: by name; empty until they are loaded.
+        models: by name; empty while they are being loaded.
         metrics: of this engine.
     """
 
-    def __init__(
-        self,
-        load: Callable[[], Mapping[str, Model]],
-        settings: ServeSettings,
-        failed: Callable[[BaseException], None] = lambda error: None,
-    ):
+    def __init__(self, settings: ServeSettings, elsewhere: Elsewhere):
         self.settings = settings
-        self.models: Mapping[str, Model] = {}
-        self.metrics = Metrics(lambda: len(self._waiting))
-        self._load, self._failed = load, failed
-        self._decoding = Decoding(self.metrics, settings.max_windows)
-        self._waiting: list[Job] = []
-        self._changed = threading.Condition()
-        self._draining = self._ended = False
-        self._pace: deque[tuple[int, float]] = deque(maxlen=_RECENT)  # documents, seconds
-        self._thread = threading.Thread(target=self._run, name="decoding", daemon=True)
-
-    # -- for other threads ----------------------------------------------------------------------
+        self.models: Mapping[str, ServedModel] = {}
+        self.metrics = Metrics(self._documents_waiting, elsewhere.resident_bytes)
+        self._elsewhere = elsewhere
+        self._jobs: dict[int, Job] = {}
+        self._numbers = count()
+        self._lock = threading.Lock()
+        self._draining = False
+        self._pace: deque[Pace] = deque(maxlen=_RECENT)
 
     def start(self) -> None:
         """Start loading, and then decoding."""
-        self._thread.start()
+        self._elsewhere.start(self.take, self.lose)
 
     def drain(self) -> None:
         """Take no more documents; those that were taken are still decoded.
@@ -71,19 +95,17 @@ class Engine:
         A handler of signals may call it: it waits for no lock.
         """
         self._draining = True
+        self._elsewhere.send(Drain())
 
-    def stop(self, timeout: Optional[float] = None) -> None:
-        """End the thread after its batch; what still waits is answered with 503."""
-        with self._changed:
-            self._draining = self._ended = True
-            self._changed.notify_all()
-        if self._thread.is_alive():
-            self._thread.join(timeout)
+    def reload(self) -> None:
+        """Load all bundles anew; waits for nothing."""
+        self._elsewhere.send(Reload())
 
-    def replace(self, models: Mapping[str, Model]) -> None:
-        """Serve these from now on, by their names; documents that wait keep the model they have."""
-        self.models = {**self.models, **models}
-        self.metrics.loaded(self.models)
+    def stop(self) -> None:
+        """End; what still waits is answered with 503."""
+        self._draining = True
+        self._elsewhere.stop()
+        self._refuse_all(later(503, "the server ended; try another", 5))
 
     @property
     def ready(self) -> bool:
@@ -99,38 +121,46 @@ class Engine:
         if self._draining:
             raise later(503, "the server is ending and takes no more documents; try another", 5)
         if not self.models:
-            raise later(503, "the models are still being loaded; come again", 5)
+            raise later(503, "the models are being loaded; come again", 5)
 
     def submit(
         self,
-        model: Model,
+        model: ServedModel,
         search: Search,
         texts: Sequence[str],
         asked: Asked,
-        told: Sequence[Told] = (),
+        told: Sequence[Watcher] = (),
     ) -> list[Job]:
         """Put documents into the queue, all or none.
 
         Args:
             model: one of `models`.
-            search: that the model gave.
+            search: how, by the model's card.
             texts: of the documents.
             asked: of each.
-            told: of each who looks on while it is decoded; called in the thread.
+            told: of each who looks on while it is decoded; called in another thread.
 
         Raises:
             Problem: 503 while loading or ending; 429 when they do not fit, with `Retry-After`.
         """
+        watchers: Sequence[Optional[Watcher]] = told or [None] * len(texts)
+        jobs = [Job(next(self._numbers), model.card.name, watcher) for watcher in watchers]
+        numbered = tuple((job.number, text) for job, text in zip(jobs, texts, strict=True))
         now = time.monotonic()
-        jobs = [Job(model, search, text, asked, now) for text in texts]
-        for job, one in zip(jobs, told, strict=False):
-            job.told = one
-        with self._changed:
+        with self._lock:
             self.check_ready()
             self.check_room(len(jobs))
-            self._waiting.extend(jobs)
-            self._changed.notify_all()
+            number = self._current(model)
+            self._jobs.update((job.number, job) for job in jobs)
+            self._elsewhere.send(Submit(number, search, asked, now, bool(told), numbered))
         return jobs
+
+    def _current(self, model: ServedModel) -> int:
+        """Number of a model, or of the one that has just taken its place; the lock is held."""
+        current = self.models[model.card.name]
+        if current.card != model.card:  # the search was checked by another card
+            raise later(503, "the model was replaced just now; send the request again", 1)
+        return current.number
 
     def check_admission(self) -> None:
         """Refuse when not a single document is taken; it costs next to nothing.
@@ -147,7 +177,7 @@ class Engine:
         Raises:
             Problem: 429, with `Retry-After`.
         """
-        free = self.settings.max_queue - len(self._waiting)
+        free = self.settings.max_queue - self._documents_waiting()
         if documents > free:
             raise later(
                 429,
@@ -158,97 +188,100 @@ class Engine:
 
     def forget(self, jobs: Sequence[Job]) -> None:
         """Nobody waits for these any more: those that are not being decoded leave the queue."""
-        gone = {job.future for job in jobs}
-        with self._changed:
-            self._waiting = [job for job in self._waiting if job.future not in gone]
-        for future in gone:
-            future.cancel()
+        with self._lock:
+            open_ = [job.number for job in jobs if self._jobs.pop(job.number, None) is not None]
+            if open_:
+                self._elsewhere.send(Forget(tuple(open_)))
+        for job in jobs:
+            job.future.cancel()
+
+    def _documents_waiting(self) -> int:
+        return sum(job.waiting for job in list(self._jobs.values()))
 
     def _seconds_to_empty(self) -> int:
-        documents = sum(count for count, _ in self._pace)
+        pace = list(self._pace)
+        documents = sum(one.documents for one in pace)
         if not documents:
             return 1
-        each = sum(seconds for _, seconds in self._pace) / documents
-        return math.ceil(each * len(self._waiting))
+        each = sum(one.seconds for one in pace) / documents
+        return math.ceil(each * self._documents_waiting())
 
-    # -- the thread -----------------------------------------------------------------------------
+    # -- for the thread that hears the other process --------------------------------------------
 
-    def _run(self) -> None:
-        try:
-            models = dict(self._load())
-            for model in models.values():
-                language_warning("A word or two.", model.card.source_lang)  # reads its tables
-            self.replace(models)
-        except BaseException as error:  # also SystemExit of a library: the server must end
-            self._draining = True
-            self._failed(error)
+    def take(self, message: FromDecoder) -> None:
+        """Do what a message says."""
+        if isinstance(message, Begun):
+            self._begun(message)
+        elif isinstance(message, Cut):
+            with self._lock:
+                if (job := self._jobs.get(message.document)) is not None:
+                    job.waiting += message.parts
+        elif isinstance(message, Told):
+            job = self._jobs.get(message.document)
+            if job is not None and job.told is not None:
+                job.told(message.target, message.language, message.text)
+        elif isinstance(message, (Done, Failed, Late)):
+            self._ended(message)
+        elif isinstance(message, Pace):
+            self._pace.append(message)
+        elif isinstance(message, Decoded):
+            self.metrics.decoded(message)
+        elif isinstance(message, Loaded):
+            self._loaded(message)
+        elif isinstance(message, Reloaded):
+            result = "loaded" if message.done else "failed"
+            self.metrics.reloads.labels(message.name, result).inc()
+
+    def lose(self) -> None:
+        """Decoding has ended: who waits is told so, and nothing is taken until it is back."""
+        problem = later(503, "decoding ended unexpectedly and is being started anew; come again", 5)
+        self.models = {}
+        self.metrics.restarts.inc()
+        for job in self._refuse_all(problem):
+            self.metrics.failures.labels(job.model).inc()
+
+    def _loaded(self, message: Loaded) -> None:
+        first = not self.models
+        with self._lock:
+            new = {model.card.name: model for model in message.models}
+            old = [self.models[name].number for name in new if name in self.models]
+            self.models = {**self.models, **new}
+            if old:  # in the lock: no document comes for one after it is released
+                self._elsewhere.send(Release(tuple(old)))
+        self.metrics.loaded(self.models)
+        if first:
+            logger.info("ready: %s", ", ".join(self.models))
+
+    def _begun(self, message: Begun) -> None:
+        with self._lock:
+            for number in message.documents:
+                if (job := self._jobs.get(number)) is not None:
+                    job.waiting -= 1
+        self.metrics.began(message)
+
+    def _ended(self, message: Done | Failed | Late) -> None:
+        with self._lock:
+            job = self._jobs.pop(message.document, None)
+        if isinstance(message, Done):
+            self.metrics.finished(message)
+        elif isinstance(message, Failed):
+            self.metrics.failures.labels(message.model).inc()
+        if job is None:  # nobody waits for it any more
             return
-        logger.info("ready: %s", ", ".join(models))
-        while batch := self._next_batch():
-            start = time.monotonic()
-            self.metrics.started(batch, start)
-            following = self._decoding.decode(batch)
-            self._pace.append((len(batch), time.monotonic() - start))
-            with self._changed:  # they have waited already, and go first
-                self._waiting[:0] = following
+        if isinstance(message, Done):
+            job.finish(message.outcome)
+        elif isinstance(message, Failed):
+            job.fail(Problem(message.status, message.detail))
+        else:
+            job.fail(past_deadline())
 
-    def _next_batch(self) -> list[Job]:
-        """Wait for documents; an empty batch ends the thread."""
-        while True:
-            self._wait_for_documents()
-            with self._changed:
-                if self._ended:
-                    self._refuse_all()
-                    return []
-                fresh = [job for job in self._waiting if job.encoded is None]
-            self._encode(fresh)
-            with self._changed:
-                self._drop_late()
-                if not (ready := [job for job in self._waiting if job.encoded is not None]):
-                    continue
-                rest = ready[0].arrived + self.settings.max_wait_ms / 1000 - time.monotonic()
-                limit = self.settings.max_batch_tokens
-                if rest > 0 and not self._draining and not is_full(ready, limit):
-                    self._changed.wait(rest)
-                    continue
-                chosen = choose_batch(ready, limit)
-                taken = set(chosen)
-                self._waiting = [job for job in self._waiting if job not in taken]
-            # What was forgotten just now is not decoded.
-            if batch := [job for job in chosen if job.begin()]:
-                return batch
-
-    def _wait_for_documents(self) -> None:
-        """Wait for some, or for the end; when they do not come soon, memory goes back."""
-
-        def has_work() -> bool:
-            return bool(self._waiting) or self._ended
-
-        with self._changed:
-            if self._changed.wait_for(has_work, memory.IDLE_SECONDS):
-                return
-        give_back()
-        with self._changed:
-            self._changed.wait_for(has_work)
-
-    def _refuse_all(self) -> None:
-        for job in self._waiting:
-            job.fail(later(503, "the server ended; try another", 5))
-        self._waiting = []
-
-    def _encode(self, jobs: Sequence[Job]) -> None:
-        """Turn documents to tokens; windows of a long one take its place."""
-        instead = {job: self._decoding.encode(job) for job in jobs if not job.future.done()}
-        with self._changed:
-            self._waiting = [one for job in self._waiting for one in instead.get(job, [job])]
-
-    def _drop_late(self) -> None:
-        """Documents past their deadline, or that failed, leave the queue; the lock is held."""
-        now = time.monotonic()
-        for job in self._waiting:
-            if job.deadline <= now:
-                job.fail(past_deadline())
-        self._waiting = [job for job in self._waiting if not job.future.done()]
+    def _refuse_all(self, problem: Problem) -> list[Job]:
+        with self._lock:
+            jobs = list(self._jobs.values())
+            self._jobs.clear()
+        for job in jobs:
+            job.fail(problem)
+        return jobs
 
 
 def past_deadline() -> Problem:

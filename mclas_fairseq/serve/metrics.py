@@ -1,12 +1,12 @@
 """What Prometheus reads at `/metrics`: base units, `_total` for counters, no text of anyone."""
 
-from collections.abc import Callable, Mapping, Sequence
+import os
+from collections.abc import Callable, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-from mclas_fairseq.inference.results import Summary
-from mclas_fairseq.serve.batches import Job, Outcome
-from mclas_fairseq.serve.models import Model
+from mclas_fairseq.serve.memory import resident_bytes
+from mclas_fairseq.serve.messages import Begun, Decoded, Done, ServedModel
 from mclas_fairseq.version import __version__
 
 _SECONDS = (0.005, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120)
@@ -18,9 +18,10 @@ class Metrics:
 
     Args:
         waiting: tells how many documents wait.
+        decoder: tells how much memory the process that decodes has.
     """
 
-    def __init__(self, waiting: Callable[[], int]):
+    def __init__(self, waiting: Callable[[], int], decoder: Callable[[], float]):
         self.registry = CollectorRegistry()
         self.requests = self._counter("requests", "requests answered", "route", "status")
         self.request_seconds = self._times("request", "from a request to its answer", "route")
@@ -46,12 +47,21 @@ class Metrics:
         self.reloads = self._counter(
             "reloads", "attempts to load a replaced bundle", "model", "result"
         )
+        self.restarts = self._counter(
+            "decoder_restarts", "times that decoding ended unexpectedly and was started anew"
+        )
         self.info = Gauge(
             "mclas_model_info", "1 for each model that is loaded",
             ["model", "source_lang", "target_langs", "version"], registry=self.registry,
         )  # fmt: skip
         depth = Gauge("mclas_queue_documents", "documents that wait", registry=self.registry)
         depth.set_function(waiting)
+        memory = Gauge(
+            "mclas_resident_memory_bytes", "memory of the processes", ["process"],
+            registry=self.registry,
+        )  # fmt: skip
+        memory.labels("http").set_function(lambda: resident_bytes(os.getpid()))
+        memory.labels("decoder").set_function(decoder)
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
         return Counter(f"mclas_{name}", text, labels, registry=self.registry)
@@ -62,7 +72,7 @@ class Metrics:
             registry=self.registry,
         )  # fmt: skip
 
-    def loaded(self, models: Mapping[str, Model]) -> None:
+    def loaded(self, models: Mapping[str, ServedModel]) -> None:
         """Tell of the models, which replace those before."""
         self.info.clear()
         for model in models.values():
@@ -70,30 +80,28 @@ class Metrics:
             languages = ",".join(card.target_langs)
             self.info.labels(card.name, card.source_lang, languages, __version__).set(1)
 
-    def started(self, batch: Sequence[Job], now: float) -> None:
-        """Tell of a batch that is to be decoded."""
-        self.batch_documents.observe(len(batch))
-        for job in batch:
-            self.queue_seconds.observe(now - job.arrived)
+    def began(self, batch: Begun) -> None:
+        """Tell of a batch that is being decoded."""
+        self.batch_documents.observe(len(batch.documents))
+        for seconds in batch.waited:
+            self.queue_seconds.observe(seconds)
 
-    def decoded(self, batch: Sequence[Job], summaries: Sequence[Summary], seconds: float) -> None:
+    def decoded(self, batch: Decoded) -> None:
         """Tell of a batch that was decoded."""
-        self.decode_seconds.observe(seconds)
-        for job, summary in zip(batch, summaries, strict=True):
-            best = [found[0] for found in summary.targets.values()] or [summary.best]
-            self.written.labels(job.name).inc(sum(one.tokens for one in best))
+        self.decode_seconds.observe(batch.seconds)
+        self.written.labels(batch.model).inc(batch.written)
 
-    def finished(self, model: str, outcome: Outcome) -> None:
+    def finished(self, done: Done) -> None:
         """Tell of a document that was summarized."""
-        self.documents.labels(model).inc()
-        self.read.labels(model).inc(outcome.read_tokens)
+        self.documents.labels(done.model).inc()
+        self.read.labels(done.model).inc(done.outcome.read_tokens)
         for counter, counts in (
-            (self.truncated, outcome.summary.unread_tokens),
-            (self.windowed, outcome.summary.windows),
-            (self.other_language, outcome.warning),
+            (self.truncated, done.outcome.summary.unread_tokens),
+            (self.windowed, done.outcome.summary.windows),
+            (self.other_language, done.outcome.warning),
         ):
             if counts:
-                counter.labels(model).inc()
+                counter.labels(done.model).inc()
 
     def text(self) -> bytes:
         """All of it, in Prometheus' text format."""

@@ -1,36 +1,21 @@
-"""Models that are served: one set of weights each, searched as each request asks.
+"""Models that are decoded: one set of weights each, searched as each request asks.
 
 `Model` is all that the rest of the service knows of one; whatever has these methods can be served.
-They belong to the one thread that decodes, but for `card` and `search`, which read nothing else.
+They belong to the one thread that decodes, but for `card`.
 """
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Optional, Protocol
 
-from mclas_fairseq.errors import ConfigError
 from mclas_fairseq.inference.documents import EncodedDocument
-from mclas_fairseq.inference.options import DecodingOptions
 from mclas_fairseq.inference.results import Hypothesis, Summary, Watch
 from mclas_fairseq.inference.summarizer import Summarizer
 from mclas_fairseq.inference.windows import Reader
 from mclas_fairseq.serve.schema import ModelCard
+from mclas_fairseq.serve.searches import Search
 
 _SEARCHES_KEPT = 16  # ways of searching that are ready for the next request
-
-
-@dataclass(frozen=True)
-class Search:
-    """How a document is to be searched; documents of the same search share batches.
-
-    Attributes:
-        options: of the search, all of them.
-        target_langs: to be written, in order.
-    """
-
-    options: DecodingOptions
-    target_langs: tuple[str, ...]
 
 
 class Model(Protocol):
@@ -41,18 +26,6 @@ class Model(Protocol):
     """
 
     card: ModelCard
-
-    def search(self, changes: dict[str, Any], target_langs: Optional[Sequence[str]]) -> Search:
-        """The search that a request asks for.
-
-        Args:
-            changes: options that differ from the model's own.
-            target_langs: to be written; None: all.
-
-        Raises:
-            ConfigError: an option is out of range or does not go with others, or the model has not
-                learned a language.
-        """
 
     def encode(self, text: str) -> EncodedDocument:
         """A document in tokens of this model."""
@@ -75,30 +48,6 @@ class Model(Protocol):
         """What the best summary of a document attended to, as `SummaryAttention.to_json` does."""
 
 
-def choose_search(
-    card: ModelCard, changes: dict[str, Any], target_langs: Optional[Sequence[str]]
-) -> Search:
-    """What `Model.search` does where nothing but its card matters.
-
-    Raises:
-        ConfigError: see there.
-    """
-    chosen = tuple(target_langs or card.target_langs)
-    foreign = [code for code in chosen if code not in card.target_langs]
-    if foreign or len(set(chosen)) < len(chosen):
-        raise ConfigError(
-            f"target_langs: must be some of {', '.join(card.target_langs)}, each once;"
-            " leave them out to get all"
-        )
-    options = DecodingOptions(**{**card.search, **changes})
-    if options.max_len_a == 0 and options.max_len_b < options.min_len:
-        raise ConfigError(
-            f"max_len_b {options.max_len_b}: must be at least min_len, which is"
-            f" {options.min_len}; raise it, or lower min_len"
-        )
-    return Search(options, chosen)
-
-
 class TorchModel:
     """A model that torch decodes."""
 
@@ -114,10 +63,6 @@ class TorchModel:
             attention=summarizer.has_attention,
             search=summarizer.options.values(),
         )
-
-    def search(self, changes: dict[str, Any], target_langs: Optional[Sequence[str]]) -> Search:
-        """See `Model`."""
-        return choose_search(self.card, changes, target_langs)
 
     def encode(self, text: str) -> EncodedDocument:
         """See `Model`."""

@@ -4,11 +4,9 @@ from dataclasses import dataclass
 
 from mclas_fairseq.corpus.text_files import normalize_text
 from mclas_fairseq.errors import ConfigError
-from mclas_fairseq.inference.on_long import OnLong
-from mclas_fairseq.inference.windows import check_windows
-from mclas_fairseq.serve.batches import Asked, Outcome
+from mclas_fairseq.inference.on_long import OnLong, check_windows
 from mclas_fairseq.serve.engine import Engine
-from mclas_fairseq.serve.models import Model, Search
+from mclas_fairseq.serve.messages import Asked, Outcome, ServedModel
 from mclas_fairseq.serve.problems import Problem
 from mclas_fairseq.serve.schema import (
     Attention,
@@ -17,6 +15,7 @@ from mclas_fairseq.serve.schema import (
     Result,
     SummarizeRequest,
 )
+from mclas_fairseq.serve.searches import Search, choose_search
 
 
 @dataclass(frozen=True)
@@ -33,7 +32,7 @@ class Order:
 
     ids: list[str]
     texts: list[str]
-    model: Model
+    model: ServedModel
     search: Search
     asked: Asked
 
@@ -69,7 +68,7 @@ def order_of(engine: Engine, asked: SummarizeRequest) -> Order:
     model = _model(engine, asked)
     on_long = asked.on_long or OnLong(settings.on_long)
     try:
-        search = model.search(asked.changes(), asked.target_langs)
+        search = choose_search(model.card, asked.changes(), asked.target_langs)
         if on_long is OnLong.WINDOWS and asked.on_long is not None:
             check_windows(model.card.source_lang, model.card.summary_langs)
     except ConfigError as error:
@@ -103,7 +102,7 @@ def _documents(asked: SummarizeRequest, most: int) -> tuple[list[str], list[str]
     return [one[0] for one in pairs], [one[2] for one in pairs]
 
 
-def _model(engine: Engine, asked: SummarizeRequest) -> Model:
+def _model(engine: Engine, asked: SummarizeRequest) -> ServedModel:
     """The model that a request names, if it can do what is asked."""
     names = ", ".join(engine.models)
     if asked.model is None and len(engine.models) > 1:

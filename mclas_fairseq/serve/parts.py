@@ -12,7 +12,7 @@ class Parts:
     """The windows of one document.
 
     Args:
-        job: of the document; its windows share its future.
+        job: of the document; its windows share its ticket.
         tokens: of the document.
         windowed: the document.
     """
@@ -41,7 +41,7 @@ class Parts:
                 text=part.text,
                 encoded=part,
                 asked=asked,
-                told=job.told if last else None,
+                watched=job.watched and last,
                 parts=self,
             )
             for part in self._windowed.parts

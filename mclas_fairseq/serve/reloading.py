@@ -9,11 +9,11 @@ loaded changes nothing but the log and the numbers.
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from mclas_fairseq.errors import MclasError
 from mclas_fairseq.serve.bundles import Bundles
-from mclas_fairseq.serve.engine import Engine
+from mclas_fairseq.serve.messages import FromDecoder, Reloaded
+from mclas_fairseq.serve.models import Model
 
 logger = logging.getLogger(__name__)
 
@@ -25,19 +25,19 @@ class Reloader:
 
     Args:
         bundles: of the server.
-        engine: that serves them.
+        replace: takes models that are whole, by their names.
+        tell: takes what is to be said of it.
         seconds: between two looks at the folders; 0: they are not looked at.
-        again: what else is read anew at SIGHUP.
     """
 
     def __init__(
         self,
         bundles: Bundles,
-        engine: Engine,
+        replace: Callable[[Mapping[str, Model]], None],
+        tell: Callable[[FromDecoder], None],
         seconds: float,
-        again: Callable[[], None] = lambda: None,
     ):
-        self._bundles, self._engine, self._again = bundles, engine, again
+        self._bundles, self._replace, self._tell = bundles, replace, tell
         self._seconds = seconds
         self._asked = False
         self._ended = threading.Event()
@@ -48,7 +48,7 @@ class Reloader:
         self._thread.start()
 
     def ask(self) -> None:
-        """Load all bundles anew; a handler of signals may call it: it waits for no lock."""
+        """Load all bundles anew; it waits for nothing."""
         self._asked = True
 
     def stop(self) -> None:
@@ -58,30 +58,21 @@ class Reloader:
     def _run(self) -> None:
         looked = time.monotonic()
         while not self._ended.wait(_TICK):
-            if not self._engine.ready:
-                continue
             if self._asked:
                 self._asked = False
-                self._read_again()
                 self._reload(list(self._bundles.folders))
             elif 0 < self._seconds <= time.monotonic() - looked:
                 looked = time.monotonic()
                 self._reload(self._bundles.replaced())
 
-    def _read_again(self) -> None:
-        try:
-            self._again()
-        except MclasError as error:
-            logger.error("not read again, what was read before still holds: %s", error)
-
     def _reload(self, names: Sequence[str]) -> None:
         for name in names:
             start = time.monotonic()
             try:
-                self._engine.replace(self._bundles.load([name]))
+                self._replace(self._bundles.load([name]))
             except Exception as error:  # whatever it is, the model before goes on serving
                 logger.error("%s: not loaded, the model before is still served: %s", name, error)
-                self._engine.metrics.reloads.labels(name, "failed").inc()
+                self._tell(Reloaded(name, done=False))
                 continue
             logger.info("%s: loaded anew in %.1f s", name, time.monotonic() - start)
-            self._engine.metrics.reloads.labels(name, "loaded").inc()
+            self._tell(Reloaded(name, done=True))

@@ -1,10 +1,11 @@
 """The process: listens, serves, and ends without losing what it has taken."""
 
+import asyncio
 import logging
 import resource
 import signal
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 from typing import Optional
@@ -13,14 +14,14 @@ import uvicorn
 
 from mclas_fairseq.errors import ConfigError
 from mclas_fairseq.serve.app import build_app
-from mclas_fairseq.serve.bundles import Bundles
 from mclas_fairseq.serve.configuration import Configuration
 from mclas_fairseq.serve.connections import protocol
 from mclas_fairseq.serve.engine import Engine
 from mclas_fairseq.serve.guards import MAX_HEADER_BYTES, Keys
-from mclas_fairseq.serve.memory import prepare_memory
-from mclas_fairseq.serve.reloading import Reloader
-from mclas_fairseq.serve.settings import Address, is_loopback, read_keys
+from mclas_fairseq.serve.keeper import Keeper
+from mclas_fairseq.serve.memory import set_imports_apart
+from mclas_fairseq.serve.messages import Begin
+from mclas_fairseq.serve.settings import Address, is_loopback, names_of, read_keys
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +36,7 @@ def serve(configuration: Configuration) -> None:
         CheckpointError: a bundle cannot be loaded.
     """
     address, settings = configuration.address, configuration.settings
-    bundles = Bundles(configuration.bundles, address.device, address.precision)
+    names_of(configuration.bundles)  # two of one name are refused before anything is started
     keys = Keys(read_keys(address.api_key_file))
     warn_if_open(address.host, keys.values)
     errors: list[BaseException] = []
@@ -44,11 +45,16 @@ def serve(configuration: Configuration) -> None:
         errors.append(error)
         server.should_exit = True
 
-    def read_keys_again() -> None:
-        keys.values = read_keys(address.api_key_file)
+    def read_again() -> None:
+        try:
+            keys.values = read_keys(address.api_key_file)
+        except ConfigError as error:
+            logger.error("not read again, what was read before still holds: %s", error)
+        engine.reload()
 
-    engine = Engine(bundles.load, settings, failed)
-    reloader = Reloader(bundles, engine, settings.watch_seconds, read_keys_again)
+    folders = tuple(str(one) for one in configuration.bundles)
+    keeper = Keeper(Begin(folders, address.device, address.precision, settings), failed)
+    engine = Engine(settings, keeper)
     config = uvicorn.Config(
         build_app(engine, keys),
         host=address.host,
@@ -62,15 +68,13 @@ def serve(configuration: Configuration) -> None:
         h11_max_incomplete_event_size=2 * MAX_HEADER_BYTES,  # a head that is not whole yet
         ws="none",
     )
-    server = _Server(config, engine, reloader)
+    server = _Server(config, engine, read_again)
     _allow_connections()
-    prepare_memory()
+    set_imports_apart()
     with _listen(address) as listening:
         name, port = listening.getsockname()[:2]
         logger.info("at http://%s:%d/", f"[{name}]" if ":" in name else name, port)
-        reloader.start()
         server.run([listening])
-    reloader.stop()
     if errors:
         raise errors[0]
 
@@ -107,19 +111,21 @@ def _listen(address: Address) -> socket.socket:
 class _Server(uvicorn.Server):
     """Uvicorn, whose handlers of signals drain the queue and end with exit code 0."""
 
-    def __init__(self, config: uvicorn.Config, engine: Engine, reloader: Reloader):
+    def __init__(self, config: uvicorn.Config, engine: Engine, hang_up: Callable[[], None]):
         super().__init__(config)
-        self._engine, self._reloader = engine, reloader
+        self._engine, self._hang_up = engine, hang_up
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Handle signals meanwhile; uvicorn would raise them again at the end."""
         numbers = (signal.SIGINT, signal.SIGTERM)
         before = {number: signal.signal(number, self.handle_exit) for number in numbers}
-        before[signal.SIGHUP] = signal.signal(signal.SIGHUP, lambda *_: self._reloader.ask())
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGHUP, self._hang_up)
         try:
             yield
         finally:
+            loop.remove_signal_handler(signal.SIGHUP)
             for number, handler in before.items():
                 signal.signal(number, handler)
 

@@ -1,6 +1,8 @@
-"""How a server behaves: limits, times and who may ask."""
+"""How a server behaves: limits, times, who may ask, and what its bundles are called."""
 
 import dataclasses
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
@@ -156,3 +158,21 @@ def read_keys(path: Optional[Path]) -> tuple[bytes, ...]:
                 " header carries it; make another one, say with openssl rand -hex 32"
             )
     return tuple(key.encode("ascii") for key in keys)
+
+
+def names_of(bundles: Sequence[Path]) -> dict[str, Path]:
+    """The name of each bundle.
+
+    Raises:
+        ConfigError: two folders have the same name.
+    """
+    named: dict[str, Path] = {}
+    for folder in bundles:
+        name = Path(os.path.abspath(folder)).name
+        if name in named:
+            raise ConfigError(
+                f"bundles {named[name]} and {folder}: each is named as its folder, and the names"
+                f" must differ, but both are {name!r}; rename one"
+            )
+        named[name] = folder
+    return named

@@ -21,8 +21,9 @@ from fastapi import Response
 from fastapi.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from mclas_fairseq.serve.batches import Outcome, Told
 from mclas_fairseq.serve.engine import Engine, past_deadline
+from mclas_fairseq.serve.jobs import Watcher
+from mclas_fairseq.serve.messages import Outcome
 from mclas_fairseq.serve.orders import Order
 from mclas_fairseq.serve.problems import Problem
 
@@ -90,11 +91,11 @@ def stream(engine: Engine, order: Order) -> Response:
     queue: asyncio.Queue[_Event] = asyncio.Queue()
 
     def tell(place: int, what: _What) -> None:
-        # Called in the thread that decodes; when the loop has ended, nobody reads it.
+        # Called in the thread that hears of them; when the loop has ended, nobody reads it.
         with contextlib.suppress(RuntimeError):
             loop.call_soon_threadsafe(queue.put_nowait, (place, what))
 
-    def looking(place: int) -> Told:
+    def looking(place: int) -> Watcher:
         return lambda *text: tell(place, text)
 
     start = time.monotonic()

@@ -7,9 +7,10 @@ from typing import Any, Optional
 
 from fastapi import FastAPI, Request, Response
 
-from mclas_fairseq.serve.batches import Job, Outcome
 from mclas_fairseq.serve.engine import Engine, past_deadline
 from mclas_fairseq.serve.guards import SUMMARIZE
+from mclas_fairseq.serve.jobs import Job
+from mclas_fairseq.serve.messages import Outcome
 from mclas_fairseq.serve.openapi import errors
 from mclas_fairseq.serve.orders import order_of
 from mclas_fairseq.serve.schema import SummarizeRequest, SummarizeResponse

@@ -13,6 +13,7 @@ from mclas_fairseq.bundles.format import check_bundle, describe_file
 from mclas_fairseq.errors import CheckpointError, ConfigError
 from mclas_fairseq.inference.exporting import convert_bundle, export_bundle
 from mclas_fairseq.serve.bundles import Bundles
+from mclas_fairseq.serve.searches import choose_search
 from tests.ctranslate.conftest import FIXTURE, FORMS
 from tests.system.conftest import mclas, read_rows
 
@@ -139,11 +140,12 @@ def test_a_server_takes_such_a_bundle_and_searches_it_as_requests_ask(
     model = Bundles([folder], "cpu", "float32").load()["mclas"]
     assert not model.card.attention
     expected = mclas_fairseq.load(folder, device="cpu", precision="float32")
-    search, encoded = model.search({}, None), [model.encode(one) for one in documents[:4]]
+    search = choose_search(model.card, {}, None)
+    encoded = [model.encode(one) for one in documents[:4]]
     assert model.summarize(search, encoded) == expected.summarize(documents[:4])
-    short = model.summarize(model.search({"beam": 1, "max_len_b": 2}, None), encoded)
+    short = model.summarize(choose_search(model.card, {"beam": 1, "max_len_b": 2}, None), encoded)
     assert all(one.best.tokens <= 6 for one in short)
     assert model.summarize(search, encoded) == expected.summarize(documents[:4])
     told: list[object] = []
-    model.summarize(model.search({"beam": 1}, None), encoded[:2], told.append)  # type: ignore[arg-type]
+    model.summarize(choose_search(model.card, {"beam": 1}, None), encoded[:2], told.append)  # type: ignore[arg-type]
     assert not told, "words are not told one by one"

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from mclas_fairseq.errors import ConfigError, DataError
 from mclas_fairseq.inference.documents import Document, EncodedDocument
 from mclas_fairseq.inference.long_documents import stream_long
-from mclas_fairseq.inference.on_long import OnLong, choose_on_long
+from mclas_fairseq.inference.on_long import OnLong, check_windows, choose_on_long
 from mclas_fairseq.inference.results import Hypothesis, Summary
-from mclas_fairseq.inference.windows import Reader, Windowed, check_windows, cut_windows
+from mclas_fairseq.inference.windows import Reader, Windowed, cut_windows
 
 
 def reader(limit: int, language: str = "en") -> Reader:

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, Optional, cast
 
 import pytest
 from fastapi.testclient import TestClient
@@ -14,9 +14,12 @@ from mclas_fairseq.inference.documents import EncodedDocument
 from mclas_fairseq.inference.results import Summary, Watch
 from mclas_fairseq.inference.summarizer import Summarizer
 from mclas_fairseq.serve.app import build_app
+from mclas_fairseq.serve.decoder import Decoder
 from mclas_fairseq.serve.engine import Engine
 from mclas_fairseq.serve.guards import Keys
-from mclas_fairseq.serve.models import Search, TorchModel
+from mclas_fairseq.serve.messages import FromDecoder, Reader, ToDecoder, written
+from mclas_fairseq.serve.models import TorchModel
+from mclas_fairseq.serve.searches import Search
 from mclas_fairseq.serve.settings import ServeSettings
 
 BUNDLE = Path(__file__).resolve().parents[1] / "compatibility" / "v0_1" / "bundle"
@@ -45,11 +48,42 @@ class HeldModel(TorchModel):
         return super().summarize(search, documents, watch)
 
 
+class Beside:
+    """Decodes in a thread of this process; what is said goes through bytes all the same."""
+
+    def __init__(self, model: HeldModel, settings: ServeSettings):
+        self._model, self._settings = model, settings
+        self._there, self._here = Reader(ToDecoder), Reader(FromDecoder)
+
+    def start(self, take: Callable[[FromDecoder], None], lost: Callable[[], None]) -> None:
+        def tell(message: FromDecoder) -> None:
+            take(cast(FromDecoder, self._here.read(written(message))))
+
+        self.decoder, self.lost = Decoder(self._settings, tell), lost
+        self.decoder.replace({"bundle": self._model})
+        self._thread = threading.Thread(target=self.decoder.run, daemon=True)
+        self._thread.start()
+
+    def send(self, message: ToDecoder) -> None:
+        self.decoder.take(cast(ToDecoder, self._there.read(written(message))))
+
+    def stop(self) -> None:
+        self.decoder.end()
+        self._thread.join(60)
+
+    def resident_bytes(self) -> float:
+        return 5.0
+
+
 class Served:
     """A client, and what stands behind it."""
 
-    def __init__(self, client: TestClient, engine: Engine, model: HeldModel):
-        self.client, self.engine, self.model = client, engine, model
+    def __init__(self, client: TestClient, engine: Engine, beside: Beside, model: HeldModel):
+        self.client, self.engine, self.beside, self.model = client, engine, beside, model
+
+    @property
+    def decoder(self) -> Decoder:
+        return self.beside.decoder
 
     def post(self, **body: Any) -> Any:
         return self.client.post("/v1/summarize", json=body)
@@ -75,13 +109,13 @@ def serve(summarizer: Summarizer) -> Iterator[Callable[..., Served]]:
             model = HeldModel("bundle", own)
             # A busy machine can take minutes for what is milliseconds of work.
             settings = {"timeout": 600.0, **settings}
-            engine = Engine(lambda: {"bundle": model}, ServeSettings(**settings))
+            beside = Beside(model, ServeSettings(**settings))
+            engine = Engine(ServeSettings(**settings), beside)
             app = build_app(engine, Keys(keys))
             client = stack.enter_context(TestClient(app, raise_server_exceptions=False))
             stack.callback(model.go.set)
-            while not engine.ready:
-                engine._thread.join(0.01)
-            return Served(client, engine, model)
+            assert engine.ready
+            return Served(client, engine, beside, model)
 
         yield start
 

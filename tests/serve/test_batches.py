@@ -10,11 +10,11 @@ import torch
 from mclas_fairseq.errors import ConfigError
 from mclas_fairseq.generation.options import DecodingOptions
 from mclas_fairseq.inference.documents import EncodedDocument
-from mclas_fairseq.serve.batches import Asked, Job, choose_batch, is_full
-from mclas_fairseq.serve.bundles import names_of
-from mclas_fairseq.serve.models import Search
+from mclas_fairseq.serve.batches import Job, Ticket, choose_batch, is_full
+from mclas_fairseq.serve.messages import Asked
 from mclas_fairseq.serve.running import warn_if_open
-from mclas_fairseq.serve.settings import ServeSettings, is_loopback, read_keys
+from mclas_fairseq.serve.searches import Search
+from mclas_fairseq.serve.settings import ServeSettings, is_loopback, names_of, read_keys
 
 MODEL: Any = object()
 
@@ -27,6 +27,7 @@ def jobs(*lengths: int, beams: tuple[int, ...] = ()) -> list[Job]:
     kinds = beams or (2,) * len(lengths)
     return [
         Job(
+            Ticket(0),
             MODEL,
             Search(DecodingOptions(beam=beam), ("de",)),
             "",

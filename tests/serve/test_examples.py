@@ -62,7 +62,7 @@ def test_the_image_is_made_of_files_that_there_are() -> None:
 def test_alarms_are_about_numbers_that_there_are() -> None:
     known = {
         name
-        for family in Metrics(lambda: 0).registry.collect()
+        for family in Metrics(lambda: 0, lambda: 0.0).registry.collect()
         for name in (family.name, f"{family.name}_total", f"{family.name}_bucket")
     }
     rules = read("alerts.yml")["groups"][0]["rules"]

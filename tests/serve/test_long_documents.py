@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 
@@ -63,7 +64,9 @@ def test_an_unknown_way(serve: Callable[..., Served]) -> None:
 
 def test_windows_of_a_model_that_cannot_read_its_summaries(serve: Callable[..., Served]) -> None:
     served = serve()
-    served.model.card = served.model.card.model_copy(update={"summary_langs": ["de"]})
+    model = served.engine.models["bundle"]
+    card = model.card.model_copy(update={"summary_langs": ["de"]})
+    served.engine.models = {"bundle": replace(model, card=card)}
     answer = served.post(text=SHORT, on_long="windows")
     assert answer.status_code == 422
     assert "also writes summaries in 'en'" in answer.json()["detail"]
@@ -88,7 +91,7 @@ def test_joined_summaries_go_before_documents_that_came_later(
         long = clients.submit(served.post, text=LONG, on_long="windows", max_len_b=8)
         assert served.model.begun.wait(60)
         later = clients.submit(served.post, text=SHORT, max_len_b=8)
-        wait_until(lambda: SHORT in [job.text for job in served.engine._waiting])
+        wait_until(lambda: SHORT in [job.text for job in served.decoder._waiting])
         served.model.go.set()
         assert [one.result().status_code for one in (long, later)] == [200, 200]
     assert served.model.batches[-1] == [SHORT]

@@ -49,7 +49,7 @@ def test_what_was_imported_is_set_apart_from_what_comes_after(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     kept: list[bool] = []
-    monkeypatch.setattr("mclas_fairseq.serve.memory.keep_freed", lambda: kept.append(True))
+    monkeypatch.setattr("mclas_fairseq.modules.heap.keep_freed", lambda: kept.append(True))
     before = len(gc.get_objects(generation=2))
     prepare_memory()
     assert kept

@@ -13,10 +13,10 @@ from tests.serve.conftest import Served
 SECRET = "Wolkenkuckucksheim"
 
 
-def wait_until(true: Callable[[], bool]) -> None:
+def wait_until(true: Callable[[], bool], seconds: float = 60) -> None:
     import time
 
-    end = time.monotonic() + 60
+    end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end
         time.sleep(0.01)
@@ -142,6 +142,36 @@ def test_a_full_queue_is_429(
     assert not any(" 429 " in line for line in told), "too much load does not fill the log as well"
     assert served.post(text="again").status_code == 200
     assert not any("too many" in batch for batch in served.model.batches)
+
+
+def test_who_waits_when_decoding_ends_is_told_to_come_again(serve: Callable[..., Served]) -> None:
+    served = serve()
+    served.model.go.clear()
+    body = {"documents": [{"id": "x", "text": "of a stream"}]}
+    headers = {"Accept": "text/event-stream"}
+    with ThreadPoolExecutor(3) as clients:
+        running = clients.submit(served.post, text="one that is being decoded")
+        assert served.model.begun.wait(60)
+        waiting = clients.submit(served.post, text="one that waits")
+        watching = clients.submit(served.client.post, "/v1/summarize", json=body, headers=headers)
+        wait_until(lambda: served.sample("mclas_queue_documents") == 2)
+        served.beside.lost()
+        for answer in (running.result(), waiting.result()):
+            assert answer.status_code == 503
+            assert int(answer.headers["retry-after"]) >= 1
+            assert "is being started anew; come again" in answer.json()["detail"]
+        assert "event: problem" in watching.result().text
+        assert '"status": 503' in watching.result().text
+    assert served.client.get("/readyz").status_code == 503
+    assert served.post(text="too early").status_code == 503
+    assert served.client.get("/livez").status_code == 200
+    assert served.sample("mclas_queue_documents") == 0
+    assert served.sample("mclas_decoder_restarts_total") == 1
+    assert served.sample("mclas_failures_total", model="bundle") == 3
+    served.model.go.set()
+    served.decoder.replace({"bundle": served.model})  # another one is there
+    assert served.client.get("/readyz").status_code == 200
+    assert served.post(text="again").status_code == 200
 
 
 def test_the_deadline_is_504_and_forgets(serve: Callable[..., Served]) -> None:

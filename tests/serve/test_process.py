@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from tests.serve.conftest import BUNDLE
+from tests.serve.test_problems import wait_until
 
 pytestmark = pytest.mark.slow
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "serving.md"
@@ -99,6 +101,37 @@ def test_sighup_loads_the_bundle_anew(process: Process) -> None:
     assert process.post("The river rose.")["model"] == "bundle"
 
 
+def decoder_of(process: Process) -> int:
+    """The process in which another one decodes."""
+    tasks = Path(f"/proc/{process.process.pid}/task").glob("*/children")
+    (child,) = [int(one) for task in tasks for one in task.read_text().split()]
+    return child
+
+
+def has_ended(process: int) -> bool:
+    try:
+        return ") Z " in Path(f"/proc/{process}/stat").read_text()
+    except OSError:
+        return True
+
+
+def test_the_decoder_is_started_anew_when_it_is_killed(process: Process) -> None:
+    before = decoder_of(process)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        os.kill(before, number)  # as a terminal or a service manager does to all
+    assert process.post("The river rose.")["model"] == "bundle"
+    ready = "".join(process.log).count(" ready: bundle")
+    os.kill(before, signal.SIGKILL)
+    process.wait_for(r"it ended \((SIGKILL)\)")
+    with pytest.raises(urllib.error.HTTPError) as met:
+        process.post("The river rose.")
+    assert met.value.code == 503
+    assert int(met.value.headers["Retry-After"]) >= 1
+    wait_until(lambda: "".join(process.log).count(" ready: bundle") == ready + 1, 240)
+    assert decoder_of(process) != before
+    assert process.post("The river rose.")["model"] == "bundle"
+
+
 def test_a_connection_without_a_request_is_closed(process: Process) -> None:
     host, _, port = process.address.removeprefix("http://").partition(":")
     for sent in (b"", b"GET /livez HTTP/1.1\r\nHost:"):
@@ -118,11 +151,29 @@ def test_sigterm_answers_what_was_taken_and_ends_with_0(process: Process) -> Non
     client = threading.Thread(target=lambda: answers.append(process.post("The river rose.")))
     client.start()
     time.sleep(0.3)
+    decoder = decoder_of(process)
     process.process.send_signal(signal.SIGTERM)
     assert process.process.wait(60) == 0, "".join(process.log)
+    wait_until(lambda: has_ended(decoder))
     client.join(60)
     assert [answer["model"] for answer in answers] == ["bundle"]
     assert "The river" not in "".join(process.log)
+
+
+def test_the_decoder_ends_with_a_server_that_is_killed() -> None:
+    """Also while it loads, which is when it is started."""
+    command = [sys.executable, "-m", "mclas_fairseq", "serve", str(BUNDLE), "--port", "0"]
+    server = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    tasks = Path(f"/proc/{server.pid}/task")
+
+    def children() -> list[str]:
+        return [one for task in tasks.glob("*/children") for one in task.read_text().split()]
+
+    wait_until(lambda: bool(children()))
+    (decoder,) = map(int, children())
+    server.kill()
+    server.wait()
+    wait_until(lambda: has_ended(decoder))
 
 
 @pytest.mark.parametrize(

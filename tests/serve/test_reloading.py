@@ -1,19 +1,20 @@
 """Bundles that are replaced while they are served: nobody loses an answer."""
 
-import logging
 import os
 import shutil
-import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from mclas_fairseq.errors import CheckpointError, DataError
+from mclas_fairseq.errors import CheckpointError
 from mclas_fairseq.inference.summarizer import Summarizer
 from mclas_fairseq.serve.bundles import Bundles
+from mclas_fairseq.serve.messages import Asked
+from mclas_fairseq.serve.problems import Problem
 from mclas_fairseq.serve.reloading import Reloader
+from mclas_fairseq.serve.searches import choose_search
 from tests.serve.conftest import BUNDLE, HeldModel, Served
 from tests.serve.test_problems import wait_until
 
@@ -26,12 +27,11 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def loaded(folder: Path, monkeypatch: pytest.MonkeyPatch, summarizer: Summarizer) -> Bundles:
     """Bundles that count as loaded, with models that are there at once."""
-    names = iter(range(100))
 
     def opened(name: str, path: Path, device: str | None, precision: str | None) -> HeldModel:
         if (path / "broken").exists():
             raise CheckpointError("bundle: is broken")
-        return HeldModel(f"{name}-{next(names)}", summarizer)
+        return HeldModel(name, summarizer)
 
     monkeypatch.setattr("mclas_fairseq.serve.bundles.open_model", opened)
     bundles = Bundles([folder])
@@ -43,8 +43,9 @@ def loaded(folder: Path, monkeypatch: pytest.MonkeyPatch, summarizer: Summarizer
 def reloader(loaded: Bundles) -> Iterator[Callable[..., Reloader]]:
     started: list[Reloader] = []
 
-    def start(served: Served, seconds: float, again: Callable[[], None] = lambda: None) -> Reloader:
-        one = Reloader(loaded, served.engine, seconds, again)
+    def start(served: Served, seconds: float) -> Reloader:
+        one = Reloader(loaded, served.decoder.replace, served.engine.take, seconds)
+        served.decoder.reload = one.ask
         one.start()
         started.append(one)
         return one
@@ -82,7 +83,8 @@ def test_jobs_stay_with_their_model(
 ) -> None:
     served = serve()
     old, beside = served.model, HeldModel("beside", served.model._base)
-    served.engine.models = {"bundle": old, "beside": beside}
+    served.decoder.replace({"beside": beside})
+    number = served.engine.models["bundle"].number
     old.go.clear()
     with ThreadPoolExecutor(2) as clients:
         running = clients.submit(served.post, text="one", model="bundle")
@@ -91,19 +93,21 @@ def test_jobs_stay_with_their_model(
         wait_until(lambda: served.sample("mclas_queue_documents") == 1)
         reloader(served, 0.01)
         touch(folder, "README.md", "another")
-        wait_until(lambda: served.engine.models["bundle"] is not old)
+        wait_until(lambda: served.engine.models["bundle"].number != number)
         assert served.sample("mclas_reloads_total", model="bundle", result="loaded") == 1
         new = clients.submit(served.post, text="three", model="bundle")
         old.go.set()
         assert [one.result().status_code for one in (running, waiting, new)] == [200] * 3
     assert old.batches == [["one"], ["two"]]
-    model = served.engine.models["bundle"]
+    model = served.decoder.models[served.engine.models["bundle"].number]
     assert isinstance(model, HeldModel)
     assert model.batches == [["three"]]
-    assert served.engine.models["beside"] is beside, "those that were not replaced are still there"
+    assert old not in served.decoder.models.values(), "its memory is free"
+    kept = served.decoder.models[served.engine.models["beside"].number]
+    assert kept is beside, "those that were not replaced are still there"
     info = [line for line in served.client.get("/metrics").text.splitlines() if "_info{" in line]
     assert len(info) == 2
-    assert all(any(f'model="{name}"' in line for line in info) for name in ("bundle-1", "beside"))
+    assert all(any(f'model="{name}"' in line for line in info) for name in ("bundle", "beside"))
 
 
 def test_a_broken_bundle_changes_nothing(
@@ -118,28 +122,35 @@ def test_a_broken_bundle_changes_nothing(
     failed = {"model": "bundle", "result": "failed"}
     wait_until(lambda: served.sample("mclas_reloads_total", **failed) == 1)
     assert "bundle: not loaded, the model before is still served: bundle: is broken" in caplog.text
-    assert served.engine.models["bundle"] is served.model
+    assert list(served.decoder.models.values()) == [served.model]
     assert served.post(text="still there").status_code == 200
     (folder / "broken").unlink()
-    wait_until(lambda: served.engine.models["bundle"] is not served.model)
+    wait_until(lambda: served.model not in served.decoder.models.values())
     assert served.sample("mclas_reloads_total", **failed) == 1, "one attempt for each state"
 
 
-def test_a_signal_loads_all_anew(
+def test_what_was_asked_of_a_model_that_was_just_replaced_by_another_is_sent_again(
     serve: Callable[..., Served],
-    reloader: Callable[..., Reloader],
-    caplog: pytest.LogCaptureFixture,
 ) -> None:
     served = serve()
-    called = threading.Event()
+    old = served.engine.models["bundle"]
+    search = choose_search(old.card, {}, None)
+    served.decoder.replace({"bundle": HeldModel("bundle", served.model._base)})
+    (job,) = served.engine.submit(old, search, ["to the new one"], Asked(60.0))
+    assert job.future.result(60).summary.best.summary
+    other = HeldModel("bundle", served.model._base)
+    other.card = other.card.model_copy(update={"target_langs": ["zh"]})
+    served.decoder.replace({"bundle": other})
+    with pytest.raises(Problem, match="was replaced just now; send the request again") as met:
+        served.engine.submit(old, search, ["of other languages"], Asked(60.0))
+    assert met.value.status == 503
+    assert other.batches == []
 
-    def again() -> None:
-        called.set()
-        raise DataError("keys: gone")
 
-    with caplog.at_level(logging.INFO):
-        one = reloader(served, 0, again)
-        one.ask()
-        wait_until(lambda: served.engine.models["bundle"] is not served.model)
-    assert called.is_set()
-    assert "what was read before still holds: keys: gone" in caplog.text
+def test_a_signal_loads_all_anew(
+    serve: Callable[..., Served], reloader: Callable[..., Reloader]
+) -> None:
+    served = serve()
+    reloader(served, 0)
+    served.engine.reload()
+    wait_until(lambda: served.model not in served.decoder.models.values())

@@ -11,7 +11,7 @@ import pytest
 
 from mclas_fairseq.inference.documents import EncodedDocument
 from mclas_fairseq.inference.results import Summary, Watch
-from mclas_fairseq.serve.models import Search
+from mclas_fairseq.serve.searches import Search
 from mclas_fairseq.serve.streaming import wants_stream
 from tests.serve.conftest import Served
 from tests.serve.test_problems import ask, wait_until

@@ -123,10 +123,12 @@ def test_models_health_and_numbers(serve: Callable[..., Served]) -> None:
         'mclas_requests_total{route="other",status="404"} 1.0',
         "mclas_queue_documents 0.0",
         "mclas_queue_seconds_count 2.0",
+        'mclas_resident_memory_bytes{process="decoder"} 5.0',
     ):
         assert line in after, line
     assert "client" not in after
     assert served.sample("mclas_written_tokens_total", model="bundle") > 4
+    assert served.sample("mclas_resident_memory_bytes", process="http") > 2**20
 
 
 def test_the_description_holds_together(serve: Callable[..., Served]) -> None:
