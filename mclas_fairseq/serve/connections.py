@@ -1,6 +1,7 @@
 """Connections that send no request are closed: idle, half-open ones, and those that trickle.
 
 uvicorn closes connections that are idle after a request, but waits for ever for the first one.
+Before a connection's first bytes become a request, the door (`door.py`) may refuse them.
 """
 
 import asyncio
@@ -9,18 +10,33 @@ from typing import Any, Optional
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from mclas_fairseq.serve.door import Door
 
-def protocol(seconds: float) -> type[H11Protocol]:
-    """Uvicorn's HTTP for connections that must send the head of a request within `seconds`."""
+
+def protocol(seconds: float, door: Door) -> type[H11Protocol]:
+    """Uvicorn's HTTP for connections that must send the head of a request within `seconds`.
+
+    Args:
+        seconds: see there.
+        door: may refuse what a connection begins with.
+    """
 
     class Impatient(H11Protocol):
         _deadline: Optional[asyncio.TimerHandle] = None
+        _begun = False
 
         def connection_made(self, transport: Any) -> None:
             super().connection_made(transport)
             self._watch()
 
         def data_received(self, data: bytes) -> None:
+            if not self._begun:
+                self._begun = True
+                refusal = door.refusal(data, self.server_state.default_headers)
+                if refusal is not None:
+                    self.transport.write(refusal)
+                    self.transport.close()
+                    return
             super().data_received(data)
             if self.conn.their_state is not h11.IDLE:  # the head is whole
                 self._unwatch()

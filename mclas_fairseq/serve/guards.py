@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 MAX_HEADER_BYTES = 16_384  # of a request, names and values
 SUMMARIZE = "/v1/summarize"  # the route that takes documents
 KEYED = ("/v1/", "/metrics")  # beginnings of the paths that need a key, where there are keys
-_HEADERS = (
+HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
     (b"referrer-policy", b"no-referrer"),
@@ -49,7 +49,7 @@ class SecurityHeaders:
             if message["type"] == "http.response.start":
                 before = message.get("headers", ())
                 given = {name.lower() for name, _ in before}
-                added = [header for header in _HEADERS if header[0] not in given]
+                added = [header for header in HEADERS if header[0] not in given]
                 message["headers"] = [*before, *added]
             await send(message)
 

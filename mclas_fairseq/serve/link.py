@@ -1,17 +1,21 @@
 """The line between the process that answers over HTTP and the one that decodes.
 
 Sending never waits: a thread of its own writes, so that neither the loop that answers clients nor
-the thread that decodes stands still while the other side is busy. A line that breaks is the end of
-the other process.
+the thread that decodes stands still while the other side is busy. What waits to be sent goes out
+together, a message a line: each sending gives the interpreter away, and a thread that decodes takes
+milliseconds to give it back. A line that breaks is the end of the other process.
 """
 
 import contextlib
 import threading
+from collections import deque
 from multiprocessing.connection import Connection
 from queue import SimpleQueue
 from typing import Any, Optional
 
 from mclas_fairseq.serve.messages import Message, Reader, written
+
+_TOGETHER = 64  # messages at most
 
 
 class Link:
@@ -26,6 +30,7 @@ class Link:
         self._connection = connection
         self._reader = Reader(kinds)
         self._outbox: SimpleQueue[Optional[Message]] = SimpleQueue()
+        self._inbox: deque[bytes] = deque()
         self._thread = threading.Thread(target=self._write, name="sending", daemon=True)
         self._thread.start()
 
@@ -42,11 +47,12 @@ class Link:
         Raises:
             ValueError: it is none.
         """
-        try:
-            data = self._connection.recv_bytes()
-        except (EOFError, OSError):
-            return None
-        return self._reader.read(data)
+        if not self._inbox:
+            try:
+                self._inbox.extend(self._connection.recv_bytes().split(b"\n"))
+            except (EOFError, OSError):
+                return None
+        return self._reader.read(self._inbox.popleft())
 
     def close(self) -> None:
         """Send what is still to be sent, and close this end."""
@@ -56,5 +62,19 @@ class Link:
 
     def _write(self) -> None:
         with contextlib.suppress(OSError):  # the other process has ended
-            while (message := self._outbox.get()) is not None:
-                self._connection.send_bytes(written(message))
+            while messages := self._next():
+                # JSON has no line ends of its own.
+                self._connection.send_bytes(b"\n".join(map(written, messages)))
+
+    def _next(self) -> list[Message]:
+        """Wait for messages that are to be sent; none at the end."""
+        found: list[Message] = []
+        while not found or not self._outbox.empty():
+            message = self._outbox.get()
+            if message is None:
+                self._outbox.put(None)  # after those before it
+                break
+            found.append(message)
+            if len(found) == _TOGETHER:
+                break
+        return found

@@ -16,6 +16,7 @@ from mclas_fairseq.errors import ConfigError
 from mclas_fairseq.serve.app import build_app
 from mclas_fairseq.serve.configuration import Configuration
 from mclas_fairseq.serve.connections import protocol
+from mclas_fairseq.serve.door import Door
 from mclas_fairseq.serve.engine import Engine
 from mclas_fairseq.serve.guards import MAX_HEADER_BYTES, Keys
 from mclas_fairseq.serve.keeper import Keeper
@@ -55,6 +56,7 @@ def serve(configuration: Configuration) -> None:
     folders = tuple(str(one) for one in configuration.bundles)
     keeper = Keeper(Begin(folders, address.device, address.precision, settings), failed)
     engine = Engine(settings, keeper)
+    door = Door(engine.check_admission, keys, settings.max_body_bytes, engine.metrics)
     config = uvicorn.Config(
         build_app(engine, keys),
         host=address.host,
@@ -64,7 +66,7 @@ def serve(configuration: Configuration) -> None:
         server_header=False,
         timeout_graceful_shutdown=int(settings.grace),
         timeout_keep_alive=int(settings.idle_timeout),
-        http=protocol(settings.read_timeout),
+        http=protocol(settings.read_timeout, door),
         h11_max_incomplete_event_size=2 * MAX_HEADER_BYTES,  # a head that is not whole yet
         ws="none",
     )
