@@ -7,9 +7,9 @@
 
 `capacity`: throughput of one client with full requests beside offline decoding of the same
 documents in the same batches, in processor seconds, and latency at shares of it; `storm`: so many
-times its capacity, with memory; `kill`: kill -9 under load, and the next start; `faults`: clients
-that misbehave (`serving_faults.py`). Documents are synthetic news. On a machine with other work
-compare ratios only.
+times its capacity, with memory; `kill`: kill -9 under load, and the next start (`serving_kill.py`);
+`faults`: clients that misbehave (`serving_faults.py`). Documents are synthetic news. On a machine
+with other work compare ratios only.
 """
 
 import argparse
@@ -27,6 +27,7 @@ from typing import Any, Optional
 
 from benchmarks.serving_client import Server, body, post, send
 from benchmarks.serving_faults import faults
+from benchmarks.serving_kill import kills
 from mclas_fairseq import __version__
 from mclas_fairseq.corpus.synthetic_news import generate
 
@@ -40,14 +41,18 @@ def documents(count: int) -> list[str]:
     return [" ".join(row["document"]["en"]) for row in rows]
 
 
-def offline_seconds(bundle: Path, texts: Sequence[str], batch_tokens: int) -> float:
-    """Processor seconds of decoding without a server, in batches as the server makes them."""
+def offline_seconds(bundle: Path, texts: Sequence[str], batch_tokens: int) -> tuple[float, float]:
+    """Seconds of decoding without a server, in batches as the server makes them.
+
+    Returns:
+        Of the processor, and of the clock.
+    """
     from mclas_fairseq.inference.documents import EncodedDocument
     from mclas_fairseq.inference.summarizer import Summarizer
 
     model = Summarizer.from_bundle(bundle, device="cpu")
     list(model.stream(texts[:2]))
-    begun = time.process_time()
+    begun, clock = time.process_time(), time.monotonic()
     batches: list[list[EncodedDocument]] = [[]]
     for one in sorted(map(model.encode, texts), key=lambda one: one.read):
         if batches[-1] and (len(batches[-1]) + 1) * one.read > batch_tokens:
@@ -55,7 +60,7 @@ def offline_seconds(bundle: Path, texts: Sequence[str], batch_tokens: int) -> fl
         batches[-1].append(one)
     for batch in batches:
         list(model.stream(batch, batch_size=len(batch)))
-    return time.process_time() - begun
+    return time.process_time() - begun, time.monotonic() - clock
 
 
 async def saturate(port: int, texts: Sequence[str], each: int, at_once: int) -> float:
@@ -102,19 +107,21 @@ def capacity(args: argparse.Namespace) -> dict[str, Any]:
         asyncio.run(saturate(server.port, texts[:32], 32, 1))  # warm
         rounds = []
         for _ in range(args.rounds):
-            alone = offline_seconds(args.bundle, texts, args.batch_tokens)
+            alone, alone_wall = offline_seconds(args.bundle, texts, args.batch_tokens)
             before = server.cpu_seconds()
             wall = asyncio.run(saturate(server.port, texts, 64, 4))
-            rounds.append((alone, server.cpu_seconds() - before, wall))
+            rounds.append((alone, server.cpu_seconds() - before, alone_wall, wall))
         rate = len(texts) / statistics.median(wall for *_, wall in rounds)
         shares = [
             asyncio.run(offer(server.port, texts, share * rate, args.seconds)) for share in SHARES
         ]
     finally:
         server.close()
-    ratios = [alone / served for alone, served, _ in rounds]
+    ratios = [alone / served for alone, served, *_ in rounds]
+    by_clock = [alone / served for *_, alone, served in rounds]
     return {
         "throughput_of_offline": round(statistics.median(ratios), 3),
+        "throughput_of_offline_by_the_clock": round(statistics.median(by_clock), 3),
         "rounds": [[round(value, 2) for value in one] for one in rounds],
         "documents_per_second": round(rate, 2),
         "load": [{"share": share, **one} for share, one in zip(SHARES, shares, strict=True)],
@@ -177,33 +184,8 @@ def storm(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def kill(args: argparse.Namespace) -> dict[str, Any]:
-    """Kill -9 when half of what waits is answered, and the next starts, each on the same port."""
-    texts = documents(args.documents)
-    servers, statuses = [Server(args.bundle, "--max-batch-tokens", "512")], []
-    port = servers[0].port
-
-    async def under_load(server: Server) -> list[Optional[int]]:
-        requests = [post(body([text])) for text in texts[:64]]
-        tasks = [asyncio.create_task(send(port, request)) for request in requests]
-        while sum(task.done() for task in tasks) < len(tasks) / 2:
-            await asyncio.sleep(0.01)
-        server.process.kill()
-        return [status for status, _ in await asyncio.gather(*tasks)]
-
-    for _ in range(args.rounds):
-        statuses.append(Counter(asyncio.run(under_load(servers[-1]))))
-        servers[-1].process.wait()
-        servers.append(Server(args.bundle, "--max-batch-tokens", "512", port=port))
-    try:
-        status, _ = asyncio.run(send(port, post(body(texts[:1]))))
-    finally:
-        servers[-1].close()
-    return {
-        "statuses_at_kill": [{str(key): count for key, count in one.items()} for one in statuses],
-        "ready_after_seconds": [round(one.seconds_to_ready, 1) for one in servers],
-        "ready_after_processor_seconds": [round(one.cpu_to_ready, 1) for one in servers],
-        "first_answer": status,
-    }
+    """Kill -9 of the server, and of the process in which it decodes."""
+    return kills(args.bundle, documents(64), args.rounds)
 
 
 def misbehave(args: argparse.Namespace) -> dict[str, Any]:

@@ -63,6 +63,10 @@ class Server:
         children = [file.read_text().split() for file in self._counted.glob("task/*/children")]
         return [self._counted, *(Path("/proc") / one for each in children for one in each)]
 
+    def decoder(self) -> int:
+        """The process in which it decodes."""
+        return int(self._processes()[1].name)
+
     def cpu_seconds_of_each(self) -> list[float]:
         """Processor time so far: of the process, and of that in which it decodes."""
         stats = [(one / "stat").read_text() for one in self._processes()]
