@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Union
 
 import torch
-from fairseq import checkpoint_utils, scoring, tasks
+from fairseq import checkpoint_utils, modules, scoring, tasks
 from fairseq.distributed import utils as distributed_utils
 from fairseq.file_io import PathManager
 from fairseq.optim import FP16Optimizer
@@ -19,6 +19,7 @@ from mclas_fairseq.checkpoints.safe_loading import fairseq_types
 from mclas_fairseq.host.atomic_copies import atomic
 from mclas_fairseq.host.broadcast import in_plain_containers
 from mclas_fairseq.host.clear_errors import with_checked_settings, with_clear_errors
+from mclas_fairseq.host.cpu_activation import without_a_copy_on_a_cpu
 from mclas_fairseq.host.cpu_attention import in_fp32_where_bf16_trains_on_a_cpu
 from mclas_fairseq.host.cpu_products import with_even_rows
 from mclas_fairseq.host.flat_parameters import refusing_flat_parameters
@@ -186,6 +187,12 @@ CHANGES: tuple[Union[LeftOut, Wrapped, Allowed], ...] = (
         "linear",
         with_even_rows,
         "in bf16 on a CPU a kernel would be compiled and kept for each number of rows",
+    ),
+    Wrapped(
+        modules,
+        "gelu",
+        without_a_copy_on_a_cpu,
+        "in bf16 on a CPU the widest states would be kept in fp32 as well for the backward pass",
     ),
     *(
         Wrapped(

@@ -23,6 +23,11 @@ _BLOCK = 1 << 18
 _BLOCK_ON_GPU = 1 << 26
 
 
+def rows_of_a_block(logits: Tensor) -> int:
+    """How many rows of logits (n, V) are taken at a time."""
+    return max(1, (_BLOCK_ON_GPU if logits.is_cuda else _BLOCK) // logits.size(-1))
+
+
 class Smoothing(NamedTuple):
     """Label smoothing as fairseq has it.
 
@@ -85,7 +90,7 @@ class _Block(NamedTuple):
 
 def _blocks(logits: Tensor, copying: Copying, target: Tensor) -> Iterator[_Block]:
     """A block after the other; none without target tokens."""
-    size = max(1, (_BLOCK_ON_GPU if logits.is_cuda else _BLOCK) // logits.size(-1))
+    size = rows_of_a_block(logits)
     for start in range(0, len(logits), size):
         rows = slice(start, start + size)
         probs = logits[rows].float().softmax(-1)

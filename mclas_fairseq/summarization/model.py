@@ -24,6 +24,7 @@ from mclas_fairseq.modules.copy_attention import mixture_log_probs
 from mclas_fairseq.modules.copy_loss import Copying, Smoothing, smoothed_mixture_loss
 from mclas_fairseq.modules.head_options import add_head_args, keep_head_options, settle_heads
 from mclas_fairseq.modules.lexicon_weights import with_own_lexicons
+from mclas_fairseq.modules.softmax_loss import smoothed_softmax_loss
 from mclas_fairseq.modules.translation_table import TranslationTable
 from mclas_fairseq.summarization.decoder import SummaryDecoder
 from mclas_fairseq.summarization.encoders import (
@@ -207,12 +208,14 @@ class MclasModel(CheckedModel, TransformerModel):
             smoothing: as fairseq has it.
 
         Returns:
-            Loss and NLL in nats, each of shape (n,); None without copying, where the softmax has
-            no such need.
+            Loss and NLL in nats, each of shape (n,); None with an adaptive softmax.
         """
         logits, extra = net_output
         if "copy_gate" not in extra:
-            return None
+            decoder: Any = self.decoder
+            if decoder.adaptive_softmax is not None:  # which has no logits
+                return None
+            return smoothed_softmax_loss(logits, target, smoothing)
         attention, gate, rows = extra["attn"][0], extra["copy_gate"], extra["rows"]
         offered = extra.get("translations")
         if offered is not None:

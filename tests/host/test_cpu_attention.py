@@ -1,5 +1,6 @@
 """Attention in fp32 where bf16 trains on a CPU, and nowhere else."""
 
+import weakref
 from typing import Any
 
 import pytest
@@ -76,6 +77,56 @@ def test_fairseqs_attention_comes_here_and_gives_the_same_to_rounding() -> None:
         assert whole is not None
         assert half is not None
         torch.testing.assert_close(half, whole, rtol=0.05, atol=0.05 * float(whole.abs().max()))
+
+
+def through(product: Any, *shape: int) -> tuple[Tensor, list[Tensor]]:
+    """The result of torch's function of as many states in bf16 as it is given, and these."""
+    draws = torch.Generator().manual_seed(2)
+    given = [torch.randn(*shape, generator=draws).to(BF16).requires_grad_() for _ in range(3)]
+    return product(*(one * 1 for one in given)), given
+
+
+ATTENTION: Any = torch._C._nn.scaled_dot_product_attention
+
+
+def cubed(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    return torch._C._VariableFunctions.bmm(query, key.transpose(1, 2)) @ value
+
+
+@pytest.mark.parametrize(("product", "shape"), [(ATTENTION, (2, 3, 9, 8)), (cubed, (2, 9, 8))])
+def test_gradients_are_those_of_copies_in_fp32(product: Any, shape: tuple[int, ...]) -> None:
+    found = []
+    for one in (
+        in_fp32_where_bf16_trains_on_a_cpu(product),
+        lambda *states: product(*(state.float() for state in states)).to(BF16),
+    ):
+        out, given = through(one, *shape)
+        out.float().square().sum().backward()
+        found.append([out, *(state.grad for state in given)])
+    for ours, plain in zip(*found, strict=True):
+        assert torch.equal(ours, plain)
+
+
+def test_states_are_kept_in_bf16_and_their_copies_are_not() -> None:
+    copies: list[weakref.ref[Tensor]] = []
+
+    def attention(*states: Tensor) -> Tensor:
+        copies.extend(weakref.ref(one) for one in states)
+        found: Tensor = ATTENTION(*states)
+        return found
+
+    out, _ = through(in_fp32_where_bf16_trains_on_a_cpu(attention), 2, 3, 9, 8)
+    assert out.requires_grad
+    assert [one() for one in copies] == [None] * 3
+
+
+def test_states_changed_in_place_before_the_backward_pass_are_an_error() -> None:
+    given = torch.ones(1, 2, 9, 8, dtype=BF16, requires_grad=True)
+    query = given * 1
+    out = in_fp32_where_bf16_trains_on_a_cpu(ATTENTION)(query, given, given)
+    query *= 2
+    with pytest.raises(RuntimeError, match="changed in place"):
+        out.float().sum().backward()
 
 
 def _graph(node: Any) -> list[Any]:

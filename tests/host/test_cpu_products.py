@@ -87,3 +87,33 @@ def test_layers_come_here_and_products_of_many_matrices_are_taken_in_fp32(
     ):
         assert found.dtype == BF16
         assert type(found.grad_fn).__name__ == "ToCopyBackward0"  # back from fp32
+
+
+def test_rows_filled_up_are_not_kept_and_the_result_may_be_changed_in_place() -> None:
+    kept: list[Tensor] = []
+
+    def keep(one: Tensor) -> Tensor:
+        kept.append(one)
+        return one
+
+    linear = with_even_rows(torch._C._nn.linear)
+    states = torch.randn(3, 67, 16).to(BF16).requires_grad_()
+    layers = [nn.Linear(16, 24, dtype=BF16) for _ in "qkv"]
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda one: one):
+        outs = [linear(states, layer.weight, layer.bias) for layer in layers]
+    weights = {layer.weight.data_ptr() for layer in layers}
+    assert {one.data_ptr() for one in kept} == {states.data_ptr()} | weights
+    outs[0] *= 0.5  # as fairseq scales queries
+    outs[0].float().sum().backward()
+    expected = 0.5 * layers[0].weight.float().sum(0).expand(3, 67, 16)
+    assert states.grad is not None
+    torch.testing.assert_close(states.grad.float(), expected, rtol=0.02, atol=0.02)
+
+
+def test_frozen_weights_have_no_gradient() -> None:
+    layer = nn.Linear(16, 24, dtype=BF16).requires_grad_(False)
+    states = torch.randn(67, 16).to(BF16).requires_grad_()
+    with_even_rows(torch._C._nn.linear)(states, layer.weight, layer.bias).float().sum().backward()
+    assert states.grad is not None
+    assert layer.weight.grad is None
+    assert layer.bias.grad is None

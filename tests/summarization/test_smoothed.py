@@ -1,5 +1,6 @@
 """Which way the loss is taken, and that both ways agree."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ class Model(mclas.MclasModel):
 
     def __init__(self) -> None:
         torch.nn.Module.__init__(self)
+        self.decoder: Any = SimpleNamespace(adaptive_softmax=None)
 
 
 def output(*, copying: bool) -> Any:
@@ -43,8 +45,8 @@ def test_loss_is_fairseqs_of_the_models_log_probabilities(
         monkeypatch.setattr(TransformerModel, "get_normalized_probs", plain)
     log_probs = model.get_normalized_probs(net_output, log_probs=True)
     expected = of_log_probs(log_probs.view(6, 7), TARGET.view(-1), SMOOTHING)
-    if copying:  # the table of probabilities is not asked for
-        monkeypatch.setattr(Model, "get_normalized_probs", None)
+    # The table of probabilities is not asked for.
+    monkeypatch.setattr(Model, "get_normalized_probs", None)
     if packed:  # without the logits of padding
         logits, extra = net_output
         net_output = logits.view(6, 7)[ROWS], {**extra, "rows": ROWS}
@@ -52,4 +54,18 @@ def test_loss_is_fairseqs_of_the_models_log_probabilities(
     for mine, other in zip(found, expected, strict=True):
         assert mine.shape == (6,)
         assert mine[2] == 0
+        torch.testing.assert_close(mine, other)
+
+
+def test_an_adaptive_softmax_is_asked_for_its_log_probabilities(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model, net_output = Model(), output(copying=False)
+    model.decoder.adaptive_softmax = object()
+    own = lambda self, out, log_probs, sample=None: (2 * out[0]).log_softmax(-1)  # noqa: E731
+    monkeypatch.setattr(TransformerModel, "get_normalized_probs", own)
+    log_probs = model.get_normalized_probs(net_output, log_probs=True)
+    expected = of_log_probs(log_probs.view(6, 7), TARGET.view(-1), SMOOTHING)
+    found = smoothed_loss_by_token(model, net_output, TARGET, SMOOTHING)
+    for mine, other in zip(found, expected, strict=True):
         torch.testing.assert_close(mine, other)
