@@ -7,7 +7,8 @@ Each version runs `fairseq-train` with `mclas_small` and 4,096 tokens a batch in
 own, in turn, one thread each, on the same data-bin (layout `mclas`, so with both summaries). Make
 it with the earlier version's `mclas prepare`: an earlier version refuses a later format. Speed is
 target tokens by processor second, by tens of updates, the start left out; memory is what is
-resident at each tenth update. Losses must agree to 2 %.
+resident at each tenth update, before memory is given back, and the most at any time (VmHWM).
+Losses must agree to 2 %.
 """
 
 import argparse
@@ -33,7 +34,7 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 _LARGEST_DIFFERENCE = 0.02
 
 
-@dataclass(frozen=True)
+@dataclass
 class Run:
     """One training, by every tenth update.
 
@@ -42,12 +43,14 @@ class Run:
         seconds: of the processor since the line before.
         resident: MiB.
         losses: of the updates since the line before.
+        peak: MiB, the most that was resident at any time up to the last line.
     """
 
     tokens: list[float]
     seconds: list[float]
     resident: list[float]
     losses: list[float]
+    peak: float = 0.0
 
     @property
     def speed(self) -> float:
@@ -84,6 +87,7 @@ def train(version: Path, data: Path, updates: int, save: Path, *more: str) -> Ru
         run.seconds.append(now - last)
         run.resident.append(_resident(process.pid))
         run.losses.append(float(step["loss"]))
+        run.peak = _peak(process.pid)
         last = now
     if process.wait():
         raise SystemExit(f"fairseq-train of {version} failed:\n{''.join(said[-20:])}")
@@ -98,6 +102,11 @@ def _processor_seconds(process: int) -> float:
 def _resident(process: int) -> float:
     pages = int(Path(f"/proc/{process}/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def _peak(process: int) -> float:
+    status = Path(f"/proc/{process}/status").read_text()
+    return int(re.findall(r"VmHWM:\s+(\d+) kB", status)[0]) / 2**10
 
 
 def main() -> None:
@@ -141,6 +150,8 @@ def main() -> None:
         "quartiles": [round(one, 3) for one in statistics.quantiles(ratios, n=4)[::2]],
         "resident_mib_before": [round(one) for one in before.resident],
         "resident_mib_after": [round(one) for one in after.resident],
+        "peak_mib_before": round(before.peak),
+        "peak_mib_after": round(after.peak),
         "largest_difference_of_losses": round(apart, 4),
     }
     text = json.dumps(result, indent=2)
