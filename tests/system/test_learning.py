@@ -15,7 +15,7 @@ import pytest
 import mclas_fairseq
 from mclas_fairseq.cli import main as mclas
 
-UPDATES = 400
+UPDATES = 220
 MARGIN = 15.0
 
 
@@ -34,7 +34,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
         f"{folder}/data-bin --user-dir {mclas_fairseq.__path__[0]} --target-layout mclas "
         "--task cross_lingual_summarization --arch mclas_tiny --copy-attention --dropout 0.1 "
         "--criterion summary_cross_entropy --label-smoothing 0.1 --optimizer adam --clip-norm 1.0 "
-        "--lr 3e-3 --lr-scheduler inverse_sqrt --warmup-updates 200 --max-tokens 3000 "
+        "--lr 4e-3 --lr-scheduler inverse_sqrt --warmup-updates 100 --max-tokens 1500 "
         f"--max-update {UPDATES} --seed 5 --num-workers 0 --cpu --disable-validation "
         f"--no-epoch-checkpoints --save-dir {folder}/mclas"
     )
