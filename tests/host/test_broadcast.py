@@ -1,11 +1,11 @@
 """Checkpoints reach all processes of a training: resuming and --finetune-from-model with two."""
 
 import json
-import os
+import multiprocessing
+import runpy
 import socket
-import subprocess
-import sys
 from argparse import Namespace
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,8 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from mclas_fairseq.checkpoints.safe_loading import load_checkpoint
 from mclas_fairseq.host.broadcast import from_plain, to_plain
 
-PATIENCE_S = 600  # each process imports torch and fairseq, on a machine that may be busy
+CHILD = Path(__file__).with_name("broadcast_child.py")
+PATIENCE_S = 600  # on a machine that may be busy
 # A plugin that makes our changes to fairseq, and notes what each process holds after loading.
 PLUGIN = """
 import json, os
@@ -72,47 +73,62 @@ def make_data_bin(folder: Path) -> Path:
     return folder
 
 
-def train_command(data: Path, save_dir: Path, plugin: Path, *flags: str) -> list[str]:
+def train_flags(data: Path, save_dir: Path, plugin: Path, *flags: str) -> list[str]:
     stock = (
         "--arch transformer --encoder-layers 1 --decoder-layers 1 --encoder-embed-dim 8 "
         "--decoder-embed-dim 8 --encoder-ffn-embed-dim 8 --decoder-ffn-embed-dim 8 "
         "--encoder-attention-heads 2 --decoder-attention-heads 2 --dropout 0.1 --optimizer adam "
         "--lr 0.01 --max-tokens 16 --cpu --num-workers 0 --log-format none --disable-validation"
     )
-    command = [sys.executable, "-m", "fairseq_cli.train", str(data), *stock.split()]
-    return [*command, "--user-dir", str(plugin), "--save-dir", str(save_dir), *flags]
+    return [
+        str(data),
+        *stock.split(),
+        "--user-dir",
+        str(plugin),
+        "--save-dir",
+        str(save_dir),
+        *flags,
+    ]
 
 
-def start(command: list[str], note: Path) -> "subprocess.Popen[str]":
-    environment = {**os.environ, "NOTE": str(note), "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
+def start(flags: list[str], note: Path) -> tuple[BaseProcess, Path]:
+    """Start a training; it and the file of what it says."""
+    # Forked from a process that has imported fairseq, which takes seconds.
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["fairseq_cli.train", "mclas_fairseq"])
+    log = note.with_suffix(".log")
+    job = {"JOB": {"flags": flags, "note": str(note), "log": str(log)}}
+    process = context.Process(target=runpy.run_path, args=(str(CHILD), job, "__main__"))
+    process.start()
+    return process, log
 
 
-def start_two(command: list[str], notes: Path) -> list["subprocess.Popen[str]"]:
+def start_two(flags: list[str], notes: Path) -> list[tuple[BaseProcess, Path]]:
     notes.mkdir()
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    flags = (
+    two = (
         "--ddp-backend legacy_ddp --distributed-backend gloo --distributed-no-spawn "
         f"--distributed-init-method tcp://127.0.0.1:{port} --distributed-world-size 2"
     ).split()
     return [
-        start([*command, *flags, "--distributed-rank", str(rank)], notes / f"{rank}.json")
+        start([*flags, *two, "--distributed-rank", str(rank)], notes / f"{rank}.json")
         for rank in range(2)
     ]
 
 
-def finish(processes: list["subprocess.Popen[str]"]) -> None:
+def finish(trainings: list[tuple[BaseProcess, Path]]) -> None:
     try:
-        outputs = [process.communicate(timeout=PATIENCE_S)[0] for process in processes]
+        for process, _ in trainings:
+            process.join(PATIENCE_S)
     finally:  # one that failed leaves the other waiting for it
-        for process in processes:
-            process.kill()
-    for process, output in zip(processes, outputs, strict=True):
-        assert process.returncode == 0, output[-3000:]
+        for process, _ in trainings:
+            if process.is_alive():
+                process.kill()
+                process.join()
+    for process, log in trainings:
+        assert process.exitcode == 0, log.read_text(encoding="utf-8")[-3000:]
 
 
 def read_notes(folder: Path) -> list[dict[str, Any]]:
@@ -124,14 +140,14 @@ def test_two_processes_resume_and_fine_tune_from_a_checkpoint(tmp_path: Path) ->
     data, plugin = make_data_bin(tmp_path / "data"), make_plugin(tmp_path)
     first, resumed, tuned = tmp_path / "first", tmp_path / "resumed", tmp_path / "tuned"
     note = tmp_path / "note.json"
-    finish([start(train_command(data, first, plugin, "--max-epoch", "1"), note)])
+    finish([start(train_flags(data, first, plugin, "--max-epoch", "1"), note)])
     checkpoint = first / "checkpoint_last.pt"
     resumed.mkdir()
     (resumed / "checkpoint_last.pt").write_bytes(checkpoint.read_bytes())
 
     # Both at the same time: most of the time goes into starting Python.
-    resume = train_command(data, resumed, plugin, "--max-epoch", "2")
-    tune = train_command(
+    resume = train_flags(data, resumed, plugin, "--max-epoch", "2")
+    tune = train_flags(
         data, tuned, plugin, "--max-update", "2", "--finetune-from-model", str(checkpoint)
     )
     finish(start_two(resume, tmp_path / "r") + start_two(tune, tmp_path / "t"))
