@@ -160,19 +160,25 @@ def test_sigterm_answers_what_was_taken_and_ends_with_0(process: Process) -> Non
     assert "The river" not in "".join(process.log)
 
 
-def test_the_decoder_ends_with_a_server_that_is_killed() -> None:
+@pytest.mark.parametrize("ready", [False, True])
+def test_the_decoder_ends_with_a_server_that_is_killed(ready: bool) -> None:
     """Also while it loads, which is when it is started."""
-    command = [sys.executable, "-m", "mclas_fairseq", "serve", str(BUNDLE), "--port", "0"]
-    server = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-    tasks = Path(f"/proc/{server.pid}/task")
+    if ready:
+        process = Process()
+        decoder = decoder_of(process)
+        process.close()
+    else:
+        command = [sys.executable, "-m", "mclas_fairseq", "serve", str(BUNDLE), "--port", "0"]
+        server = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+        tasks = Path(f"/proc/{server.pid}/task")
 
-    def children() -> list[str]:
-        return [one for task in tasks.glob("*/children") for one in task.read_text().split()]
+        def children() -> list[str]:
+            return [one for task in tasks.glob("*/children") for one in task.read_text().split()]
 
-    wait_until(lambda: bool(children()))
-    (decoder,) = map(int, children())
-    server.kill()
-    server.wait()
+        wait_until(lambda: bool(children()))
+        (decoder,) = map(int, children())
+        server.kill()
+        server.wait()
     wait_until(lambda: has_ended(decoder))
 
 
