@@ -20,7 +20,7 @@ from benchmarks.allocator import load
 from benchmarks.common import ARCHITECTURES, Ratio, own_peak_mib, parser, peak_memory_mib
 from benchmarks.common import report as write_report
 from benchmarks.training import batches, trainer
-from mclas_fairseq.modules.copy_loss import Smoothing
+from mclas_fairseq.modules.softmax_loss import Smoothing
 from mclas_fairseq.summarization.cross_entropy import SummaryCrossEntropy
 from mclas_fairseq.summarization.model import MclasModel
 from mclas_fairseq.summarization.smoothed import of_log_probs

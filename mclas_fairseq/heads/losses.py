@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from mclas_fairseq.errors import ConfigError
 from mclas_fairseq.heads.ranking import ALL
-from mclas_fairseq.modules.copy_loss import Smoothing
+from mclas_fairseq.modules.softmax_loss import Smoothing
 from mclas_fairseq.summarization.smoothed import smoothed_loss_by_token
 from mclas_fairseq.summarization.task import CrossLingualSummarizationTask
 

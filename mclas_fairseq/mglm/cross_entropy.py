@@ -23,9 +23,8 @@ from torch import Tensor, nn
 
 from mclas_fairseq.errors import ConfigError
 from mclas_fairseq.mglm.corruption import Objective
-from mclas_fairseq.modules.copy_loss import Smoothing
 from mclas_fairseq.modules.plain_logs import plain_logs
-from mclas_fairseq.summarization.smoothed import of_log_probs
+from mclas_fairseq.modules.softmax_loss import Smoothing, smoothed_softmax_loss
 
 _NLL, _TOKENS = "nll_of_", "tokens_of_"
 
@@ -76,8 +75,8 @@ class GlmCrossEntropy(LabelSmoothedCrossEntropyCriterion):
         target = sample["target"]
         content = target.ne(self.padding_idx)
         logits, _ = model(**sample["net_input"], target_mask=content)  # (n, V)
-        log_probs = torch.log_softmax(logits, dim=-1, dtype=torch.float32)
-        loss, nll = of_log_probs(log_probs, target[content], Smoothing(self.eps, self.padding_idx))
+        smoothing = Smoothing(self.eps, self.padding_idx)
+        loss, nll = smoothed_softmax_loss(logits, target[content], smoothing)
         sample_size = target.size(0) if self.sentence_avg else sample["ntokens"]
         logging_output: dict[str, Any] = {
             "loss": loss.detach().sum(),

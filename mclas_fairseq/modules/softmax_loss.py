@@ -8,13 +8,38 @@ gradient; only the logits are kept. Result and gradient are those of fairseq's
 """
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from mclas_fairseq.modules.copy_loss import Smoothing, rows_of_a_block
+# Entries of a block of rows, of which some three tables are alive at a time: at 4 bytes each three
+# megabytes, within the processor's cache. A GPU wants fewer, larger steps.
+_BLOCK = 1 << 18
+_BLOCK_ON_GPU = 1 << 26
+
+
+def rows_of_a_block(logits: Tensor) -> int:
+    """How many rows of logits (n, V) are taken at a time."""
+    return max(1, (_BLOCK_ON_GPU if logits.is_cuda else _BLOCK) // logits.size(-1))
+
+
+class Smoothing(NamedTuple):
+    """Label smoothing as fairseq has it.
+
+    Attributes:
+        epsilon: mass that is taken from the target, spread over the other V - 1 entries.
+        padding: id of padding, which costs nothing.
+    """
+
+    epsilon: float
+    padding: int
+
+    def weights(self, entries: int) -> tuple[float, float]:
+        """Weight of -log P of the target, and of that of each entry of the dictionary."""
+        share = self.epsilon / (entries - 1)
+        return 1.0 - self.epsilon - share, share
 
 
 class _SmoothedSoftmaxLoss(torch.autograd.Function):

@@ -21,8 +21,8 @@ from fairseq.logging import metrics
 from torch import Tensor, nn
 
 from mclas_fairseq.errors import ConfigError
-from mclas_fairseq.modules.copy_loss import Smoothing
 from mclas_fairseq.modules.plain_logs import plain_logs
+from mclas_fairseq.modules.softmax_loss import Smoothing
 from mclas_fairseq.summarization.smoothed import of_log_probs, smoothed_loss_by_token
 
 

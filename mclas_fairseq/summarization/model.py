@@ -21,10 +21,10 @@ from torch import Tensor, nn
 
 from mclas_fairseq.errors import CheckpointError, ConfigError
 from mclas_fairseq.modules.copy_attention import mixture_log_probs
-from mclas_fairseq.modules.copy_loss import Copying, Smoothing, smoothed_mixture_loss
+from mclas_fairseq.modules.copy_loss import Copying, smoothed_mixture_loss
 from mclas_fairseq.modules.head_options import add_head_args, keep_head_options, settle_heads
 from mclas_fairseq.modules.lexicon_weights import with_own_lexicons
-from mclas_fairseq.modules.softmax_loss import smoothed_softmax_loss
+from mclas_fairseq.modules.softmax_loss import Smoothing, smoothed_softmax_loss
 from mclas_fairseq.modules.translation_table import TranslationTable
 from mclas_fairseq.summarization.decoder import SummaryDecoder
 from mclas_fairseq.summarization.encoders import (

@@ -5,7 +5,7 @@ from typing import Any
 from fairseq.criterions.label_smoothed_cross_entropy import label_smoothed_nll_loss
 from torch import Tensor
 
-from mclas_fairseq.modules.copy_loss import Smoothing
+from mclas_fairseq.modules.softmax_loss import Smoothing
 
 
 def smoothed_loss_by_token(

@@ -23,7 +23,7 @@ from omegaconf import II
 from torch import Tensor, nn
 
 from mclas_fairseq.errors import ConfigError
-from mclas_fairseq.modules.copy_loss import Smoothing
+from mclas_fairseq.modules.softmax_loss import Smoothing
 from mclas_fairseq.summarization.smoothed import smoothed_loss_by_token
 from mclas_fairseq.vhm.kl_weight import ANNEALINGS, FreeBits, KlWeight
 from mclas_fairseq.vhm.latents import TASKS, LatentOutput

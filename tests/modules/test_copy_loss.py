@@ -7,9 +7,10 @@ import torch
 from fairseq.criterions.label_smoothed_cross_entropy import label_smoothed_nll_loss
 from torch import Tensor
 
-from mclas_fairseq.modules import copy_loss
+from mclas_fairseq.modules import softmax_loss
 from mclas_fairseq.modules.copy_attention import mixture_log_probs
-from mclas_fairseq.modules.copy_loss import Copying, Smoothing, smoothed_mixture_loss
+from mclas_fairseq.modules.copy_loss import Copying, smoothed_mixture_loss
+from mclas_fairseq.modules.softmax_loss import Smoothing
 
 PAD = 1
 
@@ -52,7 +53,7 @@ def written_out(given: Inputs, epsilon: float) -> tuple[Tensor, Tensor]:
 def test_loss_and_gradients_equal_the_mixture_written_out(
     epsilon: float, rows: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(copy_loss, "_BLOCK", 11 * rows)
+    monkeypatch.setattr(softmax_loss, "_BLOCK", 11 * rows)
     mine, theirs = inputs(), inputs()
     loss, nll = ours(mine, epsilon)
     expected_loss, expected_nll = written_out(theirs, epsilon)

@@ -5,9 +5,8 @@ import torch
 from fairseq.criterions.label_smoothed_cross_entropy import label_smoothed_nll_loss
 from torch import Tensor
 
-from mclas_fairseq.modules import copy_loss
-from mclas_fairseq.modules.copy_loss import Smoothing
-from mclas_fairseq.modules.softmax_loss import smoothed_softmax_loss
+from mclas_fairseq.modules import softmax_loss
+from mclas_fairseq.modules.softmax_loss import Smoothing, smoothed_softmax_loss
 
 PAD = 1
 TARGET = torch.tensor([5, 3, 2, 7, 4, 10, 2])
@@ -31,7 +30,7 @@ def fairseqs(given: Tensor, epsilon: float) -> tuple[Tensor, Tensor]:
 def test_loss_and_gradient_are_fairseqs(
     epsilon: float, rows: int, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(copy_loss, "_BLOCK", 11 * rows)
+    monkeypatch.setattr(softmax_loss, "_BLOCK", 11 * rows)
     mine, theirs = logits(dtype), logits(dtype)
     found = smoothed_softmax_loss(mine, TARGET, Smoothing(epsilon, PAD))
     expected = fairseqs(theirs, epsilon)

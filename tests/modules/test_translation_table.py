@@ -9,10 +9,11 @@ from fairseq.criterions.label_smoothed_cross_entropy import label_smoothed_nll_l
 from torch import Tensor
 
 from mclas_fairseq.errors import CheckpointError, ConfigError
-from mclas_fairseq.modules import candidate_attention, copy_loss
+from mclas_fairseq.modules import candidate_attention, softmax_loss
 from mclas_fairseq.modules.candidate_attention import CandidateAttention
 from mclas_fairseq.modules.copy_attention import mixture_log_probs
-from mclas_fairseq.modules.copy_loss import Copying, Smoothing, smoothed_mixture_loss
+from mclas_fairseq.modules.copy_loss import Copying, smoothed_mixture_loss
+from mclas_fairseq.modules.softmax_loss import Smoothing
 from mclas_fairseq.modules.translation_table import (
     ALWAYS,
     Documents,
@@ -131,7 +132,7 @@ def test_mixture_is_the_sum_written_out_and_sums_to_one() -> None:
 def test_loss_and_gradients_are_those_of_the_sum_written_out(
     rows: int, epsilon: float, learned: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(copy_loss, "_BLOCK", V * rows)
+    monkeypatch.setattr(softmax_loss, "_BLOCK", V * rows)
     attention, texts = adaptive() if learned else None, documents()
     made, (mine, theirs) = table(attention), (inputs(), inputs())
     loss, nll = losses(mine, made(PREV, texts, 3), epsilon)

@@ -7,7 +7,7 @@ import pytest
 import torch
 from fairseq.models.transformer import TransformerModel
 
-from mclas_fairseq.modules.copy_loss import Smoothing
+from mclas_fairseq.modules.softmax_loss import Smoothing
 from mclas_fairseq.summarization import model as mclas
 from mclas_fairseq.summarization.smoothed import of_log_probs, smoothed_loss_by_token
 

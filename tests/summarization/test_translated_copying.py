@@ -15,7 +15,7 @@ from mclas_fairseq.data.layouts import Layout
 from mclas_fairseq.data.target_languages import TargetLanguages
 from mclas_fairseq.errors import ConfigError, DataError
 from mclas_fairseq.lexicon.file import Lexicon
-from mclas_fairseq.modules.copy_loss import Smoothing
+from mclas_fairseq.modules.softmax_loss import Smoothing
 from mclas_fairseq.summarization.model import MclasModel, mclas_tiny
 from mclas_fairseq.summarization.two_decoders import NclsMsModel, ncls_ms_tiny
 

@@ -15,7 +15,7 @@ from mclas_fairseq.generation.generator import SummaryGenerator
 from mclas_fairseq.generation.grammar import build_grammar
 from mclas_fairseq.generation.search_call import Shortcuts
 from mclas_fairseq.lexicon.file import Lexicon
-from mclas_fairseq.modules.copy_loss import Smoothing
+from mclas_fairseq.modules.softmax_loss import Smoothing
 from tests.summarization.test_translated_copying import (
     DICTIONARY,
     LENGTHS,
