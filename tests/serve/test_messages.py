@@ -25,6 +25,7 @@ from mclas_fairseq.serve.searches import Search
 from mclas_fairseq.serve.settings import ServeSettings
 
 HYPOTHESIS = Hypothesis({"zh": "河水", "en": "The\nriver"}, 0.1 + 0.2, (5, 6, 2))
+HOPELESS = Hypothesis({"de": ""}, float("-inf"), (2,))  # JSON proper has no such number
 SUMMARY = Summary((HYPOTHESIS,), {"de": (HYPOTHESIS,)}, 3, Windows(2, 2, "joined"))
 ATTENTION: dict[str, Any] = {"to_document": [[0.1, 1e-12], [0.25, 3.0]], "summaries": []}
 
@@ -47,6 +48,7 @@ ATTENTION: dict[str, Any] = {"to_document": [[0.1, 1e-12], [0.25, 3.0]], "summar
         ),
         (FromDecoder, Done(4, "news", Outcome(SUMMARY, ATTENTION, 64, "a warning"))),
         (FromDecoder, Done(4, "news", Outcome(SUMMARY, None, 64))),
+        (FromDecoder, Done(4, "news", Outcome(Summary((HOPELESS,)), None, 0))),
     ],
 )
 def test_a_message_comes_through_as_it_was(kinds: Any, message: Message) -> None:
