@@ -93,7 +93,7 @@ class Job:
         return self.arrived + self.asked.timeout
 
 
-def choose_batch(jobs: Sequence[Job], max_tokens: int) -> list[Job]:
+def choose_batch(jobs: Sequence[Job], max_tokens: int, max_documents: int) -> list[Job]:
     """The next batch: the document that waits longest, and those nearest to it in length.
 
     So none waits for ever, and little is padded.
@@ -101,22 +101,25 @@ def choose_batch(jobs: Sequence[Job], max_tokens: int) -> list[Job]:
     Args:
         jobs: in tokens, in order of arrival; at least one.
         max_tokens: of a batch, padding included; a document that is longer goes alone.
+        max_documents: of a batch.
     """
     oldest = jobs[0]
     others = [job for job in jobs[1:] if job.kind == oldest.kind]
     batch, longest = [oldest], oldest.tokens
     for job in sorted(others, key=lambda job: abs(job.tokens - oldest.tokens)):
         widest = max(longest, job.tokens)
-        if (len(batch) + 1) * widest > max_tokens:
+        if len(batch) == max_documents or (len(batch) + 1) * widest > max_tokens:
             break
         batch.append(job)
         longest = widest
     return batch
 
 
-def is_full(jobs: Sequence[Job], max_tokens: int) -> bool:
+def is_full(jobs: Sequence[Job], max_tokens: int, max_documents: int) -> bool:
     """Whether waiting for more documents cannot make the next batch larger."""
-    batch = choose_batch(jobs, max_tokens)
-    return len(batch) < sum(job.kind == jobs[0].kind for job in jobs) or (
-        (len(batch) + 1) * max(job.tokens for job in batch) > max_tokens
+    batch = choose_batch(jobs, max_tokens, max_documents)
+    return (
+        len(batch) == max_documents
+        or len(batch) < sum(job.kind == jobs[0].kind for job in jobs)
+        or (len(batch) + 1) * max(job.tokens for job in batch) > max_tokens
     )

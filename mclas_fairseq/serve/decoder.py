@@ -155,11 +155,11 @@ class Decoder:
                 if not (ready := [job for job in self._waiting if job.encoded is not None]):
                     continue
                 rest = ready[0].arrived + self.settings.max_wait_ms / 1000 - time.monotonic()
-                limit = self.settings.max_batch_tokens
-                if rest > 0 and not self._draining and not is_full(ready, limit):
+                limits = self.settings.max_batch_tokens, self.settings.max_batch_documents
+                if rest > 0 and not self._draining and not is_full(ready, *limits):
                     self._changed.wait(rest)
                     continue
-                chosen = choose_batch(ready, limit)
+                chosen = choose_batch(ready, *limits)
                 taken = set(chosen)
                 self._waiting = [job for job in self._waiting if job not in taken]
             return chosen

@@ -2,7 +2,8 @@
 
 Requests of all clients put their documents into one bounded queue, all or none. From there on a
 message for each step says how far they are (`messages.py`): a document waits until it is begun, and
-its future gets what came of it. Where the other process ends, who waits is told to come again.
+its future gets what came of it. Only then is its place free, so that the bound is also one for how
+long it takes. Where the other process ends, who waits is told to come again.
 """
 
 import logging
@@ -177,7 +178,7 @@ class Engine:
         Raises:
             Problem: 429, with `Retry-After`.
         """
-        free = self.settings.max_queue - self._documents_waiting()
+        free = self.settings.max_queue - self._documents_taken()
         if documents > free:
             raise later(
                 429,
@@ -198,13 +199,22 @@ class Engine:
     def _documents_waiting(self) -> int:
         return sum(job.waiting for job in list(self._jobs.values()))
 
+    def _documents_taken(self) -> int:
+        """Those that wait or are being decoded; of a long one each window that waits counts.
+
+        Under far too much load as many are taken as may be, and then a document is answered after
+        `max_queue` divided by the documents decoded a second (Little's law). Were those that are
+        being decoded not counted, it would be a batch later.
+        """
+        return sum(max(1, job.waiting) for job in list(self._jobs.values()))
+
     def _seconds_to_empty(self) -> int:
         pace = list(self._pace)
         documents = sum(one.documents for one in pace)
         if not documents:
             return 1
         each = sum(one.seconds for one in pace) / documents
-        return math.ceil(each * self._documents_waiting())
+        return math.ceil(each * self._documents_taken())
 
     # -- for the thread that hears the other process --------------------------------------------
 

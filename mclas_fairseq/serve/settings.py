@@ -67,7 +67,10 @@ class ServeSettings:
     max_wait_ms: int = _limit(
         20, "a document waits so many milliseconds for others to be decoded with", least=0
     )
-    max_queue: int = _limit(256, "documents that may wait; more are answered with 429")
+    max_queue: int = _limit(
+        256, "documents that may wait or be decoded, in batches of at most half as many; more are"
+        " answered with 429",
+    )  # fmt: skip
     max_documents: int = _limit(64, "documents of one request")
     max_body_bytes: int = _limit(1_048_576, "size of a request; larger ones are answered with 413")
     max_windows: int = _limit(64, "windows that a long document may be cut into")
@@ -112,6 +115,12 @@ class ServeSettings:
                 f"--max-documents {self.max_documents}: a request must fit into the queue, but"
                 f" --max-queue is {self.max_queue}; raise that or lower this"
             )
+
+
+    @property
+    def max_batch_documents(self) -> int:
+        """Of a batch: half of those that are taken, so that the others wait ready meanwhile."""
+        return (self.max_queue + 1) // 2
 
 
 def flag(name: str) -> str:

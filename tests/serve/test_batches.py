@@ -39,8 +39,8 @@ def jobs(*lengths: int, beams: tuple[int, ...] = ()) -> list[Job]:
     ]
 
 
-def chosen(waiting: list[Job], limit: int) -> list[int]:
-    return [waiting.index(job) for job in choose_batch(waiting, limit)]
+def chosen(waiting: list[Job], limit: int, documents: int = 99) -> list[int]:
+    return [waiting.index(job) for job in choose_batch(waiting, limit, documents)]
 
 
 def test_the_oldest_goes_first_with_those_of_its_length() -> None:
@@ -56,16 +56,36 @@ def test_a_document_that_is_too_long_goes_alone() -> None:
     assert chosen(jobs(100, 100, 1), 60) == [0]
 
 
+def test_a_batch_has_at_most_so_many_documents() -> None:
+    assert chosen(jobs(10, 50, 11, 90, 9), 1000, 3) == [0, 2, 4]
+    assert chosen(jobs(10, 50), 1000, 1) == [0]
+
+
+@pytest.mark.parametrize(("queue", "batch"), [(1, 1), (2, 1), (3, 2), (64, 32)])
+def test_a_batch_leaves_half_of_the_queue_to_the_next_one(queue: int, batch: int) -> None:
+    assert ServeSettings(max_queue=queue, max_documents=1).max_batch_documents == batch
+
+
 def test_other_searches_wait() -> None:
     assert chosen(jobs(10, 10, 10, beams=(2, 4, 2)), 1000) == [0, 2]
 
 
 @pytest.mark.parametrize(
-    ("lengths", "limit", "full"),
-    [((10,), 100, False), ((10, 10), 20, True), ((10, 10, 10), 20, True), ((60,), 100, True)],
+    ("lengths", "limit", "documents", "full"),
+    [
+        ((10,), 100, 9, False),
+        ((10, 10), 20, 9, True),
+        ((10, 10, 10), 20, 9, True),
+        ((60,), 100, 9, True),
+        ((10,), 100, 1, True),
+        ((10, 10), 100, 3, False),
+        ((10, 10), 100, 2, True),
+    ],
 )
-def test_a_full_batch_does_not_wait(lengths: tuple[int, ...], limit: int, full: bool) -> None:
-    assert is_full(jobs(*lengths), limit) is full
+def test_a_full_batch_does_not_wait(
+    lengths: tuple[int, ...], limit: int, documents: int, full: bool
+) -> None:
+    assert is_full(jobs(*lengths), limit, documents) is full
 
 
 @pytest.mark.parametrize(

@@ -143,7 +143,7 @@ def answer(port: int, sent: bytes) -> tuple[bytes, dict[bytes, bytes], bytes]:
 def test_the_answer_is_that_of_the_usual_way(
     serve: Callable[..., Served], listening: Callable[[Served], int]
 ) -> None:
-    served = serve(max_queue=1, max_documents=1)
+    served = serve(max_queue=2, max_documents=1)
     port = listening(served)
     closing = "Connection: close"
     assert answer(port, with_length(closing))[0] == b"HTTP/1.1 200 OK"

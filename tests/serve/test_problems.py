@@ -119,7 +119,7 @@ def test_a_full_queue_is_429(
     serve: Callable[..., Served], caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    served = serve(max_queue=2, max_documents=2, max_body_bytes=2000)
+    served = serve(max_queue=3, max_documents=2, max_body_bytes=2000)
     served.model.go.clear()
     with ThreadPoolExecutor(2) as clients:
         running = clients.submit(served.post, text="one that is being decoded")
