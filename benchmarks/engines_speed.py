@@ -110,7 +110,7 @@ def ct2_systems(
     start = [[str(world.dictionary.bos())]] * len(documents)
 
     def plain() -> Any:
-        search._forget_list(world.dictionary.bos())
+        search._calls.forget_list(world.dictionary.bos())
         return translator.translate_batch(
             documents,
             target_prefix=start,
@@ -126,7 +126,7 @@ def ct2_systems(
 
 def parts(search: Ct2Search, start: int) -> dict[str, Any]:
     """Where the time of the last two calls went, see above."""
-    recorded: Recording = search._translator
+    recorded: Recording = search._calls.translator
     (firsts, first), (seconds, second) = recorded.calls
     prefixes = second["target_prefix"]
     alone = {"min_decoding_length": 1, "num_hypotheses": 1, "beam_size": 1}
@@ -151,7 +151,7 @@ def parts(search: Ct2Search, start: int) -> dict[str, Any]:
     for name, (documents, options) in asked.items():
         took = []
         for _ in range(3):
-            search._forget_list(start)
+            search._calls.forget_list(start)
             begun_at = time.process_time()
             recorded.translator.translate_batch(documents, **options)
             took.append(time.process_time() - begun_at)

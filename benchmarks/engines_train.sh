@@ -3,7 +3,8 @@
 #
 #   bash benchmarks/engines_train.sh OUT [DDTP]
 #
-# news: MCLAS, English to German, synthetic. many: MCLAS, English to German and Chinese, synthetic.
+# news: MCLAS, English to German, synthetic; small: the same with mclas_small. many: MCLAS, English to
+# German and Chinese, synthetic.
 # ddtp: MCLAS, English to Italian, package descriptions, started from the monolingual summarizer;
 # DDTP is the folder OUT/it of `python -m studies.ddtp run OUT` (its data-bin and its MS), without
 # which this model is left out. What CTranslate2 cannot hold, all on the synthetic news in German:
@@ -45,7 +46,8 @@ prepare many de,zh 1600
 mclas=(--task cross_lingual_summarization --target-layout mclas --criterion summary_cross_entropy)
 settings=(--dropout 0.1 --lr 3e-3 --warmup-updates 200 --max-tokens 3000)
 tiny=("${mclas[@]}" --arch mclas_tiny "${settings[@]}")
-train news "$out/news-bin" 350 "${tiny[@]}"
+train news "$out/news-bin" 1500 "${tiny[@]}"
+train small "$out/news-bin" 800 "${mclas[@]}" --arch mclas_small "${settings[@]}" --lr 1e-3
 if [ -n "$ddtp" ]; then
     mkdir -p "$out/ms"
     [ -e "$out/ms/uncopied.pt" ] || {
@@ -54,12 +56,12 @@ if [ -n "$ddtp" ]; then
 without_copying(Path('$out/ms/checkpoint_best.pt'))"
     }
     # The sizes of the monolingual summarizer, see studies/ddtp/cells.py.
-    train ddtp "$ddtp/bins/triples" 500 "${mclas[@]}" --arch mclas_small --encoder-layers 2 --decoder-layers 2 \
+    train ddtp "$ddtp/bins/triples" 6000 "${mclas[@]}" --arch mclas_small --encoder-layers 2 --decoder-layers 2 \
         --encoder-ffn-embed-dim 512 --decoder-ffn-embed-dim 512 --dropout 0.2 --lr 5e-4 \
         --warmup-updates 200 --max-tokens 2048 --max-source-positions 128 \
         --finetune-from-model "$out/ms/uncopied.pt"
 fi
-train many "$out/many-bin" 500 "${tiny[@]}" --target-langs de,zh
+train many "$out/many-bin" 2000 "${tiny[@]}" --target-langs de,zh
 
 train copying "$out/news-bin" 350 "${tiny[@]}" --copy-attention
 prepare vhm de 800 --task-tags

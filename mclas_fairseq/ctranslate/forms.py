@@ -67,7 +67,7 @@ def _check_scores(model: Any, symbols: Symbols, folder: Path, form: str) -> None
     translator = open_form(folder, threads=1, form=form)
     ids = list(range(symbols.size))
     document = _some([token for token in ids if token not in vars(symbols.special).values()])
-    target = _some(symbols.lists[-1])
+    target = _some(symbols.lists[symbols.list_of[-1][-1]])
     start, end = symbols.special.bos, symbols.special.eos
     scored = translator.score_batch(
         [[*map(str, document), symbols.marker(0)]],

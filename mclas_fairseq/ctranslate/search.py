@@ -1,27 +1,33 @@
 """Search for summaries by CTranslate2, under the grammar of our own search.
 
-CTranslate2 writes one summary with one list of entries, so that two take two calls: the first
-summary, then the second with the first one given. Greedy search finds in two calls what it finds in
-one. With a beam our search keeps pairs of summaries and chooses among them at the end; here first
-summaries are chosen before the second begins: the best by the penalised score, the likeliest, and
-the next one where that is nearly as likely. What is written behind them decides among these.
+CTranslate2 has one list of entries for a call and counts lengths and n-grams over all that it
+writes. So two summaries are first written in one call that is less strict than the grammar, as
+pairs among which a beam chooses at the end, like our search. Where the best of them keep to the
+grammar (`pairs.py`), which those of a model that learned mostly do, they are what is looked for.
 
-What else is not as in our search: where n-grams are blocked, CTranslate2 shares out the probability
-of what is blocked, so that scores can be a little higher; and a hypothesis whose every choice would
-repeat an n-gram repeats one that need not be the likeliest.
+The others take two calls: the first summary, then the second with the first one given. Greedy
+search finds in two calls what it finds in one. With a beam first summaries are chosen before the
+second begins: the best by the penalised score, the likeliest, and the next one where that is nearly
+as likely. What is written behind them decides among these.
+
+What else is not as in our search: the probabilities of a pair are those over the list of both
+summaries, so that scores can be a little lower; where n-grams are blocked, CTranslate2 shares out
+the probability of what is blocked, so that they can be a little higher; and a hypothesis whose
+every choice would repeat an n-gram repeats one that need not be the likeliest.
 """
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any, Optional
 
 import torch
 from torch import Tensor
 
+from mclas_fairseq.ctranslate.calls import Calls, Row, Written
+from mclas_fairseq.ctranslate.pairs import PairRules
 from mclas_fairseq.ctranslate.symbols import Symbols
 from mclas_fairseq.errors import ConfigError
-from mclas_fairseq.generation.grammar import SummaryGrammar
+from mclas_fairseq.generation.grammar import SummaryGrammar, TargetPlan
 from mclas_fairseq.generation.length_penalty import LengthPenalty
 from mclas_fairseq.generation.options import DecodingOptions
 from mclas_fairseq.generation.word_limit import ShortensSummaries, WordLimit
@@ -30,36 +36,6 @@ Hypothesis = dict[str, Any]
 
 _LIKELIEST = 2  # first summaries of a document that are gone on with for being likely, at most
 _NEARLY = 1.0  # nats by which the second of them may be less likely than the first
-
-
-@dataclass(frozen=True)
-class Written:
-    """A summary, or the beginning of a hypothesis.
-
-    Attributes:
-        tokens: its ids, what ends a summary left out.
-        total: log-probability of it and its end, in nats.
-    """
-
-    tokens: tuple[int, ...]
-    total: float
-
-
-@dataclass(frozen=True)
-class _Row:
-    """A document to be summarized.
-
-    Attributes:
-        place: in the batch.
-        document: its ids, without EOS.
-        plan: number of the grammar's plan by which it is.
-        limit: most tokens of a summary.
-    """
-
-    place: int
-    document: tuple[int, ...]
-    plan: int
-    limit: int
 
 
 class Ct2Search:
@@ -93,9 +69,9 @@ class Ct2Search:
         max_positions: int,
     ):
         _refuse(options, symbols, grammar)
-        self.grammar, self.options, self.bos = grammar, options, start
+        self.grammar, self.options = grammar, options
         self.batch_size: Optional[int] = None
-        self._translator, self._symbols = translator, symbols
+        self._calls, self._symbols = Calls(translator, symbols, grammar, options, start), symbols
         self._max_positions = max_positions
         self._penalty = LengthPenalty(options.length_penalty, options.lenpen)
         self._limit = WordLimit(text, options.max_words) if options.max_words else None
@@ -124,7 +100,7 @@ class Ct2Search:
         assert constraints is None, "summaries have no given parts"
         rows = self._rows(sample)
         found: list[list[Hypothesis]] = [[] for _ in rows]
-        groups: dict[tuple[int, int], list[_Row]] = defaultdict(list)
+        groups: dict[tuple[int, int], list[Row]] = defaultdict(list)
         for row in rows:
             groups[row.plan, row.limit].append(row)
         for group in groups.values():
@@ -132,7 +108,7 @@ class Ct2Search:
                 found[row.place] = hypotheses
         return found
 
-    def _rows(self, sample: dict[str, Any]) -> list[_Row]:
+    def _rows(self, sample: dict[str, Any]) -> list[Row]:
         tokens: Tensor = sample["net_input"]["src_tokens"]
         plans = sample.get("target_lang")
         numbers = [0] * len(tokens) if plans is None else plans.tolist()
@@ -140,14 +116,50 @@ class Ct2Search:
         limits = self.grammar.limits(present.sum(dim=1), self._max_positions).tolist()
         documents = [row[kept].tolist() for row, kept in zip(tokens, present, strict=True)]
         return [
-            _Row(place, tuple(document[:-1]), plan, limit)
+            Row(place, tuple(document[:-1]), plan, limit)
             for place, (document, plan, limit) in enumerate(
                 zip(documents, numbers, limits, strict=True)
             )
         ]
 
-    def _search(self, rows: Sequence[_Row]) -> Iterable[tuple[_Row, list[Hypothesis]]]:
+    def _search(self, rows: Sequence[Row]) -> Iterable[tuple[Row, list[Hypothesis]]]:
         """Hypotheses of documents of one plan and one limit."""
+        plan = self.grammar.plans[rows[0].plan]
+        if plan.separator is not None:
+            together = self._together(rows)
+            for row in rows:
+                if row.place in together:
+                    yield row, self._cut(together[row.place])
+            rows = [row for row in rows if row.place not in together]
+        if rows:
+            yield from self._one_by_one(rows)
+
+    def _together(self, rows: Sequence[Row]) -> dict[int, list[Hypothesis]]:
+        """Hypotheses of those documents whose best pairs keep to the grammar, best first."""
+        options, row = self.options, rows[0]
+        plan = self.grammar.plans[row.plan]
+        assert plan.separator is not None
+        rules = PairRules.of(
+            self._symbols,
+            row.plan,
+            separator=plan.separator,
+            lengths=(self.grammar.floor, row.limit),
+            ngram=options.no_repeat_ngram_size if self._calls.apart else 0,
+        )
+        found: dict[int, list[Hypothesis]] = {}
+        order = sorted(range(len(rows)), key=lambda n: len(rows[n].document))
+        for places in self._batches(order, [Written((), 0.0)] * len(rows), alike=False):
+            chosen = [rows[n] for n in places]
+            for row, pairs in zip(chosen, self._calls.both(chosen), strict=True):
+                written = [(self._hypothesis(plan, one.tokens, one.total), one) for one in pairs]
+                written.sort(key=lambda one: float(one[0]["score"]), reverse=True)
+                if all(rules.keep(one.tokens) for _, one in written[: options.nbest]):
+                    kept = [hypothesis for hypothesis, one in written if rules.keep(one.tokens)]
+                    found[row.place] = kept
+        return found
+
+    def _one_by_one(self, rows: Sequence[Row]) -> Iterable[tuple[Row, list[Hypothesis]]]:
+        """Hypotheses of documents of one plan and one limit, a summary in a call."""
         plan = self.grammar.plans[rows[0].plan]
         begun = [(row, Written((), 0.0)) for row in rows]
         if plan.separator is not None:
@@ -174,30 +186,34 @@ class Ct2Search:
         near = [one for one in ranked[:_LIKELIEST] if one.total > ranked[0].total - _NEARLY]
         return list(dict.fromkeys([best, *near]))
 
-    def _pairs(self, plan: Any, begun: Written, endings: Sequence[Written]) -> list[Hypothesis]:
+    def _pairs(
+        self, plan: TargetPlan, begun: Written, endings: Sequence[Written]
+    ) -> list[Hypothesis]:
         hypotheses: list[Hypothesis] = []
         for ending in endings:
             between = [] if plan.separator is None else [*begun.tokens, plan.separator]
             tokens = [*between, *ending.tokens, self.grammar.eos]
-            divisor = self._penalty.divisor(len(tokens))
-            given = [] if plan.start is None else [plan.start]
-            hypotheses.append(
-                {
-                    "tokens": torch.tensor([*given, *tokens]),
-                    "score": (begun.total + ending.total) / divisor,
-                }
-            )
+            hypotheses.append(self._hypothesis(plan, tokens, begun.total + ending.total))
         return hypotheses
 
+    def _hypothesis(self, plan: TargetPlan, tokens: Sequence[int], total: float) -> Hypothesis:
+        """Of ids with the last EOS, and their log-probability in nats."""
+        given = [] if plan.start is None else [plan.start]
+        score = total / self._penalty.divisor(len(tokens))
+        return {"tokens": torch.tensor([*given, *tokens]), "score": score}
+
     def _ranked(self, hypotheses: Sequence[Hypothesis]) -> list[Hypothesis]:
-        ranked = sorted(hypotheses, key=lambda one: float(one["score"]), reverse=True)
+        return self._cut(sorted(hypotheses, key=lambda one: float(one["score"]), reverse=True))
+
+    def _cut(self, hypotheses: list[Hypothesis]) -> list[Hypothesis]:
+        """The same, each cut to the limit of words where there is one."""
         if self._limit is not None:
-            for hypothesis in ranked:
+            for hypothesis in hypotheses:
                 self._limit(hypothesis)
-        return ranked
+        return hypotheses
 
     def _summaries(
-        self, rows: Sequence[_Row], begun: Sequence[Written], part: int
+        self, rows: Sequence[Row], begun: Sequence[Written], part: int
     ) -> list[list[Written]]:
         """Candidates for one summary of each document.
 
@@ -214,14 +230,18 @@ class Ct2Search:
         exact = part > 0 and shortest > 1
         for places in self._batches(order, begun, alike=exact):
             chosen = [rows[n] for n in places], [begun[n] for n in places]
-            for n, candidates in zip(places, self._call(*chosen, part, exact=exact), strict=True):
+            for n, candidates in zip(
+                places, self._calls.one(*chosen, part, exact=exact), strict=True
+            ):
                 found[n] = candidates
         # A limit is one for a call, with what is given counted. Where that differs between
         # documents, each may write on; the few that did are searched again among their like.
         long = [n for n in order if any(len(one.tokens) > limit for one in found[n])]
         for places in self._batches(long, begun, alike=True):
             chosen = [rows[n] for n in places], [begun[n] for n in places]
-            for n, candidates in zip(places, self._call(*chosen, part, exact=True), strict=True):
+            for n, candidates in zip(
+                places, self._calls.one(*chosen, part, exact=True), strict=True
+            ):
                 found[n] = candidates
         return found
 
@@ -240,78 +260,6 @@ class Ct2Search:
         if batch:
             yield batch
 
-    def _call(
-        self, rows: Sequence[_Row], begun: Sequence[Written], part: int, *, exact: bool
-    ) -> list[list[Written]]:
-        """Ask CTranslate2; `exact`: what is given is of one length, so that limits are, too."""
-        symbols, options, plan = self._symbols, self.options, self.grammar.plans[rows[0].plan]
-        number = symbols.list_of[rows[0].plan][part]
-        last = part == self.grammar.summaries - 1
-        end = self.grammar.eos if last else plan.separator
-        start = self.bos if plan.start is None else plan.start
-        apart = options.ngram_block_scope == "summary"
-        given = [
-            [*symbols.given(one.tokens, apart=apart), str(plan.separator)] if part else []
-            for one in begun
-        ]
-        # The separator is counted, as are the tokens before it.
-        most = max(map(len, given)) if exact or not part else rows[0].limit + 1
-        least = (most if exact else 0) + self.grammar.floor
-        self._forget_list(start)
-        results = self._translator.translate_batch(
-            [[*map(str, row.document), symbols.marker(number)] for row in rows],
-            target_prefix=[[str(start), *tokens] for tokens in given],
-            beam_size=options.beam,
-            num_hypotheses=options.beam,
-            length_penalty=1,  # without one CTranslate2 stops early; it is taken back below
-            no_repeat_ngram_size=options.no_repeat_ngram_size,
-            suppress_sequences=self._never(number, start, given, end),
-            disable_unk=True,
-            end_token=str(end),
-            return_end_token=True,
-            return_scores=True,
-            use_vmap=True,
-            max_input_length=0,
-            max_decoding_length=most + rows[0].limit,
-            min_decoding_length=least if exact or not part else 1,
-        )
-        return [
-            [
-                _written(tokens, score, len(tokens_given), str(end))
-                for tokens, score in zip(result.hypotheses, result.scores, strict=True)
-            ]
-            for result, tokens_given in zip(results, given, strict=True)
-        ]
-
-    def _forget_list(self, start: int) -> None:
-        """Make CTranslate2 forget the list of the last call.
-
-        It keeps the places that entries have in a list, and takes them for those in the next one.
-        A call without a list makes it forget them; the cheapest is to score one symbol.
-        """
-        symbol = str(self._symbols.special.eos)
-        self._translator.score_batch([[symbol]], [[str(start), symbol]])
-
-    def _never(
-        self, number: int, start: int, given: Sequence[Sequence[str]], end: Optional[int]
-    ) -> list[list[str]]:
-        """What no summary of a call may hold, as sequences of symbols.
-
-        CTranslate2 adds what is given, what the decoder starts with and its own symbols to a list.
-        """
-        listed, special = self._symbols.listed(number), self._symbols.special
-        named = {str(start), str(special.bos), str(special.eos)}
-        named.update(*given)
-        never = [[name] for name in sorted(named) if int(name) not in listed]
-        # An empty summary is none.
-        return [*never, *([name, str(end)] for name in {tokens[-1] for tokens in given if tokens})]
-
-
-def _written(tokens: Sequence[str], score: float, given: int, end: str) -> Written:
-    own = [int(token) for token in tokens[given:]]
-    kept = own[:-1] if tokens[-1] == end else own
-    return Written(tuple(kept), score * len(tokens))
-
 
 def _refuse(options: DecodingOptions, symbols: Symbols, grammar: SummaryGrammar) -> None:
     if options.repetition_penalty != 1:
@@ -321,7 +269,7 @@ def _refuse(options: DecodingOptions, symbols: Symbols, grammar: SummaryGrammar)
             " without --format ct2)"
         )
     needed = Symbols.lists_of(grammar)
-    if needed != (symbols.lists, symbols.list_of):
+    if needed != (symbols.lists, symbols.list_of, symbols.pair_of):
         raise ConfigError(
             f"--restrict-vocab {options.restrict_vocab}: the vocabularies of a bundle in"
             " CTranslate2's form are fixed when it is made; leave it out, or export the model"

@@ -2,9 +2,10 @@
 
 CTranslate2 restricts what is written by a map from tokens that were read to tokens that may be
 written, and has one such map for a model. What is read here closes with a token of its own for each
-list of entries that a summary may hold: a marker. All markers have the embedding of EOS, so that
-the encoder computes what it always does, and the map gives each its list. The output projection is
-then computed for the list alone, and probabilities are those over the list, as in our search.
+list of entries that a summary, or both of a document, may hold: a marker. All markers have the
+embedding of EOS, so that the encoder computes what it always does, and the map gives each its list.
+The output projection is then computed for the list alone, and probabilities are those over the
+list, as in our search.
 
 The second summary is written with the first one given. Pieces of it that the second may hold, too
 (names, numbers), are given under second names, with the same embeddings: n-grams of the first
@@ -18,13 +19,16 @@ number of its row.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Optional
 
 from mclas_fairseq.generation.grammar import SummaryGrammar
 
 # On a GPU CTranslate2 rounds the rows of the projection up, and forgets a list only where there is
 # nothing to round.
 _MULTIPLE = 16
+
+
+Entries = tuple[tuple[int, ...], ...]
 
 
 @dataclass(frozen=True)
@@ -44,8 +48,9 @@ class Symbols:
     Attributes:
         size: entries of the dictionary, V; they have the first rows.
         special: the dictionary's own symbols.
-        lists: what a summary may hold and what ends it, sorted, each once.
+        lists: what a summary may hold and what ends it, or what two may, sorted, each once.
         list_of: number of the list of each summary of each plan of the grammar.
+        pair_of: number of the list of both summaries of each plan; none where it has one summary.
         shared: entries that have second names, sorted: (K,) of them, whose rows are next.
     """
 
@@ -53,26 +58,28 @@ class Symbols:
     special: SpecialIds
     lists: tuple[tuple[int, ...], ...]
     list_of: tuple[tuple[int, ...], ...]
+    pair_of: tuple[Optional[int], ...]
     shared: tuple[int, ...]
 
     @classmethod
     def of(cls, grammar: SummaryGrammar, dictionary: Any) -> "Symbols":
         """The symbols that a grammar over a dictionary needs."""
-        lists, list_of = cls.lists_of(grammar)
+        lists, list_of, pair_of = cls.lists_of(grammar)
         shared: set[int] = set()
         for plan in grammar.plans:
             if len(plan.allowed) > 1:
                 shared.update((plan.allowed[0] & plan.allowed[1]).nonzero().flatten().tolist())
         special = SpecialIds(dictionary.bos(), dictionary.pad(), dictionary.eos(), dictionary.unk())
-        return cls(len(dictionary), special, lists, list_of, tuple(sorted(shared)))
+        return cls(len(dictionary), special, lists, list_of, pair_of, tuple(sorted(shared)))
 
     @staticmethod
     def lists_of(
         grammar: SummaryGrammar,
-    ) -> tuple[tuple[tuple[int, ...], ...], tuple[tuple[int, ...], ...]]:
-        """The lists of a grammar, and the number of each summary's, as the attributes have them."""
+    ) -> tuple[Entries, tuple[tuple[int, ...], ...], tuple[Optional[int], ...]]:
+        """`lists`, `list_of` and `pair_of` of a grammar."""
         lists: dict[tuple[int, ...], int] = {}
-        list_of = []
+        list_of: list[tuple[int, ...]] = []
+        pair_of: list[Optional[int]] = []
         for plan in grammar.plans:
             ends = (grammar.eos,) if plan.separator is None else (plan.separator, grammar.eos)
             numbers = []
@@ -80,7 +87,10 @@ class Symbols:
                 entries = tuple(sorted({*mask.nonzero().flatten().tolist(), end}))
                 numbers.append(lists.setdefault(entries, len(lists)))
             list_of.append(tuple(numbers))
-        return tuple(lists), tuple(list_of)
+            both = [entry for number in numbers for entry in list(lists)[number]]
+            pair = lists.setdefault(tuple(sorted(set(both))), len(lists))
+            pair_of.append(None if plan.separator is None else pair)
+        return tuple(lists), tuple(list_of), tuple(pair_of)
 
     @property
     def copied(self) -> list[int]:

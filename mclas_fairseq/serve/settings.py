@@ -116,7 +116,6 @@ class ServeSettings:
                 f" --max-queue is {self.max_queue}; raise that or lower this"
             )
 
-
     @property
     def max_batch_documents(self) -> int:
         """Of a batch: half of those that are taken, so that the others wait ready meanwhile."""

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mclas_fairseq.ctranslate.search import Written, _Row
+from mclas_fairseq.ctranslate.calls import Row, Written
 from mclas_fairseq.errors import ConfigError
 from mclas_fairseq.generation.options import DecodingOptions
 from mclas_fairseq.inference.results import Summary
@@ -104,10 +104,12 @@ def test_a_second_summary_keeps_to_its_limit_behind_firsts_of_other_lengths(
     options = DecodingOptions(beam=2, max_len_b=6, no_repeat_ngram_size=0)
     search = with_ct2(exported("mclas"), options).search.generator
     number = search._symbols.list_of[0][0]
-    ids = sorted(set(search._symbols.listed(number)) - {search.grammar.eos, search.bos})[8:]
+    ids = sorted(
+        set(search._symbols.listed(number)) - {search.grammar.eos, search._symbols.special.bos}
+    )[8:]
     # Random weights write on to the limit; so firsts of several lengths are given to them.
     begun = [Written(tuple(ids[:length]), 0.0) for length in (1, 3, 3, 6)]
-    rows = [_Row(n, tuple(ids[n : n + 9]), 0, 6) for n in range(len(begun))]
+    rows = [Row(n, tuple(ids[n : n + 9]), 0, 6) for n in range(len(begun))]
     together = search._summaries(rows, begun, 1)
     alone = [search._summaries([row], [one], 1)[0] for row, one in zip(rows, begun, strict=True)]
     assert {len(one.tokens) for found in together for one in found} == {6}
