@@ -1,53 +1,40 @@
 """Two summaries by CTranslate2 beside plain CTranslate2, our search, and stock fairseq's.
 
-    python -m benchmarks.engines_speed --pairs 5 --threads 1
+    bash benchmarks/engines_train.sh OUT
+    python -m benchmarks.engines_speed --work OUT/engines/small --data OUT/news-bin
+        --checkpoint OUT/small/checkpoint_last.pt --records OUT/corpus/test.jsonl --threads 1
 
-Random weights of `mclas_small`, the same for all; the same documents, beam and number of steps; in
-one run, in turn. `ct2` writes two summaries from lists of a quarter of the dictionary each, in two
-calls, the second for up to three first summaries of a document; `ct2_plain` writes as many tokens
-in one call of CTranslate2's own, over everything; `ours` is the search that fairseq-generate runs
-with this package's task, `stock` the one that it runs with fairseq's. Ratios are round by round, of
-processor seconds and of time by the clock.
-
-`--parts` also takes apart where `ct2` spends its time, in processor seconds, the least of three:
-the two calls; of the second the reading of the documents, and of the first summaries, which are
-given to it; and what the second call would take for one first summary of each document.
+The same trained weights for all, the same documents in the same batches of 32, the same beam; in
+one run, in turn. `ct2` is this package's search by CTranslate2, under the grammar; `ct2_plain` is
+one call of CTranslate2's own with nothing of it; `ours` is the search that fairseq-generate runs
+with this package's task, `stock` the one that it runs with fairseq's, with fairseq's own
+Transformer. Each ends a hypothesis where the model does. Ratios are round by round, of processor
+seconds and of time by the clock. Tokens that each wrote a document, both summaries with what ends
+them, are reported too: the work is alike where these are. `in_two_calls` is the share of documents
+for which `ct2` needed CTranslate2 a second time.
 """
 
 import argparse
 import statistics
-import tempfile
 import time
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import torch
+from fairseq.models.transformer import TransformerModelBase
 from fairseq.sequence_generator import SequenceGenerator
 
+import mclas_fairseq
+from benchmarks import engines
 from benchmarks.common import report
-from benchmarks.paper_size import Sizes, World
-from mclas_fairseq.ctranslate.forms import open_form, save_form
-from mclas_fairseq.ctranslate.search import Ct2Search
-from mclas_fairseq.ctranslate.symbols import Symbols
-from mclas_fairseq.generation.options import DecodingOptions
+from mclas_fairseq.corpus.records import read_records
+from mclas_fairseq.ctranslate.calls import Row
+from mclas_fairseq.ctranslate.search import Ct2Search, Hypothesis
+from mclas_fairseq.inference.summarizer import Summarizer
 
-SMALL = Sizes(
-    vocabulary=16_000,
-    entries=4_000,
-    dim=256,
-    encoder_layers=3,
-    encoder_heads=4,
-    encoder_ffn=1024,
-    decoder_layers=3,
-    decoder_heads=4,
-    decoder_ffn=1024,
-    batch=32,
-    beam=4,
-)
-Run = Callable[[], Any]
+_BATCH = 32
+Run = Callable[[], list[int]]  # gives the tokens that were written for each document
 
 
 def arguments() -> argparse.Namespace:
@@ -55,125 +42,101 @@ def arguments() -> argparse.Namespace:
     made = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    made.add_argument("--pairs", type=int, default=5, help="rounds of all systems (default: 5)")
+    made.add_argument("--checkpoint", type=Path, required=True, help="of MCLAS without copying")
+    made.add_argument("--data", type=Path, required=True, help="its data-bin")
+    made.add_argument("--records", type=Path, required=True, help="documents")
+    made.add_argument("--work", type=Path, required=True, help="folder for the bundles")
+    made.add_argument("--documents", type=int, default=128, help="the first so many (128)")
+    made.add_argument("--beam", type=int, default=4)
+    made.add_argument("--max-len-b", type=int, default=60, help="of a summary (60)")
+    made.add_argument("--pairs", type=int, default=5, help="rounds of all systems (5)")
     made.add_argument("--threads", type=int, default=1)
-    made.add_argument("--form", default="int8", help="of CTranslate2 (default: int8)")
-    made.add_argument("--parts", action="store_true", help="where the time of ct2 goes, too")
+    made.add_argument("--form", default="int8", help="of CTranslate2 (int8)")
     made.add_argument("--json", type=Path, help="write the result there as well")
     return made.parse_args()
 
 
-class Recording:
-    """CTranslate2's translator, which keeps what its last calls were asked."""
+class Counting:
+    """Counts the documents that a search takes two calls for."""
 
-    def __init__(self, translator: Any):
-        self.translator = translator
-        self.calls: deque[tuple[list[list[str]], dict[str, Any]]] = deque(maxlen=2)
+    def __init__(self, search: Ct2Search):
+        self.documents, self._one_by_one = 0, search._one_by_one
+        search._one_by_one = self._count  # type: ignore[method-assign]
 
-    def translate_batch(self, documents: list[list[str]], **asked: Any) -> Any:
-        """Do so, and remember it."""
-        self.calls.append((documents, asked))
-        return self.translator.translate_batch(documents, **asked)
-
-    def score_batch(self, *given: Any) -> Any:
-        """Do so."""
-        return self.translator.score_batch(*given)
+    def _count(self, rows: Sequence[Row]) -> Iterable[tuple[Row, list[Hypothesis]]]:
+        self.documents += len(rows)
+        return self._one_by_one(rows)
 
 
-def ct2_systems(
-    world: World, model: Any, args: argparse.Namespace, folder: Path
-) -> tuple[Ct2Search, dict[str, Run]]:
-    """CTranslate2 with our lists, and as it comes."""
-    sizes = world.sizes
-    options = DecodingOptions(
-        beam=sizes.beam,
-        min_len=sizes.summary,
-        max_len_b=sizes.summary,
-        no_repeat_ngram_size=0,
+def batches(summarizer: Summarizer, documents: Sequence[str]) -> list[dict[str, Any]]:
+    """By length, 32 documents each."""
+    dataset = summarizer.search.dataset(documents)
+    order = [int(row) for row in dataset.ordered_indices()]
+    return [
+        summarizer.search.batch(dataset, order[start : start + _BATCH])
+        for start in range(0, len(order), _BATCH)
+    ]
+
+
+def ours(summarizer: Summarizer, documents: Sequence[str]) -> Run:
+    """This package's search, on torch or CTranslate2."""
+    made = batches(summarizer, documents)
+
+    def run() -> list[int]:
+        found = []
+        for batch in made:
+            search, models = summarizer.search.generator, summarizer.models
+            hypotheses = summarizer.task.inference_step(search, models, batch)
+            found += [len(one[0]["tokens"]) for one in hypotheses]
+        return found
+
+    return run
+
+
+def stock(summarizer: Summarizer, documents: Sequence[str], args: argparse.Namespace) -> Run:
+    """Fairseq's search with fairseq's own Transformer of the same weights."""
+    model: Any = summarizer.models[0]
+    task = summarizer.task
+    plain = TransformerModelBase.build_model(model.encoder.cfg, task).eval()
+    own = set(plain.state_dict())
+    plain.load_state_dict({k: v for k, v in model.state_dict().items() if k in own})
+    search = SequenceGenerator(
+        [plain], task.dictionary, beam_size=args.beam, max_len_b=2 * args.max_len_b + 1
     )
-    grammar = world.generator(model).model.grammar
-    symbols = Symbols.of(grammar, world.dictionary)
-    save_form(model, symbols, folder / args.form, args.form)
-    translator = open_form(folder / args.form, threads=args.threads, form=args.form)
-    search = Ct2Search(
-        Recording(translator),
-        symbols,
-        grammar,
-        options,
-        text=SimpleNamespace(),  # no words are counted
-        start=world.dictionary.bos(),
-        max_positions=512,
-    )
-    sample = world.sample(1)
-    tokens, pad = sample["net_input"]["src_tokens"], world.dictionary.pad()
-    documents = [[str(token) for token in row.tolist() if token != pad] for row in tokens]
-    start = [[str(world.dictionary.bos())]] * len(documents)
+    made = batches(summarizer, documents)
 
-    def plain() -> Any:
-        search._calls.forget_list(world.dictionary.bos())
-        return translator.translate_batch(
-            documents,
-            target_prefix=start,
-            beam_size=sizes.beam,
-            max_input_length=0,
-            min_decoding_length=sizes.steps,
-            max_decoding_length=sizes.steps,
-            return_scores=True,
-        )
+    def run() -> list[int]:
+        return [len(one[0]["tokens"]) for batch in made for one in search.generate([plain], batch)]
 
-    return search, {"ct2": lambda: search.generate([], sample), "ct2_plain": plain}
+    return run
 
 
-def parts(search: Ct2Search, start: int) -> dict[str, Any]:
-    """Where the time of the last two calls went, see above."""
-    recorded: Recording = search._calls.translator
-    (firsts, first), (seconds, second) = recorded.calls
-    prefixes = second["target_prefix"]
-    alone = {"min_decoding_length": 1, "num_hypotheses": 1, "beam_size": 1}
-    begun = [prefix[:1] for prefix in prefixes]
-    given = {**second, "min_decoding_length": 1, "max_decoding_length": len(prefixes[0])}
-    one_each = len(firsts)
-    asked = {
-        "first_call": (firsts, first),
-        "second_call": (seconds, second),
-        "second_call_one_first_summary": (
-            seconds[:one_each],
-            {**second, "target_prefix": prefixes[:one_each]},
-        ),
-        "reading_documents_again": (
-            seconds,
-            {**second, **alone, "target_prefix": begun, "max_decoding_length": 1},
-        ),
-        "documents_and_first_summaries": (seconds, given),
-        "documents_and_first_summaries_beam_1": (seconds, {**given, **alone}),
-    }
-    found: dict[str, Any] = {"rows": [len(firsts), len(seconds)]}
-    for name, (documents, options) in asked.items():
-        took = []
-        for _ in range(3):
-            search._calls.forget_list(start)
-            begun_at = time.process_time()
-            recorded.translator.translate_batch(documents, **options)
-            took.append(time.process_time() - begun_at)
-        found[name] = round(min(took), 3)
-    return found
+def plain_ct2(summarizer: Summarizer, documents: Sequence[str], args: argparse.Namespace) -> Run:
+    """CTranslate2 as it comes, over all entries and without blocking."""
+    search, words = summarizer.search.generator, summarizer.task.dictionary
+    assert isinstance(search, Ct2Search)
+    calls, pad = search._calls, words.pad()
+    made = [
+        [[str(token) for token in row.tolist() if token != pad] for row in tokens]
+        for tokens in (one["net_input"]["src_tokens"] for one in batches(summarizer, documents))
+    ]
 
+    def run() -> list[int]:
+        found = []
+        for batch in made:
+            calls.forget_list(words.bos())
+            results = calls.translator.translate_batch(
+                batch,
+                target_prefix=[[str(words.bos())]] * len(batch),
+                beam_size=args.beam,
+                max_input_length=0,
+                max_decoding_length=2 * args.max_len_b + 2,
+                return_end_token=True,
+            )
+            found += [len(one.hypotheses[0]) for one in results]
+        return found
 
-def torch_systems(world: World, model: Any) -> dict[str, Run]:
-    """This package's search, and fairseq's with its own Transformer of the same weights."""
-    sizes, sample = world.sizes, world.sample(1)
-    ours = world.generator(model)
-    stock = world.stock().eval()
-    weights = {k: v for k, v in model.state_dict().items() if k != "dictionary_fingerprint"}
-    stock.load_state_dict(weights)
-    steps = sizes.steps - 1  # and EOS
-    plain = SequenceGenerator(
-        [stock], world.dictionary, beam_size=sizes.beam, max_len_b=steps, min_len=steps
-    )
-    return {
-        "ours": lambda: ours.generate(None, sample),
-        "stock": lambda: plain.generate([stock], sample),
-    }
+    return run
 
 
 def measure(runs: dict[str, Run], rounds: int) -> dict[str, dict[str, list[float]]]:
@@ -202,18 +165,25 @@ def main() -> None:
     """Measure all systems, and report."""
     args = arguments()
     torch.set_num_threads(args.threads)
-    world = World.make(SMALL)
-    model = world.ours().eval()
-    with tempfile.TemporaryDirectory() as folder, torch.no_grad():
-        search, in_ct2 = ct2_systems(world, model, args, Path(folder))
-        runs = {**in_ct2, **torch_systems(world, model)}
-        tokens = [len(one[0]["tokens"]) for one in runs["ct2"]()]
-        assert set(tokens) == {SMALL.steps}, "the same number of tokens is written"
+    mclas_fairseq.register()
+    args.work.mkdir(parents=True, exist_ok=True)
+    on_torch = engines.load(args, "torch.float32", args.beam)
+    in_ct2 = engines.load(args, f"ct2.{args.form}", args.beam)
+    assert on_torch is not None
+    assert in_ct2 is not None
+    records = list(read_records(args.records))[: args.documents]
+    documents = [" ".join(one.document[on_torch.source_lang]) for one in records]
+    counting = Counting(in_ct2.search.generator)
+    with torch.no_grad():
+        runs = {
+            "ct2": ours(in_ct2, documents),
+            "ct2_plain": plain_ct2(in_ct2, documents, args),
+            "ours": ours(on_torch, documents),
+            "stock": stock(on_torch, documents, args),
+        }
+        tokens = {name: round(statistics.mean(run()), 2) for name, run in runs.items()}
+        twice = counting.documents / len(documents)
         found = measure(runs, args.pairs)
-        apart = {}
-        if args.parts:
-            runs["ct2"]()
-            apart = {"ct2_parts": parts(search, world.dictionary.bos())}
     result: dict[str, Any] = {
         name: {kind: round(statistics.median(values), 3) for kind, values in seconds.items()}
         for name, seconds in found.items()
@@ -226,7 +196,8 @@ def main() -> None:
             "ct2_over_plain_ct2": ratios(of["ct2"], of["ct2_plain"]),
             "stock_over_plain_ct2": ratios(of["stock"], of["ct2_plain"]),
         }
-    report(args, {"form": args.form, "sizes": vars(SMALL), **result, **apart})
+    known = {"documents": len(documents), "beam": args.beam, "form": args.form}
+    report(args, {**known, "tokens": tokens, "in_two_calls": round(twice, 3), **result})
 
 
 if __name__ == "__main__":
