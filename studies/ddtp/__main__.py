@@ -59,6 +59,7 @@ class PackageDescriptions(Study[Cell, Material]):
     widen = WIDEN
     metric = "cls_nll_loss"
     start_name = "ms"
+    keeps_starts = True
     keeps_test_summaries = True
 
     def cells(self, corpus: str) -> Sequence[Cell]:
@@ -89,6 +90,10 @@ class PackageDescriptions(Study[Cell, Material]):
     def uses_start(self, cell: Cell) -> bool:
         """Whether it is one of those from MS."""
         return cell.start == "ms"
+
+    def start_group(self, name: str) -> str:
+        """Cells of one size, which are compared, share one MS; TLTran has one for itself."""
+        return name.split("_")[1]
 
     def command(self, work: Work[Material], cell: Cell, rate: str) -> list[str]:
         """One of the systems on its part of the triples."""

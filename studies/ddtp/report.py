@@ -31,7 +31,30 @@ class Results:
         self.rows = {cell: rows[cell.name] for cell in cells(corpus) if cell.name in rows}
         self.missing = [cell for cell in cells(corpus) if split not in self.rows.get(cell, {})]
         self.beside = self._beside(rows)
-        self.ms = collect([rows.get(f"{corpus.language}_ms")], split, "en")
+        first = f"{corpus.language}_ms"
+        self.starts = {
+            name: found
+            for name, row in rows.items()
+            if name == first or name.startswith(f"{first}-")
+            if (found := collect([row], split, "en")) is not None
+        }
+        self.ms = self.starts.get(self._start_of_all(first, rows))
+
+    def _start_of_all(self, first: str, rows: dict[str, Row]) -> str:
+        """Name of the row of MS from which cells on all triples started; the first where none is.
+
+        Where MS was trained again, each training has a row; its hash says which is whose.
+        """
+        hashes = {
+            name: row.get("sha256", {}).get("ms")
+            for name, row in rows.items()
+            if name in self.starts
+        }
+        for cell, row in self.rows.items():
+            if (cell.size, cell.start) == (self.corpus.triples, "ms"):
+                own = row.get("sha256", {}).get("ms")
+                return next((name for name, one in hashes.items() if one == own), first)
+        return first
 
     def runs(self, size: int, system: str, start: str = "ms", language: str = "") -> Runs | None:
         """All seeds of a system, measured in a language (the target); None while one is missing."""
@@ -77,6 +100,11 @@ class Results:
         return [self.rows[cell] for cell in named if cell in self.rows]
 
 
+def _start_name(row: str) -> str:
+    """MS by the name of its row, `it_ms` or `it_ms-1a2b3c4d`."""
+    return "MS" + row.partition("-")[1] + row.partition("-")[2]
+
+
 def _shown(start: str) -> str:
     return start.replace("ms", "MS")
 
@@ -95,8 +123,8 @@ def scores(results: Results, language: str) -> Iterator[str]:
         for size, system, start in results.groups()
         if (runs := results.finished(size, system, start, language)) is not None
     ]
-    if language == "en" and results.ms is not None:
-        rows.append((" | | MS", results.ms))
+    if language == "en":
+        rows += [(f" | | {_start_name(name)}", runs) for name, runs in results.starts.items()]
     if language == results.corpus.language:
         rows += [(f" | | {beside.NAMES[kind]}", one) for kind, one in results.beside.items()]
     for name, runs in rows:

@@ -112,7 +112,8 @@ def _run(study: Study[CellT, MaterialT], table: Table, args: argparse.Namespace)
         raise SystemExit("--smoke: its rows are no results; give --results another folder")
     work = replace(_open(study, table, args), smoke=args.smoke)
     _check_smoke(work)
-    run_start(study, work)
+    names = [*(cell.name for cell in chosen), *beside]
+    run_start(study, work, [name for name in names if table.row(name) is None])
     waiting = [cell.name for cell in chosen if not run(study, work, cell)]
     waiting += [name for name in beside if not run_beside(study, work, name)]
     if waiting:

@@ -1,7 +1,7 @@
 """The test split of a study: opened once, when all cells are there."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from studies.harness.origin import origin, without_folders
@@ -32,7 +32,8 @@ def open_test(study: Study[CellT, MaterialT], work: Work[MaterialT], without: st
     cells = [cell for cell in study.cells(work.corpus) if not _given_up(study, cell, without, rows)]
     beside = list(study.names_beside(work.corpus))
     names = [*(cell.name for cell in cells), *beside]
-    names += [f"{work.corpus}_{study.start_name}"] if study.start_name else []
+    starts = _starts(study, work, rows)
+    names += starts
     missing = [name for name in names if name not in rows]
     if missing:
         raise SystemExit(
@@ -41,12 +42,22 @@ def open_test(study: Study[CellT, MaterialT], work: Work[MaterialT], without: st
         )
     kept = _kept_summaries(work.table, names) if study.keeps_test_summaries else {}
     every = [trained(study, work, cell, rows[cell.name].get("rate", "")) for cell in cells]
-    every += [trained_start(study, work)] if study.start_name else []
+    every += [trained_start(study, work, name) for name in starts]
     every += [trained_beside(study, work, name) for name in beside]
     for one in every:
         with claimed(work.out / f"{one.name}.test") as mine:
             if mine and "test" not in (work.table.row(one.name) or {}):
                 _score_test(study, work, one, kept.get(one.name), without)
+
+
+def _starts(
+    study: Study[CellT, MaterialT], work: Work[MaterialT], rows: Iterable[str]
+) -> list[str]:
+    """Names of the rows of all starts, the first one's first, there or not."""
+    if not study.start_name:
+        return []
+    first = f"{work.corpus}_{study.start_name}"
+    return [first, *(name for name in rows if study.keeps_starts and name.startswith(f"{first}-"))]
 
 
 def _given_up(

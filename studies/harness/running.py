@@ -52,18 +52,36 @@ def choose_rate(
     found: dict[str, dict[str, float]] = {}
 
     def try_one(rate: str) -> float | None:
-        name = training_name(tuned.name, rate)
-        with claimed(work.out / f"{name}.claim") as mine:
-            if not mine:
-                return None
-            train(study, work, tuned, rate)
-        found[rate] = study.best(work.log(name))
-        return next(iter(found[rate].values()))
+        result = _trial(study, work, tuned, rate)
+        if result is None:
+            return None
+        found[rate] = result
+        return next(iter(result.values()))
 
     values = search(study.rates, try_one, widen=study.widen)
     if values is None:
         return None
     return Choice(best(values), found, tuned.name)
+
+
+def _trial(
+    study: Study[CellT, MaterialT], work: Work[MaterialT], cell: CellT, rate: str
+) -> dict[str, float] | None:
+    """What a rate gave at the best validation; None: another process is at it.
+
+    Each trial leaves a row as soon as it is done: OUT may be lost, and a trial takes long.
+    """
+    name = training_name(cell.name, rate)
+    with claimed(work.out / f"{name}.claim") as mine:
+        if not mine:
+            return None
+        row = work.table.trials.row(name)
+        if row is None:
+            cost = train(study, work, cell, rate)
+            best = study.best(work.log(name))
+            row = {**origin(), "cell": study.settings(cell), "rate": rate, "best": best}
+            work.table.trials.add(name, without_folders({**row, "training": cost}))
+    return dict(row["best"])
 
 
 @dataclass(frozen=True)
@@ -94,15 +112,16 @@ def trained(
     return Trained(cell.name, training, decode, study.languages(cell), study.uses_start(cell))
 
 
-def trained_start(study: Study[CellT, MaterialT], work: Work[MaterialT]) -> Trained:
-    """The start's training."""
+def trained_start(study: Study[CellT, MaterialT], work: Work[MaterialT], row: str = "") -> Trained:
+    """The start's training; `row` is the name of its row where it is not the first one's."""
     name, start = study.start_name, study.start(work)
     data, flags = start.decoding
 
     def decode(split: str) -> Decoding:
         return Decoding(work.checkpoint(name), data, study.records(work, split), flags)
 
-    return Trained(f"{work.corpus}_{name}", name, decode, start.languages, of_start=True)
+    row = row or f"{work.corpus}_{name}"
+    return Trained(row, name, decode, start.languages, of_start=True)
 
 
 def trained_beside(study: Study[CellT, MaterialT], work: Work[MaterialT], name: str) -> Trained:
@@ -150,37 +169,63 @@ def run(study: Study[CellT, MaterialT], work: Work[MaterialT], cell: CellT) -> b
     return True
 
 
-def run_start(study: Study[CellT, MaterialT], work: Work[MaterialT]) -> None:
+def run_start(study: Study[CellT, MaterialT], work: Work[MaterialT], wanted: Sequence[str]) -> None:
     """Train what cells start from and keep its row, or wait for another process that is at it.
 
-    Ends the study where kept cells started from another training than OUT has.
+    A start that is not the one of the kept row gets a row of its own.
+
+    Args:
+        study: which.
+        work: where things stand.
+        wanted: names of the cells, and of rows beside them, that are about to be made; the study
+            ends where kept cells that must share their start have another one than OUT has.
     """
     if not study.start_name:
         return
     name, start = study.start_name, study.start(work)
     with claimed(work.out / f"{name}.claim", wait_for=name):
         cost = train_once(work.training(start.words), work.out / name, work.log(name))
-        check_start(work, name)
-        one = trained_start(study, work)
+        own = describe_file(work.checkpoint(name)).sha256
+        check_start(study, work, own, wanted)
+        one = trained_start(study, work, _start_row(study, work, own))
         if work.table.row(one.name) is None:
             settings = {"corpus": work.corpus, "system": name, **start.settings}
             _keep(study, work, one, {"cell": settings, "training": cost})
 
 
-def check_start(work: Work[MaterialT], name: str) -> None:
-    """End the study where kept cells started from another checkpoint than OUT has."""
-    checkpoint = work.checkpoint(name)
-    own = describe_file(checkpoint).sha256
+def _start_row(study: Study[CellT, MaterialT], work: Work[MaterialT], own: str) -> str:
+    """Name of the row of the start with the hash `own`: that of the first has none in it."""
+    first = f"{work.corpus}_{study.start_name}"
+    kept = (work.table.row(first) or {}).get("sha256", {}).get(study.start_name, own)
+    return first if kept == own or not study.keeps_starts else f"{first}-{own[:8]}"
+
+
+def check_start(
+    study: Study[CellT, MaterialT], work: Work[MaterialT], own: str, wanted: Sequence[str]
+) -> None:
+    """End the study where kept cells do not share the start that those which are wanted will have.
+
+    Args:
+        study: says which cells must share theirs.
+        work: where things stand.
+        own: SHA-256 of the start's checkpoint in OUT.
+        wanted: names of rows that are about to be made.
+    """
+    name, groups = study.start_name, {study.start_group(one) for one in wanted}
+    starts = () if not study.keeps_starts else (f"{work.corpus}_{name}",)
     others = [
         cell
         for cell, row in work.table.rows().items()
-        if cell.startswith(f"{work.corpus}_") and row.get("sha256", {}).get(name, own) != own
+        if cell.startswith(f"{work.corpus}_")
+        and not cell.startswith(starts)
+        and study.start_group(cell) in groups
+        and row.get("sha256", {}).get(name, own) != own
     ]
     if others:
         raise SystemExit(
-            f"{checkpoint}: all cells must start from one training, but {others} started from "
-            f"another; delete their rows in {work.table.path}, or take the OUT in which they were "
-            "trained"
+            f"{work.checkpoint(name)}: all cells must start from one training, but {others} started"
+            f" from another; delete their rows in {work.table.path}, or take the OUT in which they "
+            "were trained"
         )
 
 

@@ -64,7 +64,8 @@ class Work(Generic[MaterialT]):
 class Start:
     """A training that cells start from, made once: the monolingual summarizer, mostly.
 
-    It is named by the study's `start_name`: its folder in OUT; its row is CORPUS_NAME.
+    It is named by the study's `start_name`: its folder in OUT; its row is CORPUS_NAME, or, where
+    that is another one's, CORPUS_NAME-HASH.
 
     Attributes:
         words: the command, without the folder of its checkpoints.
@@ -118,6 +119,8 @@ class Study(ABC, Generic[CellT, MaterialT]):
         metric: what fairseq-train logs at validation and decides: the lowest is the best; "" where
             nothing is decided.
         start_name: of the training that cells start from; "" where there is none.
+        keeps_starts: whether a start that was trained again, as OUT was lost, gets a row of its own
+            beside the first one's; see `start_group`.
         keeps_test_summaries: whether a cell's summaries of the test split are written when it is
             trained, and kept, so that the split can be opened without checkpoints.
         opens_test: whether it has a test split at all.
@@ -129,6 +132,7 @@ class Study(ABC, Generic[CellT, MaterialT]):
     widen: ClassVar[int] = 0
     metric: ClassVar[str] = ""
     start_name: ClassVar[str] = ""
+    keeps_starts: ClassVar[bool] = False
     keeps_test_summaries: ClassVar[bool] = False
     opens_test: ClassVar[bool] = True
 
@@ -200,6 +204,10 @@ class Study(ABC, Generic[CellT, MaterialT]):
     def uses_start(self, cell: CellT) -> bool:
         """Whether a cell is trained from the shared start."""
         return False
+
+    def start_group(self, name: str) -> str:
+        """Rows of one group that have to do with the start must share one; all do by default."""
+        return ""
 
     @abstractmethod
     def settings(self, cell: CellT) -> dict[str, Any]:

@@ -4,6 +4,9 @@
 keys joined by "/" ("/" and "~" in a key are escaped as in a JSON Pointer, RFC 6901; "#0" is the
 first of a list of objects). A field is JSON, or a text that is no JSON; an empty one is no value.
 
+`results/NAME.trials.csv` is a table like it, of trials of a learning rate: they take long, and
+stay when the cell that they are for is not finished.
+
 `results/NAME.documents.jsonl.gz` has a line for each cell, split and language, with values by
 document in the order of the records, and a line with the summaries of a cell where these are kept.
 
@@ -43,8 +46,14 @@ class Table:
 
     def __init__(self, name: str, folder: Path = RESULTS, run: str = ""):
         self._prefix = f"{run}/" if run else ""
+        self._name = name
         self.path = folder / f"{name}.csv"
         self.documents_path = folder / f"{name}.documents.jsonl.gz"
+
+    @property
+    def trials(self) -> "Table":
+        """The table of trials beside this one."""
+        return Table(f"{self._name}.trials", self.path.parent)
 
     def rows(self) -> dict[str, Row]:
         """The report of each cell by its name, as it is on disk now, without values by document."""

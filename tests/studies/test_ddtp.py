@@ -217,6 +217,26 @@ def fill(table: Table, mean: Callable[[Cell], float], corpus: grid.Corpus = ITAL
         table.add(cell.name, {**row, **more, "training": {"cpu_seconds": 90}})
 
 
+def test_cells_are_compared_with_the_start_that_they_have(tmp_path: Path) -> None:
+    table = Table("ddtp", tmp_path)
+    fill(table, lambda cell: 20.0)
+    assert report.Results(ITALIAN, "valid", table).ms is not None
+    table.add("it_ms", {"sha256": {"ms": "a" * 64}})
+    table.add("it_ms-bbbbbbbb", {"sha256": {"ms": "b" * 64}, "valid": {"en": packed(10.0, 9)}})
+    for cell in grid.cells(ITALIAN):
+        own = "b" if cell.size == ITALIAN.triples else "a"
+        table.add(cell.name, {"sha256": {"ms": own * 64}} if cell.start == "ms" else {})
+    results = report.Results(ITALIAN, "valid", table)
+    assert results.ms is not None
+    assert results.ms.values(CONTENT).mean() == pytest.approx(10.0, abs=1)
+    shown = "\n".join(report.scores(results, "en"))
+    assert "| MS |" in shown
+    assert "| MS-bbbbbbbb |" in shown
+    study = PackageDescriptions()
+    assert study.start_group("it_2500_mclas_from-ms_seed1") == study.start_group("it_2500_x_seed2")
+    assert len({study.start_group(f"it_{one}") for one in ("2500_x", "500_x", "tltran", "ms")}) == 4
+
+
 def test_claims_are_judged_over_seeds_and_missing_cells_are_said(tmp_path: Path) -> None:
     def mean(cell: Cell) -> float:
         gain = {500: 0.5, 2500: 4.0, 17464: 2.0}[cell.size] if "mclas" in cell.system else 0.0

@@ -220,10 +220,11 @@ def test_a_study_is_tried_with_short_trainings_apart_from_its_results(
 def test_cells_that_started_from_another_training_stop_the_study(
     tmp_path: Path, decoded: list[str]
 ) -> None:
-    command(FromStart(tmp_path), "run")
+    command(FromStart(tmp_path), "run", "--only", "_a$")
     (tmp_path / "toys" / "ms" / "checkpoint_best.pt").write_text("another one")
-    with pytest.raises(SystemExit, match="'toys_b', 'toys_ms'] started from another; delete their"):
+    with pytest.raises(SystemExit, match="'toys_a', 'toys_ms'] started from another; delete their"):
         command(FromStart(tmp_path), "run")
+    assert "toys_b" not in Table("toy", tmp_path / "results").rows()
 
 
 def test_a_list_tells_what_is_there_and_what_is_missing(
