@@ -42,7 +42,7 @@ class PairRules:
 
     def keep(self, tokens: Sequence[int]) -> bool:
         """Whether ids are a pair by these rules, with what ends both summaries."""
-        if tokens[-1] != self.eos or tokens.count(self.separator) != 1:
+        if tokens[-1] != self.eos or self.separator not in tokens:
             return False
         middle = tokens.index(self.separator)
         summaries = tokens[:middle], tokens[middle + 1 : -1]

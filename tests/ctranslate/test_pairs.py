@@ -23,7 +23,7 @@ RULES = PairRules(
     ("tokens", "kept"),
     [
         ((10, 11, 9, 20, 21, 2), True),
-        ((10, 11, 9, 20, 21), False),  # the second has no end
+        ((10, 11, 9, 20, 21, 20), False),  # the second has no end
         ((10, 11, 20, 21, 2), False),  # the first has none
         ((10, 11, 9, 20, 9, 21, 2), False),
         ((10, 9, 20, 21, 2), False),  # too short

@@ -115,6 +115,13 @@ def parts(part: bytes, count: int) -> Iterator[bytes]:
         yield part
 
 
+def test_a_batch_leaves_half_of_the_queue_to_the_next_one(serve: Callable[..., Served]) -> None:
+    served = serve(max_queue=4, max_documents=4)
+    answer = served.post(documents=[{"text": f"a document, number {n}"} for n in range(4)])
+    assert answer.status_code == 200
+    assert [len(batch) for batch in served.model.batches] == [2, 2]
+
+
 def test_a_full_queue_is_429(
     serve: Callable[..., Served], caplog: pytest.LogCaptureFixture
 ) -> None:
