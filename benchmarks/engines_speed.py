@@ -30,6 +30,8 @@ from benchmarks import engines
 from benchmarks.common import report
 from mclas_fairseq.corpus.records import read_records
 from mclas_fairseq.ctranslate.calls import Row
+from mclas_fairseq.ctranslate.files import FOLDER
+from mclas_fairseq.ctranslate.forms import open_form
 from mclas_fairseq.ctranslate.search import Ct2Search, Hypothesis
 from mclas_fairseq.inference.summarizer import Summarizer
 
@@ -112,10 +114,10 @@ def stock(summarizer: Summarizer, documents: Sequence[str], args: argparse.Names
 
 
 def plain_ct2(summarizer: Summarizer, documents: Sequence[str], args: argparse.Namespace) -> Run:
-    """CTranslate2 as it comes, over all entries and without blocking."""
-    search, words = summarizer.search.generator, summarizer.task.dictionary
-    assert isinstance(search, Ct2Search)
-    calls, pad = search._calls, words.pad()
+    """CTranslate2 as it comes: all entries, no blocking, its threads in each product."""
+    words = summarizer.task.dictionary
+    place, pad = args.work / "ct2" / FOLDER / args.form, words.pad()
+    translator = open_form(place, threads=args.threads, form=args.form)
     made = [
         [[str(token) for token in row.tolist() if token != pad] for row in tokens]
         for tokens in (one["net_input"]["src_tokens"] for one in batches(summarizer, documents))
@@ -124,8 +126,7 @@ def plain_ct2(summarizer: Summarizer, documents: Sequence[str], args: argparse.N
     def run() -> list[int]:
         found = []
         for batch in made:
-            calls.forget_list(words.bos())
-            results = calls.translator.translate_batch(
+            results = translator.translate_batch(
                 batch,
                 target_prefix=[[str(words.bos())]] * len(batch),
                 beam_size=args.beam,

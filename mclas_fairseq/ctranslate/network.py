@@ -2,15 +2,15 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Optional
+from typing import Optional
 
 import torch
 from torch import nn
 
 from mclas_fairseq.ctranslate.files import FOLDER, MAP_FILE
-from mclas_fairseq.ctranslate.forms import open_form
 from mclas_fairseq.ctranslate.search import Ct2Search
 from mclas_fairseq.ctranslate.symbols import Symbols
+from mclas_fairseq.ctranslate.threads import Threads, open_threads
 from mclas_fairseq.errors import CheckpointError, ConfigError
 from mclas_fairseq.generation.grammar import SummaryGrammar
 from mclas_fairseq.generation.options import DecodingOptions
@@ -36,7 +36,7 @@ class Ct2Network(nn.Module):
         super().__init__()
         self.forms, self._folder = tuple(forms), folder
         self._symbols, self._max_positions = symbols, max_positions
-        self._translator: Optional[Any] = None
+        self._translator: Optional[Threads] = None
         for form in forms:
             path = folder / FOLDER / form / MAP_FILE
             if path.read_text(encoding="utf-8") != symbols.vocabulary_map():
@@ -67,7 +67,7 @@ class Ct2Network(nn.Module):
         """
         self.check_form(form)
         place = self._folder / FOLDER / form
-        self._translator = open_form(
+        self._translator = open_threads(
             place, threads=torch.get_num_threads(), device=device, form=form
         )
 

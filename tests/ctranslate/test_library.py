@@ -1,4 +1,4 @@
-"""CTranslate2 is told to multiply 8 bits with MKL, before it is imported, where that is needed."""
+"""CTranslate2 is told before it is imported what to multiply with: MKL, AVX-512."""
 
 import os
 import platform
@@ -16,8 +16,9 @@ WITH_MKL, WITHOUT = {"float32", "int8", "int16"}, {"float32", "int8"}
 @pytest.fixture
 def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """One in which nothing was set, and from which everything is taken back."""
-    monkeypatch.setenv("CT2_USE_MKL", "")
-    monkeypatch.delenv("CT2_USE_MKL")
+    for name in ("CT2_USE_MKL", "CT2_FORCE_CPU_ISA"):
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
     return monkeypatch
 
 
@@ -71,6 +72,33 @@ def test_other_machines_than_x86_are_left_alone(environment: pytest.MonkeyPatch)
     assert found(environment, WITHOUT) == []
     ct2_library.ctranslate2()
     assert "CT2_USE_MKL" not in os.environ
+    assert "CT2_FORCE_CPU_ISA" not in os.environ
+
+
+@pytest.mark.parametrize(
+    ("there", "system", "given", "expected"),
+    [
+        (True, "Linux", None, "AVX512"),
+        (True, "Linux", "AVX2", "AVX2"),
+        (False, "Linux", None, None),
+        (True, "Darwin", None, None),
+    ],
+)
+def test_avx512_is_asked_for_where_there_is_some(
+    there: bool,
+    system: str,
+    given: str | None,
+    expected: str | None,
+    environment: pytest.MonkeyPatch,
+) -> None:
+    found(environment, WITH_MKL)
+    environment.setattr(platform, "machine", lambda: "x86_64")
+    environment.setattr(platform, "system", lambda: system)
+    environment.setattr("torch.cpu._is_avx512_supported", lambda: there)
+    if given is not None:
+        environment.setenv("CT2_FORCE_CPU_ISA", given)
+    ct2_library.ctranslate2()
+    assert os.environ.get("CT2_FORCE_CPU_ISA") == expected
 
 
 def test_the_processor_is_asked() -> None:
