@@ -101,7 +101,9 @@ def over_seeds(first: Floats, second: Floats) -> Gap:
     if len(differences) < 2:
         raise ValueError(f"t over seeds: needs two seeds or more, got {len(differences)}")
     mean = float(differences.mean())
-    if np.ptp(differences) == 0:  # of no spread: t is infinite, or 0 over 0
+    # Of no spread but that of rounding: t is infinite, or 0 over 0.
+    if np.ptp(differences) <= 1e-9 * max(1.0, abs(mean)):
+        mean = 0.0 if abs(mean) <= 1e-9 else mean
         return Gap(mean, mean, mean, 1.0 if mean == 0 else 0.0)
     test = ttest_1samp(differences, 0.0)
     low, high = test.confidence_interval(0.95)

@@ -43,6 +43,7 @@ class Recorded:
     def translate_batch(
         self, documents: list[list[str]], target_prefix: list[list[str]], beam: int
     ) -> list[str]:
+        assert documents, "CTranslate2 is not asked for nothing"
         self.given += documents
         pairs = zip(documents, target_prefix, strict=True)
         return [f"{one[0]}{prefix[0]}{beam}" for one, prefix in pairs]

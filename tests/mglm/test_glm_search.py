@@ -127,7 +127,7 @@ def test_a_wide_beam_finds_the_best_of_all_sequences() -> None:
             blank = torch.full_like(span, 3)
             logits = one_pass(model, text, span, blank, torch.arange(1, span.numel() + 1))
             logged = logits.log_softmax(-1).gather(1, tokens[:, None])
-            scores[tuple(tokens.tolist())] = float(logged.mean())
+            scores[tuple(tokens.tolist())] = float(logged.detach().mean())
     (found,) = search(model, [text], dictionary, beam_size=64, max_len_b=3)
     best = max(scores, key=lambda tokens: scores[tokens])
     assert tuple(found[0]["tokens"].tolist()) == best

@@ -23,6 +23,14 @@ def test_a_difference_without_spread_is_its_own_interval(difference: float, p: f
     assert (gap.mean, gap.low, gap.high, gap.p) == (difference, difference, difference, p)
 
 
+@pytest.mark.filterwarnings("error")
+def test_what_rounding_adds_is_no_spread() -> None:
+    gap = over_seeds(np.array([[0.1 + 0.2], [0.3]]), np.zeros((2, 1)))
+    assert gap.low == gap.high == pytest.approx(0.3)
+    assert gap.p == 0.0
+    assert over_seeds(np.array([[0.1 + 0.2 - 0.3], [0.0]]), np.zeros((2, 1))).p == 1.0
+
+
 def test_one_seed_is_not_judged() -> None:
     with pytest.raises(ValueError, match="two seeds or more, got 1"):
         over_seeds(np.ones((1, 4)), np.zeros((1, 4)))
