@@ -8,6 +8,10 @@ from mclas_fairseq.ctranslate.symbols import Symbols
 from mclas_fairseq.generation.grammar import SummaryGrammar
 from mclas_fairseq.generation.options import DecodingOptions
 
+# A search ends when so many times the beam have ended. With 1, as in our search, which ends them
+# in another order, CTranslate2 finds what is a little less likely (docs/results.md, "Engines").
+_PATIENCE = 1.5
+
 
 @dataclass(frozen=True)
 class Written:
@@ -145,6 +149,7 @@ class Calls:
             beam_size=self.options.beam,
             num_hypotheses=self.options.beam,
             length_penalty=1,  # without one CTranslate2 stops early; it is taken back here
+            patience=_PATIENCE if self.options.beam > 1 else 1,
             disable_unk=True,
             return_end_token=True,
             return_scores=True,
